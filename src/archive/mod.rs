@@ -1,0 +1,6 @@
+//! Archives: recordings of sessions.
+
+mod id;
+pub mod recording;
+
+pub use id::ArchiveId;

@@ -1,0 +1,123 @@
+//! What an archive asks of its recorder, and what it hears back.
+//!
+//! The archive owns these words; `recorder` implements [`Recorder`].
+
+use std::{sync::Arc, time::Instant};
+
+use serde::{Deserialize, Serialize};
+
+use super::ArchiveId;
+use crate::session::{ConnectionId, StreamId, media::Sink};
+
+/// Writes what happens in a session to disk, so that nothing written is ever lost.
+pub trait Recorder: Send + Sync {
+    /// Opens a recording. The engine copies packets into the sink that comes back.
+    ///
+    /// # Errors
+    /// [`CannotRecord`] says what the operator can do.
+    fn start(&self, archive: ArchiveId, now: Instant) -> Result<Sink, CannotRecord>;
+
+    /// Tells a recording what happened to a stream. Unknown archives are ignored: a recording may
+    /// end at any moment.
+    fn note(&self, archive: ArchiveId, now: Instant, note: Note);
+
+    /// Ends a recording; [`Event::Ready`] or [`Event::Failed`] follows.
+    fn stop(&self, archive: ArchiveId, now: Instant);
+}
+
+/// Why a recording cannot begin.
+#[derive(Debug, thiserror::Error)]
+pub enum CannotRecord {
+    /// OpenTok has no word for it; the page answers 507.
+    #[error(
+        "the disk is almost full ({free_mib} MiB left, {needed_mib} MiB are needed to record): delete archives or make room"
+    )]
+    DiskFull { free_mib: u64, needed_mib: u64 },
+    #[error("the archive's folder cannot be written: {0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// What happened to a stream of a recorded session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    tag = "note",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
+pub enum Note {
+    /// Also sent, right after the start, for each stream that is there already.
+    StreamCreated {
+        stream: StreamId,
+        connection: ConnectionId,
+        /// The stream's name, or else the name in the connection data.
+        name: String,
+        /// "camera", "screen" or "custom".
+        video_type: String,
+        has_audio: bool,
+        has_video: bool,
+    },
+    /// Sound or picture was switched on or off.
+    StreamChanged {
+        stream: StreamId,
+        has_audio: bool,
+        has_video: bool,
+    },
+    StreamDestroyed {
+        stream: StreamId,
+    },
+}
+
+/// What a recorder reports.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// Recording is over and every stream's file is in place: the archive can be watched.
+    Ready {
+        archive: ArchiveId,
+        manifest: Arc<Manifest>,
+    },
+    /// Recording ended early; what was written before is kept and follows as [`Event::Ready`].
+    Failed { archive: ArchiveId, reason: String },
+}
+
+/// What a finished recording consists of; also kept as `manifest.json` beside its files.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Manifest {
+    /// From the start of the archive to its stop.
+    pub duration_ms: u64,
+    /// In the order in which they appeared.
+    pub streams: Vec<RecordedStream>,
+}
+
+/// One stream's file, and when it was there. All times count from the start of the archive.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RecordedStream {
+    pub stream: StreamId,
+    pub connection: ConnectionId,
+    pub name: String,
+    pub video_type: String,
+    /// When the stream was created and destroyed (or the recording ended).
+    pub joined_ms: u64,
+    pub left_ms: u64,
+    /// Name of a WebM file (VP8 and Opus, either may be missing) in the archive's folder; `None`
+    /// when no packet ever came.
+    pub file: Option<String>,
+    /// The archive's time at which the file's time is 0.
+    pub starts_ms: u64,
+    /// The archive's time at which the file ends.
+    pub ends_ms: u64,
+    pub size_bytes: u64,
+    pub has_audio: bool,
+    pub has_video: bool,
+    /// When the picture was on, `[from, to)`; an archive shows the name at other times.
+    pub shown: Vec<Span>,
+}
+
+/// A span of the archive's time, in ms: `[from_ms, to_ms)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Span {
+    pub from_ms: u64,
+    pub to_ms: u64,
+}

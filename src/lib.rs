@@ -1,0 +1,6 @@
+//! Parlor: video rooms you host yourself.
+
+pub mod archive;
+pub mod opentok;
+pub mod session;
+pub mod signaling;

@@ -1,0 +1,43 @@
+//! The ids of what lives inside a session.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        ///
+        /// A UUID: pages of the presence kit put it into signal types, so `~` and blanks are out.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(uuid::Uuid);
+
+        impl $name {
+            pub fn random() -> Self {
+                $name(uuid::Uuid::new_v4())
+            }
+
+            /// `None` if `text` is not a UUID.
+            pub fn parse(text: &str) -> Option<Self> {
+                uuid::Uuid::try_parse(text).ok().map($name)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.hyphenated().fmt(f)
+            }
+        }
+    };
+}
+pub(crate) use id;
+
+id! {
+    /// One client in a session. OpenTok "connectionId".
+    ConnectionId
+}
+id! {
+    /// What a connection publishes. OpenTok "streamId".
+    StreamId
+}

@@ -1,0 +1,3 @@
+//! The browser protocol over one WebSocket.
+
+pub mod message;
