@@ -3,4 +3,5 @@
 pub mod archive;
 pub mod opentok;
 pub mod session;
+pub mod sfu;
 pub mod signaling;
