@@ -1,6 +1,11 @@
 //! Parlor: video rooms you host yourself.
 
 pub mod archive;
+pub mod clock;
+pub mod config;
+pub mod data;
 pub mod opentok;
+pub mod project;
 pub mod session;
 pub mod signaling;
+pub mod telemetry;
