@@ -53,7 +53,7 @@ pub struct StartArchive {
     pub room: String,
     /// The moderator's name.
     pub started_by: String,
-    /// "WxH" of the composed file; `None`: the configured one.
+    /// Size of the composed file, as in `640x480`; `None`: the configured one.
     pub resolution: Option<String>,
 }
 
