@@ -2,5 +2,6 @@
 
 pub mod archive;
 pub mod opentok;
+pub mod recorder;
 pub mod session;
 pub mod signaling;
