@@ -1,0 +1,22 @@
+//! What every handler shares.
+
+use std::sync::Arc;
+
+use sqlx::SqlitePool;
+
+use crate::{config::Config, data::DataFolder, platform::Platform, project::Project};
+
+/// The running application, without its sockets.
+pub struct App {
+    pub config: Config,
+    pub data: DataFolder,
+    /// The project whose rooms the pages show.
+    pub project: Project,
+    pub platform: Arc<dyn Platform>,
+}
+
+impl App {
+    pub fn db(&self) -> &SqlitePool {
+        &self.data.db
+    }
+}
