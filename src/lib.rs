@@ -57,6 +57,7 @@ pub mod project;
 pub mod recorder;
 pub mod room;
 pub mod session;
+pub mod sfu;
 pub mod signaling;
 pub mod telemetry;
 pub mod web;
