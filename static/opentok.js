@@ -325,10 +325,14 @@
     );
   }
   var exceptions = new Events();
+  var raised = /* @__PURE__ */ new WeakSet();
   function fail(thrown, callback, target) {
     const error = asOpenTokError(thrown);
     const { code, message } = error;
+    const first = !raised.has(error);
+    raised.add(error);
     later(() => {
+      if (!first) return;
       log.warn(`${error.name} (${code}): ${message}`);
       const title = TITLES[code] ?? "Internal Error";
       exceptions.dispatchEvent(new OTEvent("exception", { code, message, title, target }));
@@ -557,6 +561,9 @@
       if (this.#kind === "video") return videoSource;
       return isScreen(videoSource) ? audioSource ?? null : audioSource;
     }
+    get #name() {
+      return this.#kind === "audio" ? "audioSource" : "videoSource";
+    }
     get isScreen() {
       if (this.#kind === "audio") return false;
       return isScreen(this.#given) || "displaySurface" in (this.track?.getSettings() ?? {});
@@ -585,20 +592,43 @@
       this.track = track;
       this.owned = owned;
       this.exists = true;
-      const property = this.#kind === "audio" ? "audioSource" : "videoSource";
-      if (owned && deviceId && !this.isScreen) this.#properties[property] = deviceId;
+      if (owned && deviceId && !this.isScreen) this.#properties[this.#name] = deviceId;
       track.addEventListener("ended", () => {
         if (this.track === track) this.#ended(track);
       });
+    }
+    /**
+     * Changes to another device or track.
+     *
+     * @param {any} given a device's id, a track, or null: none
+     * @param {boolean} open false: only remember it
+     */
+    async change(given, open) {
+      if (isTrack(given)) {
+        this.use(given, false);
+        return;
+      }
+      const before = { ...this.#properties };
+      const device = typeof given === "string" ? given : void 0;
+      this.#properties[this.#name] = device;
+      if (this.#kind === "video") this.#properties.facingMode = void 0;
+      this.release();
+      if (!open || given === null || given === false) return;
+      try {
+        await this.open();
+      } catch (error) {
+        Object.assign(this.#properties, before);
+        await this.open().catch(() => {
+        });
+        throw error;
+      }
     }
     /** Opens the device again. @returns {Promise<MediaStreamTrack>} */
     async open() {
       if (this.track && this.isOpen) return this.track;
       const captured = isScreen(this.#given) ? await captureScreen(this.constraints, false) : await captureDevices({ [this.#kind]: this.constraints });
-      const track = (
-        /** @type {MediaStreamTrack} */
-        captured[this.#kind]
-      );
+      const track = captured[this.#kind];
+      if (!track) throw refusal({ name: "NotFoundError" });
       this.use(track, true);
       return track;
     }
@@ -785,107 +815,6 @@
     }
     return null;
   }
-
-  // js/opentok/stats.js
-  function sum(reports, type, kind, fields) {
-    const total = {};
-    for (const field of fields) total[field] = 0;
-    for (const report of reports) {
-      if (report.type !== type || report.kind !== kind) continue;
-      for (const field of fields) total[field] = (total[field] ?? 0) + (report[field] ?? 0);
-    }
-    return total;
-  }
-  function subscriberStats(report) {
-    const reports = [...report.values()];
-    const fields = ["bytesReceived", "packetsLost", "packetsReceived"];
-    const audio = sum(reports, "inbound-rtp", "audio", fields);
-    const video = sum(reports, "inbound-rtp", "video", fields);
-    const inbound = reports.find((each) => each.type === "inbound-rtp" && each.kind === "video");
-    return {
-      timestamp: timestampOf(reports),
-      audio,
-      video: { ...video, frameRate: inbound?.framesPerSecond ?? 0 }
-    };
-  }
-  function publisherStats(report) {
-    const reports = [...report.values()];
-    const remote = (kind) => reports.filter((each) => each.type === "remote-inbound-rtp" && each.kind === kind).reduce((lost, each) => lost + (each.packetsLost ?? 0), 0);
-    const fields = ["bytesSent", "packetsSent"];
-    const frameRate = reports.filter((each) => each.type === "outbound-rtp" && each.kind === "video").reduce((fastest, each) => Math.max(fastest, each.framesPerSecond ?? 0), 0);
-    return {
-      timestamp: timestampOf(reports),
-      audio: { ...sum(reports, "outbound-rtp", "audio", fields), packetsLost: remote("audio") },
-      video: {
-        ...sum(reports, "outbound-rtp", "video", fields),
-        packetsLost: remote("video"),
-        frameRate
-      }
-    };
-  }
-  async function mergedReport(sources) {
-    const merged = /* @__PURE__ */ new Map();
-    for (const source of sources) {
-      for (const [id, report] of await source?.getStats() ?? []) merged.set(id, report);
-    }
-    return (
-      /** @type {any} */
-      merged
-    );
-  }
-  function timestampOf(reports) {
-    return reports[0]?.timestamp ?? Date.now();
-  }
-
-  // js/opentok/stream.js
-  var Stream = class extends Events {
-    /**
-     * @param {StreamInfo} info
-     * @param {Connection} connection who publishes it
-     */
-    constructor(info, connection) {
-      super();
-      this.streamId = info.streamId;
-      this.id = info.streamId;
-      this.connection = connection;
-      this.creationTime = info.creationTime;
-      this.name = info.name;
-      this.hasAudio = info.hasAudio;
-      this.hasVideo = info.hasVideo;
-      this.videoType = info.videoType;
-      this.frameRate = info.frameRate ?? void 0;
-      this.videoDimensions = { width: info.width, height: info.height };
-    }
-    /**
-     * Takes over what is new.
-     *
-     * @param {Partial<Pick<StreamInfo, 'hasAudio' | 'hasVideo' | 'width' | 'height'>>} info absent means unchanged
-     * @returns {{ changedProperty: string, oldValue: unknown, newValue: unknown }[]} what was
-     */
-    update(info) {
-      const changes = [];
-      for (
-        const property of
-        /** @type {const} */
-        ["hasAudio", "hasVideo"]
-      ) {
-        const newValue2 = info[property];
-        if (newValue2 === void 0 || newValue2 === this[property]) continue;
-        changes.push({ changedProperty: property, oldValue: this[property], newValue: newValue2 });
-        this[property] = newValue2;
-      }
-      const oldValue = this.videoDimensions;
-      const newValue = {
-        width: info.width ?? oldValue.width,
-        height: info.height ?? oldValue.height
-      };
-      if (newValue.width !== oldValue.width || newValue.height !== oldValue.height) {
-        this.videoDimensions = newValue;
-        changes.push({ changedProperty: "videoDimensions", oldValue, newValue });
-      }
-      return changes;
-    }
-  };
 
   // js/opentok/css.js
   var CSS = `@layer opentok {
@@ -1265,11 +1194,205 @@
     return svg;
   }
 
+  // js/opentok/shown.js
+  var Shown = class extends Events {
+    /** Of the root element. */
+    id = `OT_${uuid()}`;
+    /** For the library only. */
+    widget;
+    /** @type {{ meter: LevelMeter, ear: Ear } | null} */
+    #metering = null;
+    /**
+     * @param {any} target
+     * @param {'publisher' | 'subscriber'} role
+     * @param {Record<string, any>} properties
+     * @param {() => void} onMuteClick
+     */
+    constructor(target, role, properties, onMuteClick) {
+      super();
+      this.widget = new Widget(target, {
+        role,
+        id: this.id,
+        properties,
+        onMuteClick,
+        onPlaced: (root) => {
+          this.id = root.id;
+        }
+      });
+    }
+    /** The root element; null before it has a place, and without default UI. */
+    get element() {
+      return this.widget.element;
+    }
+    /** @returns {string | null} the present picture, as base64 PNG */
+    getImgData() {
+      return this.widget.picture();
+    }
+    /** @param {any} style or the name of one property @param {any} [value] of that property @returns {this} */
+    setStyle(style, value) {
+      this.widget.setStyle(typeof style === "string" ? { [style]: value } : style);
+      this.startMeter();
+      return this;
+    }
+    getStyle() {
+      return this.widget.getStyle();
+    }
+    videoWidth() {
+      return this.widget.video.videoWidth || void 0;
+    }
+    videoHeight() {
+      return this.widget.video.videoHeight || void 0;
+    }
+    /**
+     * Whoever listens for the level starts its measuring.
+     *
+     * @param {any} names
+     * @param {any} [handler]
+     * @param {any} [context]
+     * @returns {this}
+     */
+    on(names, handler, context2) {
+      super.on(names, handler, context2);
+      this.startMeter();
+      return this;
+    }
+    /** For the library only: what there is to hear now. @returns {Ear | null} */
+    ear() {
+      return null;
+    }
+    /** For the library only: measures the sound if there is any and somebody is interested. */
+    startMeter() {
+      if (this.#metering) return;
+      if (!this.hasHandlers("audioLevelUpdated") && !this.widget.showsLevel) return;
+      const ear = this.ear();
+      if (!ear) return;
+      const meter = new LevelMeter(ear.read, (audioLevel) => {
+        this.widget.setLevel(audioLevel);
+        this.emit("audioLevelUpdated", { audioLevel });
+      });
+      this.#metering = { meter, ear };
+    }
+    /** For the library only. */
+    stopMeter() {
+      this.#metering?.meter.stop();
+      this.#metering?.ear.close?.();
+      this.#metering = null;
+    }
+    /**
+     * For the library only.
+     *
+     * @param {string} type
+     * @param {Record<string, unknown>} [fields]
+     */
+    emit(type, fields) {
+      this.dispatchEvent(new OTEvent(type, fields));
+    }
+  };
+
+  // js/opentok/stats.js
+  function sum(reports, type, kind, fields) {
+    const total = {};
+    for (const field of fields) total[field] = 0;
+    for (const report of reports) {
+      if (report.type !== type || report.kind !== kind) continue;
+      for (const field of fields) total[field] = (total[field] ?? 0) + (report[field] ?? 0);
+    }
+    return total;
+  }
+  function subscriberStats(report) {
+    const reports = [...report.values()];
+    const fields = ["bytesReceived", "packetsLost", "packetsReceived"];
+    const audio = sum(reports, "inbound-rtp", "audio", fields);
+    const video = sum(reports, "inbound-rtp", "video", fields);
+    const inbound = reports.find((each) => each.type === "inbound-rtp" && each.kind === "video");
+    return {
+      timestamp: timestampOf(reports),
+      audio,
+      video: { ...video, frameRate: inbound?.framesPerSecond ?? 0 }
+    };
+  }
+  function publisherStats(report) {
+    const reports = [...report.values()];
+    const remote = (kind) => reports.filter((each) => each.type === "remote-inbound-rtp" && each.kind === kind).reduce((lost, each) => lost + (each.packetsLost ?? 0), 0);
+    const fields = ["bytesSent", "packetsSent"];
+    const frameRate = reports.filter((each) => each.type === "outbound-rtp" && each.kind === "video").reduce((fastest, each) => Math.max(fastest, each.framesPerSecond ?? 0), 0);
+    return {
+      timestamp: timestampOf(reports),
+      audio: { ...sum(reports, "outbound-rtp", "audio", fields), packetsLost: remote("audio") },
+      video: {
+        ...sum(reports, "outbound-rtp", "video", fields),
+        packetsLost: remote("video"),
+        frameRate
+      }
+    };
+  }
+  async function mergedReport(sources) {
+    const merged = /* @__PURE__ */ new Map();
+    for (const source of sources) {
+      for (const [id, report] of await source?.getStats() ?? []) merged.set(id, report);
+    }
+    return (
+      /** @type {any} */
+      merged
+    );
+  }
+  function timestampOf(reports) {
+    return reports[0]?.timestamp ?? Date.now();
+  }
+
+  // js/opentok/stream.js
+  var Stream = class extends Events {
+    /**
+     * @param {StreamInfo} info
+     * @param {Connection} connection who publishes it
+     */
+    constructor(info, connection) {
+      super();
+      this.streamId = info.streamId;
+      this.id = info.streamId;
+      this.connection = connection;
+      this.creationTime = info.creationTime;
+      this.name = info.name;
+      this.hasAudio = info.hasAudio;
+      this.hasVideo = info.hasVideo;
+      this.videoType = info.videoType;
+      this.frameRate = info.frameRate ?? void 0;
+      this.videoDimensions = { width: info.width, height: info.height };
+    }
+    /**
+     * Takes over what is new.
+     *
+     * @param {Partial<Pick<StreamInfo, 'hasAudio' | 'hasVideo' | 'width' | 'height'>>} info absent means unchanged
+     * @returns {{ changedProperty: string, oldValue: unknown, newValue: unknown }[]} what was
+     */
+    update(info) {
+      const changes = [];
+      for (
+        const property of
+        /** @type {const} */
+        ["hasAudio", "hasVideo"]
+      ) {
+        const newValue2 = info[property];
+        if (newValue2 === void 0 || newValue2 === this[property]) continue;
+        changes.push({ changedProperty: property, oldValue: this[property], newValue: newValue2 });
+        this[property] = newValue2;
+      }
+      const oldValue = this.videoDimensions;
+      const newValue = {
+        width: info.width ?? oldValue.width,
+        height: info.height ?? oldValue.height
+      };
+      if (newValue.width !== oldValue.width || newValue.height !== oldValue.height) {
+        this.videoDimensions = newValue;
+        changes.push({ changedProperty: "videoDimensions", oldValue, newValue });
+      }
+      return changes;
+    }
+  };
+
   // js/opentok/publisher.js
   var QUESTION_MS = 400;
-  var Publisher = class extends Events {
-    /** @type {string} */
-    id;
+  var Publisher = class extends Shown {
     /** @type {any} the session it publishes to */
     session = null;
     /** @type {Stream | null} */
@@ -1277,7 +1400,6 @@
     /** @type {boolean | undefined} undefined: not known yet */
     accessAllowed;
     #properties;
-    #widget;
     #audio;
     #video;
     /** What the page wants. */
@@ -1293,17 +1415,14 @@
     #destroyed = false;
     /** Settles when the devices are open. @type {Promise<void>} */
     #ready;
-    /** @type {{ meter: LevelMeter, ear: { close(): void } } | null} */
-    #metering = null;
     /**
      * @param {any} target
      * @param {Record<string, any>} properties
      * @param {any} callback
      */
     constructor(target, properties, callback) {
-      super();
+      super(target, "publisher", properties, () => this.publishAudio(!this.#wants.audio));
       this.#properties = properties;
-      this.id = `OT_${uuid()}`;
       this.#wants = {
         audio: properties.publishAudio !== false,
         video: properties.publishVideo !== false
@@ -1311,36 +1430,27 @@
       const ended = (track) => this.#trackEnded(track);
       this.#audio = new Source("audio", properties, ended);
       this.#video = new Source("video", properties, ended);
-      this.#widget = new Widget(target, {
-        role: "publisher",
-        id: this.id,
-        properties,
-        onMuteClick: () => this.publishAudio(!this.#wants.audio),
-        onPlaced: (element2) => {
-          this.id = element2.id;
-        }
-      });
-      this.#widget.setFit(properties.fitMode ?? (this.#video.isScreen ? "contain" : "cover"));
-      this.#widget.setMuted(!this.#wants.audio);
-      this.#widget.setLoading(true);
+      this.widget.setFit(properties.fitMode ?? (this.#video.isScreen ? "contain" : "cover"));
+      this.widget.setMuted(!this.#wants.audio);
+      this.widget.setLoading(true);
       this.#watchPreview();
-      later(() => this.#emit("videoElementCreated", { element: this.#widget.video }));
+      later(() => this.emit("videoElementCreated", { element: this.widget.video }));
       this.#ready = this.#open();
       this.#ready.then(
         () => callback && later(() => callback(void 0, this)),
         (error) => fail(error, callback, this)
       );
     }
-    get element() {
-      return this.#widget.element;
-    }
     get streamId() {
       return this.stream?.streamId;
     }
     async #open() {
       await null;
-      const question = setTimeout(() => this.#emit("accessDialogOpened"), QUESTION_MS);
-      let asked = true;
+      let asked = false;
+      const question = setTimeout(() => {
+        asked = true;
+        this.emit("accessDialogOpened");
+      }, QUESTION_MS);
       try {
         const { audioSource, videoSource } = this.#properties;
         const screenSound = isScreen(videoSource) && isScreen(audioSource);
@@ -1352,7 +1462,8 @@
         }
         throw error;
       } finally {
-        asked = this.#closeQuestion(question);
+        clearTimeout(question);
+        if (asked) this.emit("accessDialogClosed");
       }
       if (this.#destroyed) {
         this.#audio.release();
@@ -1363,27 +1474,21 @@
       this.#videoOn = this.#wants.video && this.#video.isOpen;
       this.#applyAudio();
       this.#showVideo();
-      this.#widget.setLoading(false);
-      if (asked) this.#emit("accessAllowed");
-      this.#emit("mediaStreamAvailable", { mediaStream: this.#widget.video.srcObject });
-      this.#startMeter();
-    }
-    /** @param {any} question */
-    #closeQuestion(question) {
-      clearTimeout(question);
-      this.#emit("accessDialogClosed");
-      return true;
+      this.widget.setLoading(false);
+      this.emit("accessAllowed");
+      this.emit("mediaStreamAvailable", { mediaStream: this.widget.video.srcObject });
+      this.startMeter();
     }
     /** @param {boolean} on @returns {this} */
     publishAudio(on) {
       this.#wants.audio = !!on;
-      this.#widget.setMuted(!this.#wants.audio);
+      this.widget.setMuted(!this.#wants.audio);
       if (this.#wants.audio && this.#audio.exists && !this.#audio.isOpen && this.accessAllowed) {
         this.#audio.open().then(
           () => this.#audioOpened(),
           (error) => {
             this.#wants.audio = false;
-            this.#widget.setMuted(true);
+            this.widget.setMuted(true);
             fail(error, null, this);
           }
         );
@@ -1430,20 +1535,9 @@
       return this.#queue(async () => {
         await this.#ready;
         if (!this.#audio.exists) throw noSuchMedium("audio");
-        if (isTrack(source)) {
-          this.#audio.use(source, false);
-        } else if (source === null || source === false) {
-          this.#audio.release();
-        } else {
-          const audioSource = typeof source === "string" ? source : void 0;
-          const properties = { ...this.#properties, audioSource, videoSource: void 0 };
-          const { constraints } = new Source("audio", properties, () => {
-          });
-          const { audio } = await captureDevices({ audio: constraints });
-          if (audio) this.#audio.use(audio, true);
-        }
+        await this.#audio.change(source, this.#wants.audio || this.#audio.isOpen);
         await this.#audioOpened();
-        this.#emit("audioInputDeviceChanged", {
+        this.emit("audioInputDeviceChanged", {
           device: { deviceId: this.#audio.track?.getSettings().deviceId ?? null }
         });
       });
@@ -1458,19 +1552,7 @@
       return this.#queue(async () => {
         await this.#ready;
         if (!this.#video.exists) throw noSuchMedium("video");
-        if (isTrack(source)) {
-          this.#video.use(source, false);
-        } else {
-          const properties = { ...this.#properties, videoSource: source, facingMode: void 0 };
-          const { constraints } = new Source("video", properties, () => {
-          });
-          this.#video.pause();
-          this.#properties.videoSource = source;
-          if (!this.#wants.video) return;
-          const { video } = await captureDevices({ video: constraints });
-          if (video) this.#video.use(video, true);
-        }
-        await this.#sendVideo();
+        await this.#video.change(source, this.#wants.video).finally(() => this.#sendVideo());
       });
     }
     /** Takes the next camera. @returns {Promise<{ deviceId: string }>} */
@@ -1498,25 +1580,6 @@
         ...this.#video.track.getConstraints(),
         frameRate: { ideal: frameRate }
       });
-    }
-    /** @returns {string | null} the present picture, as base64 PNG */
-    getImgData() {
-      return this.#widget.picture();
-    }
-    /** @param {any} style or a name @param {any} [value] @returns {this} */
-    setStyle(style, value) {
-      this.#widget.setStyle(typeof style === "string" ? { [style]: value } : style);
-      this.#startMeter();
-      return this;
-    }
-    getStyle() {
-      return this.#widget.getStyle();
-    }
-    videoWidth() {
-      return this.#widget.video.videoWidth || void 0;
-    }
-    videoHeight() {
-      return this.#widget.video.videoHeight || void 0;
     }
     /** @param {(error: any, stats?: any) => void} [callback] */
     getStats(callback) {
@@ -1550,21 +1613,14 @@
       this.#destroyed = true;
       const { stream } = this;
       this.#leave(true);
-      this.#stopMeter();
+      this.stopMeter();
       this.#audio.release();
       this.#video.release();
-      this.#widget.destroy();
+      this.widget.destroy();
       later(() => {
-        if (stream) this.#emit("streamDestroyed", { stream, reason: "unpublished" });
-        this.#emit("destroyed");
+        if (stream) this.emit("streamDestroyed", { stream, reason: "unpublished" });
+        this.emit("destroyed");
       });
-      return this;
-    }
-    /** Whoever listens for the level starts its measuring. */
-    /** @param {any} names @param {any} [handler] @param {any} [context] @returns {this} */
-    on(names, handler, context2) {
-      super.on(names, handler, context2);
-      this.#startMeter();
       return this;
     }
     /**
@@ -1627,14 +1683,14 @@
     /** For the session only: a moderator muted the stream, and the server knows. */
     mutedByForce() {
       this.#wants.audio = false;
-      this.#widget.setMuted(true);
+      this.widget.setMuted(true);
       if (this.#audio.track) this.#audio.track.enabled = false;
       if (this.stream) this.#place?.changed(this.stream, { hasAudio: false });
-      this.#emit("muteForced");
+      this.emit("muteForced");
     }
     /** For the session only. @param {boolean | null} on */
     setArchiving(on) {
-      this.#widget.setArchiving(on);
+      this.widget.setArchiving(on);
     }
     /** @param {boolean} tell */
     #leave(tell) {
@@ -1646,7 +1702,7 @@
       this.stream = null;
       if (!place) return;
       place.forget();
-      this.#widget.setArchiving(null);
+      this.widget.setArchiving(null);
       if (!publication) return;
       if (tell) place.media.unpublish(publication.streamId);
       else place.media.unpublished(publication.streamId);
@@ -1691,8 +1747,8 @@
     async #audioOpened() {
       this.#applyAudio();
       await this.#publication?.senders.audio?.replaceTrack(this.#audio.track);
-      this.#stopMeter();
-      this.#startMeter();
+      this.stopMeter();
+      this.startMeter();
     }
     /** Brings the camera to what the page wants by now. */
     async #settleVideo() {
@@ -1722,7 +1778,7 @@
     #showVideo() {
       const track = this.#videoOn ? this.#video.track : null;
       if (track && this.#video.isScreen) track.contentHint ||= "detail";
-      const { video } = this.#widget;
+      const { video } = this.widget;
       const shown = (
         /** @type {MediaStream | null} */
         video.srcObject?.getVideoTracks()[0] ?? null
@@ -1730,22 +1786,22 @@
       if (track !== shown) video.srcObject = track && new MediaStream([track]);
       if (track) video.play().catch(() => {
       });
-      this.#widget.setAudioOnly(!track);
+      this.widget.setAudioOnly(!track);
       const mirror = this.#properties.mirror ?? (this.#videoType === "camera" && !this.#facesAway);
-      this.#widget.setMirrored(mirror);
+      this.widget.setMirrored(mirror);
     }
     get #facesAway() {
       return this.#video.track?.getSettings().facingMode === "environment";
     }
     #watchPreview() {
-      const { video } = this.#widget;
+      const { video } = this.widget;
       video.addEventListener("resize", () => {
         const oldValue = this.stream?.videoDimensions;
         const newValue = { width: video.videoWidth, height: video.videoHeight };
         if (!oldValue || newValue.width === 0) return;
         if (oldValue.width === newValue.width && oldValue.height === newValue.height) return;
         this.#tell(newValue);
-        this.#emit("videoDimensionsChanged", { oldValue, newValue });
+        this.emit("videoDimensionsChanged", { oldValue, newValue });
       });
     }
     /** Tells the server and the page what is new about the stream. @param {StreamUpdate} update */
@@ -1762,7 +1818,7 @@
     /** A device was unplugged, or sharing was ended in the browser's own bar. @param {MediaStreamTrack} track */
     #trackEnded(track) {
       if (this.#destroyed) return;
-      this.#emit("mediaStopped", { track });
+      this.emit("mediaStopped", { track });
       if (track.kind === "video" && !this.#video.isScreen) {
         this.#wants.video = false;
         this.#queue(() => this.#settleVideo()).catch(() => {
@@ -1785,32 +1841,11 @@
       });
       return result;
     }
-    /** Measures the sound while anybody is interested. */
-    #startMeter() {
+    ear() {
       const { track } = this.#audio;
-      if (this.#metering || this.#destroyed || !track) return;
-      if (!this.hasHandlers("audioLevelUpdated") && !this.#widget.showsLevel) return;
-      const ear = listen(track);
-      const meter = new LevelMeter(
-        () => this.#wants.audio ? ear.read() : 0,
-        (audioLevel) => {
-          this.#widget.setLevel(audioLevel);
-          this.#emit("audioLevelUpdated", { audioLevel });
-        }
-      );
-      this.#metering = { meter, ear };
-    }
-    #stopMeter() {
-      this.#metering?.meter.stop();
-      this.#metering?.ear.close();
-      this.#metering = null;
-    }
-    /**
-     * @param {string} type
-     * @param {Record<string, unknown>} [fields]
-     */
-    #emit(type, fields) {
-      this.dispatchEvent(new OTEvent(type, fields));
+      if (!track || this.#destroyed) return null;
+      const { read, close } = listen(track);
+      return { read: () => this.#wants.audio ? read() : 0, close };
     }
   };
   function gone() {
@@ -1922,6 +1957,9 @@
     /** Who waits for the next negotiation. @type {{ resolve: () => void, reject: (error: any) => void }[]} */
     #waiting = [];
     #negotiating = false;
+    /** Ends the wait for an answer. @type {(error: OpenTokError) => void} */
+    #giveUp = () => {
+    };
     #closed = false;
     /** @type {any} */
     #restartTimer = null;
@@ -2046,6 +2084,7 @@
       this.#closed = true;
       this.#stopRestartTimer();
       this.#connection?.close();
+      this.#giveUp(closed());
       for (const { reject } of this.#waiting.splice(0)) reject(closed());
       for (const look of [...this.#stateWatchers]) look();
     }
@@ -2128,7 +2167,7 @@
         if (generation !== this.#generation) throw unexpected("The answer belongs to another offer.");
         await connection.setRemoteDescription({ type: "answer", sdp });
       } catch (error) {
-        if (connection.signalingState === "have-local-offer") {
+        if (!this.#closed && connection.signalingState === "have-local-offer") {
           await connection.setLocalDescription({ type: "rollback" });
         }
         throw error;
@@ -2145,15 +2184,21 @@
     #ask(connection, slots) {
       return new Promise((resolve, reject) => {
         let timer = null;
-        let late = false;
+        let waiting = true;
+        this.#giveUp = (error) => {
+          waiting = false;
+          clearTimeout(timer);
+          reject(error);
+        };
+        const late = () => {
+          this.#giveUp(
+            new OpenTokError(1021, "OT_TIMEOUT", "The server did not answer the offer in time.")
+          );
+        };
         const makeOffer = () => {
-          timer ??= setTimeout(() => {
-            late = true;
-            reject(
-              new OpenTokError(1021, "OT_TIMEOUT", "The server did not answer the offer in time.")
-            );
-          }, ANSWER_TIMEOUT_MS);
-          return late || this.#closed ? null : this.#describe(connection, slots);
+          if (!waiting) return null;
+          timer ??= setTimeout(late, ANSWER_TIMEOUT_MS);
+          return this.#describe(connection, slots);
         };
         this.#options.sendOffer(makeOffer).then(resolve, reject).finally(() => clearTimeout(timer));
       });
@@ -2883,17 +2928,13 @@
 
   // js/opentok/subscriber.js
   var SIZE_DEBOUNCE_MS = 300;
-  var Subscriber = class extends Events {
+  var Subscriber = class extends Shown {
     /** @type {any} */
     session;
     /** @type {Stream | null} */
     stream;
-    /** Made by the library, for `getElementById`. */
-    id = `OT_${uuid()}`;
-    widgetId = this.id;
     #media;
     #properties;
-    #widget;
     /** @type {Subscription | null} */
     #subscription = null;
     #connected = false;
@@ -2907,8 +2948,6 @@
     #resolution;
     #frameRate;
     #height = -1;
-    /** @type {LevelMeter | null} */
-    #meter = null;
     #sizeTimer = (
       /** @type {any} */
       null
@@ -2921,7 +2960,8 @@
      * @param {Place} place
      */
     constructor(stream, { session, media, target, properties, callback }) {
-      super();
+      const named = { name: stream.name, ...properties };
+      super(target, "subscriber", named, () => this.subscribeToAudio(!this.#audio));
       this.session = session;
       this.stream = stream;
       this.#media = media;
@@ -2931,18 +2971,9 @@
       this.#volume = clampVolume(properties.audioVolume ?? 100);
       this.#resolution = sizeOf2(properties.preferredResolution);
       this.#frameRate = Number(properties.preferredFrameRate) || 0;
-      this.#widget = new Widget(target, {
-        role: "subscriber",
-        id: this.id,
-        properties: { name: stream.name, ...properties },
-        onMuteClick: () => this.subscribeToAudio(!this.#audio),
-        onPlaced: (element2) => {
-          this.id = element2.id;
-        }
-      });
-      this.#widget.setFit(this.#fit);
-      this.#widget.setLoading(true);
-      this.#widget.setMuted(!this.#audio);
+      this.widget.setFit(this.#fit);
+      this.widget.setLoading(true);
+      this.widget.setMuted(!this.#audio);
       this.#showVideoState();
       this.#watchVideo();
       this.#start().then(
@@ -2956,11 +2987,7 @@
           this.end("failed");
         }
       );
-      later(() => this.#emit("videoElementCreated", { element: this.#widget.video }));
-    }
-    /** The root element; null without default UI. */
-    get element() {
-      return this.#widget.element;
+      later(() => this.emit("videoElementCreated", { element: this.widget.video }));
     }
     get streamId() {
       return this.stream?.streamId;
@@ -2978,28 +3005,28 @@
       }
       this.#subscription = subscription;
       const tracks = new MediaStream([subscription.audio.track, subscription.video.track]);
-      const video = this.#widget.video;
+      const video = this.widget.video;
       video.volume = this.#volume / 100;
       video.srcObject = tracks;
       play(video, {
-        blocked: () => this.#emit("audioBlocked"),
-        unblocked: () => this.#emit("audioUnblocked")
+        blocked: () => this.emit("audioBlocked"),
+        unblocked: () => this.emit("audioUnblocked")
       });
-      this.#emit("mediaStreamAvailable", { mediaStream: tracks });
-      this.#startMeter();
+      this.emit("mediaStreamAvailable", { mediaStream: tracks });
+      this.startMeter();
       const wanted = this.#wanted();
       if (JSON.stringify(wanted) !== JSON.stringify(asked)) subscription.update(wanted);
       const connected = await this.#media.connected();
       if (this.#destroyed) throw gone2();
       if (!connected) throw noWay(1554);
       this.#connected = true;
-      if (!this.#showsVideo) this.#widget.setLoading(false);
-      this.#emit("connected");
+      if (!this.#showsVideo) this.widget.setLoading(false);
+      this.emit("connected");
     }
     /** @param {boolean} on @returns {this} */
     subscribeToAudio(on) {
       this.#audio = !!on;
-      this.#widget.setMuted(!this.#audio);
+      this.widget.setMuted(!this.#audio);
       this.#update({ audio: this.#audio });
       return this;
     }
@@ -3014,7 +3041,7 @@
     /** @param {number} volume 0 to 100 @returns {this} */
     setAudioVolume(volume) {
       this.#volume = clampVolume(volume);
-      this.#widget.video.volume = this.#volume / 100;
+      this.widget.video.volume = this.#volume / 100;
       return this;
     }
     getAudioVolume() {
@@ -3037,26 +3064,7 @@
       return this.setPreferredFrameRate(restrict ? 1 : null);
     }
     isAudioBlocked() {
-      return isBlocked(this.#widget.video);
-    }
-    /** @returns {string | null} the present picture, as base64 PNG */
-    getImgData() {
-      return this.#widget.picture();
-    }
-    /** @param {any} style or a name @param {any} [value] @returns {this} */
-    setStyle(style, value) {
-      this.#widget.setStyle(typeof style === "string" ? { [style]: value } : style);
-      this.#startMeter();
-      return this;
-    }
-    getStyle() {
-      return this.#widget.getStyle();
-    }
-    videoWidth() {
-      return this.#widget.video.videoWidth || void 0;
-    }
-    videoHeight() {
-      return this.#widget.video.videoHeight || void 0;
+      return isBlocked(this.widget.video);
     }
     /** @param {(error: any, stats?: any) => void} [callback] */
     getStats(callback) {
@@ -3067,13 +3075,6 @@
       if (!this.#subscription) throw gone2();
       return mergedReport([this.#subscription.audio, this.#subscription.video]);
     }
-    /** Whoever listens for the level starts its measuring. */
-    /** @param {any} names @param {any} [handler] @param {any} [context] @returns {this} */
-    on(names, handler, context2) {
-      super.on(names, handler, context2);
-      this.#startMeter();
-      return this;
-    }
     /** For the session only: the publisher changed the stream. @param {boolean} hadVideo */
     streamChanged(hadVideo) {
       this.#videoChanged(hadVideo && this.#video, "publishVideo");
@@ -3082,10 +3083,10 @@
     mediaStateChanged(state) {
       if (state === "connected" && !this.#connected && this.#subscription) {
         this.#connected = true;
-        this.#emit("connected");
+        this.emit("connected");
       } else if (this.#connected && ["disconnected", "failed"].includes(state)) {
         this.#connected = false;
-        this.#emit("disconnected");
+        this.emit("disconnected");
       }
     }
     /**
@@ -3096,18 +3097,18 @@
     end(reason) {
       if (this.#destroyed) return;
       this.detach();
-      this.#widget.destroy();
-      this.#emit("destroyed", { reason });
+      this.widget.destroy();
+      later(() => this.emit("destroyed", { reason }));
       this.session = null;
       this.stream = null;
     }
     /** For the session only: ends the subscription and leaves the element to the page. */
     detach() {
       this.#destroyed = true;
-      this.#meter?.stop();
+      this.stopMeter();
       this.#sizes?.disconnect();
       clearTimeout(this.#sizeTimer);
-      stopPlaying(this.#widget.video);
+      stopPlaying(this.widget.video);
       this.#subscription?.close();
     }
     /** Whether there should be a picture. */
@@ -3128,25 +3129,25 @@
       if (this.#destroyed || before === this.#showsVideo) return;
       this.#showVideoState();
       const type = this.#showsVideo ? "videoEnabled" : "videoDisabled";
-      later(() => this.#emit(type, { reason }));
+      later(() => this.emit(type, { reason }));
     }
     #showVideoState() {
-      this.#widget.setAudioOnly(!this.#showsVideo);
-      this.#widget.setLoading(!this.#loaded && (this.#showsVideo || !this.#connected));
-      this.#startMeter();
+      this.widget.setAudioOnly(!this.#showsVideo);
+      this.widget.setLoading(!this.#loaded && (this.#showsVideo || !this.#connected));
+      this.startMeter();
     }
     #watchVideo() {
-      const { video } = this.#widget;
+      const { video } = this.widget;
       video.addEventListener("loadeddata", () => {
         this.#loaded = true;
-        this.#widget.setLoading(false);
+        this.widget.setLoading(false);
       });
       video.addEventListener("resize", () => {
         const oldValue = this.#dimensions;
         const newValue = { width: video.videoWidth, height: video.videoHeight };
         this.#dimensions = newValue;
         this.#tellHeight();
-        if (oldValue.width > 0) this.#emit("videoDimensionsChanged", { oldValue, newValue });
+        if (oldValue.width > 0) this.emit("videoDimensionsChanged", { oldValue, newValue });
       });
       this.#sizes = new ResizeObserver(() => {
         clearTimeout(this.#sizeTimer);
@@ -3156,7 +3157,7 @@
     }
     #wantedHeight() {
       if (this.#resolution) return Math.max(Math.round(this.#resolution.height), 1);
-      const { video } = this.#widget;
+      const { video } = this.widget;
       if (!video.isConnected) return 0;
       const ratio = globalThis.devicePixelRatio || 1;
       return wantedHeight(
@@ -3185,25 +3186,10 @@
     #update(wanted) {
       this.#subscription?.update(wanted);
     }
-    /** Measures the sound while anybody is interested. */
-    #startMeter() {
-      if (this.#meter || this.#destroyed || !this.#subscription) return;
-      if (!this.hasHandlers("audioLevelUpdated") && !this.#widget.showsLevel) return;
-      const { audio } = this.#subscription;
-      this.#meter = new LevelMeter(
-        () => this.#audio ? receivedLevel(audio) : 0,
-        (audioLevel) => {
-          this.#widget.setLevel(audioLevel);
-          this.#emit("audioLevelUpdated", { audioLevel });
-        }
-      );
-    }
-    /**
-     * @param {string} type
-     * @param {Record<string, unknown>} [fields]
-     */
-    #emit(type, fields) {
-      this.dispatchEvent(new OTEvent(type, fields));
+    ear() {
+      const receiver = this.#subscription?.audio;
+      if (!receiver || this.#destroyed) return null;
+      return { read: () => this.#audio ? receivedLevel(receiver) : 0 };
     }
   };
   function gone2() {

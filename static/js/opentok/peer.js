@@ -59,6 +59,8 @@ export class Peer {
   /** Who waits for the next negotiation. @type {{ resolve: () => void, reject: (error: any) => void }[]} */
   #waiting = []
   #negotiating = false
+  /** Ends the wait for an answer. @type {(error: OpenTokError) => void} */
+  #giveUp = () => {}
   #closed = false
 
   /** @type {any} */
@@ -190,6 +192,7 @@ export class Peer {
     this.#closed = true
     this.#stopRestartTimer()
     this.#connection?.close()
+    this.#giveUp(closed())
     for (const { reject } of this.#waiting.splice(0)) reject(closed())
     for (const look of [...this.#stateWatchers]) look()
   }
@@ -277,7 +280,7 @@ export class Peer {
       if (generation !== this.#generation) throw unexpected('The answer belongs to another offer.')
       await connection.setRemoteDescription({ type: 'answer', sdp })
     } catch (error) {
-      if (connection.signalingState === 'have-local-offer') {
+      if (!this.#closed && connection.signalingState === 'have-local-offer') {
         await connection.setLocalDescription({ type: 'rollback' })
       }
       throw error
@@ -296,15 +299,21 @@ export class Peer {
     return new Promise((resolve, reject) => {
       /** @type {any} */
       let timer = null
-      let late = false
+      let waiting = true
+      this.#giveUp = (error) => {
+        waiting = false
+        clearTimeout(timer)
+        reject(error)
+      }
+      const late = () => {
+        this.#giveUp(
+          new OpenTokError(1021, 'OT_TIMEOUT', 'The server did not answer the offer in time.'),
+        )
+      }
       const makeOffer = () => {
-        timer ??= setTimeout(() => {
-          late = true
-          reject(
-            new OpenTokError(1021, 'OT_TIMEOUT', 'The server did not answer the offer in time.'),
-          )
-        }, ANSWER_TIMEOUT_MS)
-        return late || this.#closed ? null : this.#describe(connection, slots)
+        if (!waiting) return null
+        timer ??= setTimeout(late, ANSWER_TIMEOUT_MS)
+        return this.#describe(connection, slots)
       }
       this.#options
         .sendOffer(makeOffer)

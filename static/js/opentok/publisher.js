@@ -1,14 +1,13 @@
 /** @file Shows one's own camera, microphone or screen, and sends it to a session. */
 
-import { captureDevices, isScreen, isTrack, parseResolution, videoEncodings } from './capture.js'
+import { isScreen, parseResolution, videoEncodings } from './capture.js'
 import { answering, fail, OpenTokError } from './errors.js'
-import { Events, later, OTEvent } from './events.js'
-import { uuid } from './ids.js'
-import { LevelMeter, listen } from './levels.js'
+import { later, OTEvent } from './events.js'
+import { listen } from './levels.js'
+import { Shown } from './shown.js'
 import { openTogether, Source } from './source.js'
 import { mergedReport, publisherStats } from './stats.js'
 import { Stream } from './stream.js'
-import { Widget } from './widget.js'
 
 /** @import { Media, Publication } from './media.js' */
 /** @import { NewStream, StreamUpdate } from './messages.js' */
@@ -27,9 +26,7 @@ const QUESTION_MS = 400
  * @property {(changes: import('./stream.js').Stream, update: StreamUpdate) => void} changed
  */
 
-export class Publisher extends Events {
-  /** @type {string} */
-  id
+export class Publisher extends Shown {
   /** @type {any} the session it publishes to */
   session = null
   /** @type {Stream | null} */
@@ -38,7 +35,6 @@ export class Publisher extends Events {
   accessAllowed
 
   #properties
-  #widget
   #audio
   #video
   /** What the page wants. */
@@ -55,8 +51,6 @@ export class Publisher extends Events {
   #destroyed = false
   /** Settles when the devices are open. @type {Promise<void>} */
   #ready
-  /** @type {{ meter: LevelMeter, ear: { close(): void } } | null} */
-  #metering = null
 
   /**
    * @param {any} target
@@ -64,9 +58,8 @@ export class Publisher extends Events {
    * @param {any} callback
    */
   constructor(target, properties, callback) {
-    super()
+    super(target, 'publisher', properties, () => this.publishAudio(!this.#wants.audio))
     this.#properties = properties
-    this.id = `OT_${uuid()}`
     this.#wants = {
       audio: properties.publishAudio !== false,
       video: properties.publishVideo !== false,
@@ -75,30 +68,17 @@ export class Publisher extends Events {
     this.#audio = new Source('audio', properties, ended)
     this.#video = new Source('video', properties, ended)
 
-    this.#widget = new Widget(target, {
-      role: 'publisher',
-      id: this.id,
-      properties,
-      onMuteClick: () => this.publishAudio(!this.#wants.audio),
-      onPlaced: (element) => {
-        this.id = element.id
-      },
-    })
-    this.#widget.setFit(properties.fitMode ?? (this.#video.isScreen ? 'contain' : 'cover'))
-    this.#widget.setMuted(!this.#wants.audio)
-    this.#widget.setLoading(true)
+    this.widget.setFit(properties.fitMode ?? (this.#video.isScreen ? 'contain' : 'cover'))
+    this.widget.setMuted(!this.#wants.audio)
+    this.widget.setLoading(true)
     this.#watchPreview()
-    later(() => this.#emit('videoElementCreated', { element: this.#widget.video }))
+    later(() => this.emit('videoElementCreated', { element: this.widget.video }))
 
     this.#ready = this.#open()
     this.#ready.then(
       () => callback && later(() => callback(undefined, this)),
       (error) => fail(error, callback, this),
     )
-  }
-
-  get element() {
-    return this.#widget.element
   }
 
   get streamId() {
@@ -108,8 +88,11 @@ export class Publisher extends Events {
   async #open() {
     // Outside the caller's stack, so that the page can listen first.
     await null
-    const question = setTimeout(() => this.#emit('accessDialogOpened'), QUESTION_MS)
-    let asked = true
+    let asked = false
+    const question = setTimeout(() => {
+      asked = true
+      this.emit('accessDialogOpened')
+    }, QUESTION_MS)
     try {
       const { audioSource, videoSource } = this.#properties
       const screenSound = isScreen(videoSource) && isScreen(audioSource)
@@ -121,7 +104,8 @@ export class Publisher extends Events {
       }
       throw error
     } finally {
-      asked = this.#closeQuestion(question)
+      clearTimeout(question)
+      if (asked) this.emit('accessDialogClosed')
     }
     if (this.#destroyed) {
       this.#audio.release()
@@ -132,29 +116,22 @@ export class Publisher extends Events {
     this.#videoOn = this.#wants.video && this.#video.isOpen
     this.#applyAudio()
     this.#showVideo()
-    this.#widget.setLoading(false)
-    if (asked) this.#emit('accessAllowed')
-    this.#emit('mediaStreamAvailable', { mediaStream: this.#widget.video.srcObject })
-    this.#startMeter()
-  }
-
-  /** @param {any} question */
-  #closeQuestion(question) {
-    clearTimeout(question)
-    this.#emit('accessDialogClosed')
-    return true
+    this.widget.setLoading(false)
+    this.emit('accessAllowed')
+    this.emit('mediaStreamAvailable', { mediaStream: this.widget.video.srcObject })
+    this.startMeter()
   }
 
   /** @param {boolean} on @returns {this} */
   publishAudio(on) {
     this.#wants.audio = !!on
-    this.#widget.setMuted(!this.#wants.audio)
+    this.widget.setMuted(!this.#wants.audio)
     if (this.#wants.audio && this.#audio.exists && !this.#audio.isOpen && this.accessAllowed) {
       this.#audio.open().then(
         () => this.#audioOpened(),
         (error) => {
           this.#wants.audio = false
-          this.#widget.setMuted(true)
+          this.widget.setMuted(true)
           fail(error, null, this)
         },
       )
@@ -205,19 +182,9 @@ export class Publisher extends Events {
     return this.#queue(async () => {
       await this.#ready
       if (!this.#audio.exists) throw noSuchMedium('audio')
-      if (isTrack(source)) {
-        this.#audio.use(source, false)
-      } else if (source === null || source === false) {
-        this.#audio.release()
-      } else {
-        const audioSource = typeof source === 'string' ? source : undefined
-        const properties = { ...this.#properties, audioSource, videoSource: undefined }
-        const { constraints } = new Source('audio', properties, () => {})
-        const { audio } = await captureDevices({ audio: constraints })
-        if (audio) this.#audio.use(audio, true)
-      }
+      await this.#audio.change(source, this.#wants.audio || this.#audio.isOpen)
       await this.#audioOpened()
-      this.#emit('audioInputDeviceChanged', {
+      this.emit('audioInputDeviceChanged', {
         device: { deviceId: this.#audio.track?.getSettings().deviceId ?? null },
       })
     })
@@ -233,19 +200,7 @@ export class Publisher extends Events {
     return this.#queue(async () => {
       await this.#ready
       if (!this.#video.exists) throw noSuchMedium('video')
-      if (isTrack(source)) {
-        this.#video.use(source, false)
-      } else {
-        const properties = { ...this.#properties, videoSource: source, facingMode: undefined }
-        const { constraints } = new Source('video', properties, () => {})
-        // Phones open one camera at a time.
-        this.#video.pause()
-        this.#properties.videoSource = source
-        if (!this.#wants.video) return
-        const { video } = await captureDevices({ video: constraints })
-        if (video) this.#video.use(video, true)
-      }
-      await this.#sendVideo()
+      await this.#video.change(source, this.#wants.video).finally(() => this.#sendVideo())
     })
   }
 
@@ -276,30 +231,6 @@ export class Publisher extends Events {
       ...this.#video.track.getConstraints(),
       frameRate: { ideal: frameRate },
     })
-  }
-
-  /** @returns {string | null} the present picture, as base64 PNG */
-  getImgData() {
-    return this.#widget.picture()
-  }
-
-  /** @param {any} style or a name @param {any} [value] @returns {this} */
-  setStyle(style, value) {
-    this.#widget.setStyle(typeof style === 'string' ? { [style]: value } : style)
-    this.#startMeter()
-    return this
-  }
-
-  getStyle() {
-    return this.#widget.getStyle()
-  }
-
-  videoWidth() {
-    return this.#widget.video.videoWidth || undefined
-  }
-
-  videoHeight() {
-    return this.#widget.video.videoHeight || undefined
   }
 
   /** @param {(error: any, stats?: any) => void} [callback] */
@@ -338,22 +269,14 @@ export class Publisher extends Events {
     this.#destroyed = true
     const { stream } = this
     this.#leave(true)
-    this.#stopMeter()
+    this.stopMeter()
     this.#audio.release()
     this.#video.release()
-    this.#widget.destroy()
+    this.widget.destroy()
     later(() => {
-      if (stream) this.#emit('streamDestroyed', { stream, reason: 'unpublished' })
-      this.#emit('destroyed')
+      if (stream) this.emit('streamDestroyed', { stream, reason: 'unpublished' })
+      this.emit('destroyed')
     })
-    return this
-  }
-
-  /** Whoever listens for the level starts its measuring. */
-  /** @param {any} names @param {any} [handler] @param {any} [context] @returns {this} */
-  on(names, handler, context) {
-    super.on(names, handler, context)
-    this.#startMeter()
     return this
   }
 
@@ -419,15 +342,15 @@ export class Publisher extends Events {
   /** For the session only: a moderator muted the stream, and the server knows. */
   mutedByForce() {
     this.#wants.audio = false
-    this.#widget.setMuted(true)
+    this.widget.setMuted(true)
     if (this.#audio.track) this.#audio.track.enabled = false
     if (this.stream) this.#place?.changed(this.stream, { hasAudio: false })
-    this.#emit('muteForced')
+    this.emit('muteForced')
   }
 
   /** For the session only. @param {boolean | null} on */
   setArchiving(on) {
-    this.#widget.setArchiving(on)
+    this.widget.setArchiving(on)
   }
 
   /** @param {boolean} tell */
@@ -440,7 +363,7 @@ export class Publisher extends Events {
     this.stream = null
     if (!place) return
     place.forget()
-    this.#widget.setArchiving(null)
+    this.widget.setArchiving(null)
     if (!publication) return
     if (tell) place.media.unpublish(publication.streamId)
     else place.media.unpublished(publication.streamId)
@@ -492,8 +415,8 @@ export class Publisher extends Events {
   async #audioOpened() {
     this.#applyAudio()
     await this.#publication?.senders.audio?.replaceTrack(this.#audio.track)
-    this.#stopMeter()
-    this.#startMeter()
+    this.stopMeter()
+    this.startMeter()
   }
 
   /** Brings the camera to what the page wants by now. */
@@ -526,13 +449,13 @@ export class Publisher extends Events {
   #showVideo() {
     const track = this.#videoOn ? this.#video.track : null
     if (track && this.#video.isScreen) track.contentHint ||= 'detail'
-    const { video } = this.#widget
+    const { video } = this.widget
     const shown = /** @type {MediaStream | null} */ (video.srcObject)?.getVideoTracks()[0] ?? null
     if (track !== shown) video.srcObject = track && new MediaStream([track])
     if (track) video.play().catch(() => {})
-    this.#widget.setAudioOnly(!track)
+    this.widget.setAudioOnly(!track)
     const mirror = this.#properties.mirror ?? (this.#videoType === 'camera' && !this.#facesAway)
-    this.#widget.setMirrored(mirror)
+    this.widget.setMirrored(mirror)
   }
 
   get #facesAway() {
@@ -540,14 +463,14 @@ export class Publisher extends Events {
   }
 
   #watchPreview() {
-    const { video } = this.#widget
+    const { video } = this.widget
     video.addEventListener('resize', () => {
       const oldValue = this.stream?.videoDimensions
       const newValue = { width: video.videoWidth, height: video.videoHeight }
       if (!oldValue || newValue.width === 0) return
       if (oldValue.width === newValue.width && oldValue.height === newValue.height) return
       this.#tell(newValue)
-      this.#emit('videoDimensionsChanged', { oldValue, newValue })
+      this.emit('videoDimensionsChanged', { oldValue, newValue })
     })
   }
 
@@ -570,7 +493,7 @@ export class Publisher extends Events {
   /** A device was unplugged, or sharing was ended in the browser's own bar. @param {MediaStreamTrack} track */
   #trackEnded(track) {
     if (this.#destroyed) return
-    this.#emit('mediaStopped', { track })
+    this.emit('mediaStopped', { track })
     if (track.kind === 'video' && !this.#video.isScreen) {
       this.#wants.video = false
       this.#queue(() => this.#settleVideo()).catch(() => {})
@@ -593,34 +516,11 @@ export class Publisher extends Events {
     return result
   }
 
-  /** Measures the sound while anybody is interested. */
-  #startMeter() {
+  ear() {
     const { track } = this.#audio
-    if (this.#metering || this.#destroyed || !track) return
-    if (!this.hasHandlers('audioLevelUpdated') && !this.#widget.showsLevel) return
-    const ear = listen(track)
-    const meter = new LevelMeter(
-      () => (this.#wants.audio ? ear.read() : 0),
-      (audioLevel) => {
-        this.#widget.setLevel(audioLevel)
-        this.#emit('audioLevelUpdated', { audioLevel })
-      },
-    )
-    this.#metering = { meter, ear }
-  }
-
-  #stopMeter() {
-    this.#metering?.meter.stop()
-    this.#metering?.ear.close()
-    this.#metering = null
-  }
-
-  /**
-   * @param {string} type
-   * @param {Record<string, unknown>} [fields]
-   */
-  #emit(type, fields) {
-    this.dispatchEvent(new OTEvent(type, fields))
+    if (!track || this.#destroyed) return null
+    const { read, close } = listen(track)
+    return { read: () => (this.#wants.audio ? read() : 0), close }
   }
 }
 
