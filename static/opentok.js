@@ -1943,6 +1943,9 @@
   var DISCONNECTED_MS = 3e3;
   var RESTART_PAUSE_MS = 3e3;
   var ANSWER_TIMEOUT_MS = 15e3;
+  var PASSING = ["OT_STREAM_NOT_FOUND", "OT_RATE_LIMIT_EXCEEDED"];
+  var ATTEMPTS = 4;
+  var PATIENCE_MS = 300;
   var CONNECT_TIMEOUT_MS = 2e4;
   var Peer = class {
     #options;
@@ -2148,13 +2151,25 @@
       while (this.#waiting.length > 0) {
         const served = this.#waiting.splice(0);
         try {
-          await this.#exchange();
+          await this.#exchangeWithPatience();
           for (const { resolve } of served) resolve();
         } catch (error) {
           for (const { reject } of served) reject(error);
         }
       }
       this.#negotiating = false;
+    }
+    /** Refusals that pass by themselves are no reason to give up. */
+    async #exchangeWithPatience() {
+      for (let attempt = 1; ; attempt += 1) {
+        try {
+          await this.#exchange();
+          return;
+        } catch (error) {
+          if (this.#closed || attempt === ATTEMPTS || !PASSING.includes(error?.name)) throw error;
+          await new Promise((resolve) => setTimeout(resolve, attempt * PATIENCE_MS));
+        }
+      }
     }
     async #exchange() {
       const connection = this.#connection;
@@ -2599,7 +2614,7 @@
 
   // js/opentok/signaling.js
   var VERSION = 1;
-  var HEARTBEAT_MS = 5e3;
+  var HEARTBEAT_MS = 2e3;
   var HELLO_TIMEOUT_MS = 1e4;
   var ATTEMPT_TIMEOUT_MS = 5e3;
   var BACKOFF_FIRST_MS = 200;
@@ -3225,6 +3240,10 @@
     #publishers = /* @__PURE__ */ new Set();
     /** @type {Set<Subscriber>} */
     #subscribers = /* @__PURE__ */ new Set();
+    /** How many are being published, and what came about their streams before they were known here. */
+    #publishing = 0;
+    /** @type {ServerEvent[]} */
+    #early = [];
     /** Ends the listening to the window. @type {AbortController | null} */
     #watching = null;
     /**
@@ -3353,6 +3372,7 @@
         this.#publishers.delete(publisher);
         if (streamId) members.own.remove(streamId);
       };
+      this.#publishing += 1;
       try {
         const stream = await publisher.publishTo({
           session: this,
@@ -3369,6 +3389,10 @@
       } catch (error) {
         forget();
         throw error;
+      } finally {
+        this.#publishing -= 1;
+        const early = this.#early.splice(0);
+        if (streamId) for (const event of early) this.#told(event);
       }
     }
     /** @param {Publisher} publisher */
@@ -3508,12 +3532,27 @@
     }
     /** @param {ServerEvent} event */
     #told(event) {
-      if (event.type === "signal") this.#signaled(event);
-      else if (event.type === "streamMuted") {
-        this.getPublisherForStream(event.streamId)?.mutedByForce();
-      } else if (event.type === "streamDestroyed" && this.#members.own.has(event.streamId)) {
-        this.getPublisherForStream(event.streamId)?.endStream(event.reason, { tell: false });
-      } else this.#dispatchAll(this.#members.apply(event));
+      if (event.type === "signal") {
+        this.#signaled(event);
+      } else if (event.type === "streamMuted" || event.type === "streamDestroyed") {
+        const { streamId } = event;
+        const publisher = this.getPublisherForStream(streamId);
+        if (publisher) this.#ownStreamTold(event, publisher);
+        else if (this.#publishing > 0 && !this.streams.has(streamId)) this.#early.push(event);
+        else this.#dispatchAll(this.#members.apply(event));
+      } else {
+        this.#dispatchAll(this.#members.apply(event));
+      }
+    }
+    /**
+     * A moderator muted or ended a stream of ours.
+     *
+     * @param {ServerEvent} event
+     * @param {Publisher} publisher
+     */
+    #ownStreamTold(event, publisher) {
+      if (event.type === "streamMuted") publisher.mutedByForce();
+      else if (event.type === "streamDestroyed") publisher.endStream(event.reason, { tell: false });
     }
     /** @param {Extract<ServerEvent, { type: 'signal' }>} signal */
     #signaled({ signalType, data, from }) {

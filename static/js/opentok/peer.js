@@ -20,6 +20,14 @@ const RESTART_PAUSE_MS = 3000
 /** A server that does not answer an offer for so long will not. */
 const ANSWER_TIMEOUT_MS = 15_000
 
+/**
+ * Refusals of an offer that pass: a stream in it was ended by a moderator, which is about to be told; or there were
+ * too many offers in a second.
+ */
+const PASSING = ['OT_STREAM_NOT_FOUND', 'OT_RATE_LIMIT_EXCEEDED']
+const ATTEMPTS = 4
+const PATIENCE_MS = 300
+
 /** A first connection that takes longer has no way through the network. */
 export const CONNECT_TIMEOUT_MS = 20_000
 
@@ -260,13 +268,26 @@ export class Peer {
     while (this.#waiting.length > 0) {
       const served = this.#waiting.splice(0)
       try {
-        await this.#exchange()
+        await this.#exchangeWithPatience()
         for (const { resolve } of served) resolve()
       } catch (error) {
         for (const { reject } of served) reject(error)
       }
     }
     this.#negotiating = false
+  }
+
+  /** Refusals that pass by themselves are no reason to give up. */
+  async #exchangeWithPatience() {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await this.#exchange()
+        return
+      } catch (/** @type {any} */ error) {
+        if (this.#closed || attempt === ATTEMPTS || !PASSING.includes(error?.name)) throw error
+        await new Promise((resolve) => setTimeout(resolve, attempt * PATIENCE_MS))
+      }
+    }
   }
 
   async #exchange() {

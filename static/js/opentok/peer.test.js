@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { afterEach, test } from 'node:test'
 import { FakePeerConnection, settle } from '../testing/fakes.js'
+import { OpenTokError } from './errors.js'
 import { Peer } from './peer.js'
 
 const peers = []
@@ -207,4 +208,26 @@ test('a closed peer refuses', async () => {
   waiting.shift().resolve({ generation: offers[0].generation, sdp: '' })
   await assert.rejects(taken, { name: 'OT_DISCONNECTED' })
   await assert.rejects(peer.publish('s1', CAMERA), { name: 'OT_DISCONNECTED' })
+})
+
+test('an offer that was refused for a moment is made again, without what has ended meanwhile', async () => {
+  const { peer, offers, waiting, answer } = start()
+  peer.publish('s1', CAMERA).catch(() => {})
+  await settle()
+  await answer()
+  const published = peer.publish('s2', CAMERA)
+  await settle()
+  waiting.shift().reject(new OpenTokError(1500, 'OT_STREAM_NOT_FOUND', 'Ended.'))
+  peer.unpublish('s1')
+  while (offers.length < 3) await settle()
+  assert.deepEqual(
+    offers.map(({ tracks }) => tracks.map(({ streamId }) => streamId)),
+    [
+      ['s1', 's1'],
+      ['s1', 's1', 's2', 's2'],
+      ['s2', 's2'],
+    ],
+  )
+  await answer()
+  assert.ok((await published).video)
 })

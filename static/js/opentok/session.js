@@ -49,6 +49,10 @@ export class Session extends Events {
   #publishers = new Set()
   /** @type {Set<Subscriber>} */
   #subscribers = new Set()
+  /** How many are being published, and what came about their streams before they were known here. */
+  #publishing = 0
+  /** @type {ServerEvent[]} */
+  #early = []
   /** Ends the listening to the window. @type {AbortController | null} */
   #watching = null
 
@@ -188,6 +192,7 @@ export class Session extends Events {
       this.#publishers.delete(publisher)
       if (streamId) members.own.remove(streamId)
     }
+    this.#publishing += 1
     try {
       const stream = await publisher.publishTo({
         session: this,
@@ -205,6 +210,10 @@ export class Session extends Events {
     } catch (error) {
       forget()
       throw error
+    } finally {
+      this.#publishing -= 1
+      const early = this.#early.splice(0)
+      if (streamId) for (const event of early) this.#told(event)
     }
   }
 
@@ -344,12 +353,28 @@ export class Session extends Events {
 
   /** @param {ServerEvent} event */
   #told(event) {
-    if (event.type === 'signal') this.#signaled(event)
-    else if (event.type === 'streamMuted') {
-      this.getPublisherForStream(event.streamId)?.mutedByForce()
-    } else if (event.type === 'streamDestroyed' && this.#members.own.has(event.streamId)) {
-      this.getPublisherForStream(event.streamId)?.endStream(event.reason, { tell: false })
-    } else this.#dispatchAll(this.#members.apply(event))
+    if (event.type === 'signal') {
+      this.#signaled(event)
+    } else if (event.type === 'streamMuted' || event.type === 'streamDestroyed') {
+      const { streamId } = event
+      const publisher = this.getPublisherForStream(streamId)
+      if (publisher) this.#ownStreamTold(event, publisher)
+      else if (this.#publishing > 0 && !this.streams.has(streamId)) this.#early.push(event)
+      else this.#dispatchAll(this.#members.apply(event))
+    } else {
+      this.#dispatchAll(this.#members.apply(event))
+    }
+  }
+
+  /**
+   * A moderator muted or ended a stream of ours.
+   *
+   * @param {ServerEvent} event
+   * @param {Publisher} publisher
+   */
+  #ownStreamTold(event, publisher) {
+    if (event.type === 'streamMuted') publisher.mutedByForce()
+    else if (event.type === 'streamDestroyed') publisher.endStream(event.reason, { tell: false })
   }
 
   /** @param {Extract<ServerEvent, { type: 'signal' }>} signal */
