@@ -1289,6 +1289,330 @@
     }
   };
 
+  // js/opentok/capturing.js
+  var QUESTION_MS = 400;
+  var Capturing = class extends Shown {
+    /** @type {boolean | undefined} undefined: not known yet */
+    accessAllowed;
+    /** For the publisher: where the media come from. */
+    sources;
+    /** For the publisher: what the page wants. */
+    wants;
+    /** For the publisher: whether video is on, as far as the camera has followed. */
+    isVideoOn = false;
+    /** For the publisher: there will be no more media. */
+    isDestroyed = false;
+    /** For the publisher: settles when the devices are open. @type {Promise<void>} */
+    ready;
+    #properties;
+    /** One change of the devices at a time. @type {Promise<unknown>} */
+    #work = Promise.resolve();
+    /**
+     * @param {any} target
+     * @param {Record<string, any>} properties
+     * @param {any} callback
+     */
+    constructor(target, properties, callback) {
+      super(target, "publisher", properties, () => this.publishAudio(!this.wants.audio));
+      this.#properties = properties;
+      this.wants = {
+        audio: properties.publishAudio !== false,
+        video: properties.publishVideo !== false
+      };
+      const ended = (track) => this.#trackEnded(track);
+      this.sources = {
+        audio: new Source("audio", properties, ended),
+        video: new Source("video", properties, ended)
+      };
+      this.widget.setFit(properties.fitMode ?? (this.sources.video.isScreen ? "contain" : "cover"));
+      this.widget.setMuted(!this.wants.audio);
+      this.widget.setLoading(true);
+      later(() => this.emit("videoElementCreated", { element: this.widget.video }));
+      this.ready = this.#open();
+      this.ready.then(
+        () => callback && later(() => callback(void 0, this)),
+        // Whoever destroyed it need not hear that it was destroyed.
+        (error) => this.isDestroyed ? callback?.(error) : fail(error, callback, this)
+      );
+    }
+    async #open() {
+      await null;
+      let asked = false;
+      const question = setTimeout(() => {
+        asked = true;
+        this.emit("accessDialogOpened");
+      }, QUESTION_MS);
+      try {
+        const { audioSource, videoSource } = this.#properties;
+        const screenSound = isScreen(videoSource) && isScreen(audioSource);
+        await openTogether(this.sources, this.wants, screenSound);
+      } catch (error) {
+        this.accessAllowed = false;
+        if (error.name === "OT_USER_MEDIA_ACCESS_DENIED") {
+          this.dispatchEvent(new OTEvent("accessDenied", { message: error.message }, true));
+        }
+        throw error;
+      } finally {
+        clearTimeout(question);
+        if (asked) this.emit("accessDialogClosed");
+      }
+      if (this.isDestroyed) {
+        this.release();
+        throw gone();
+      }
+      this.accessAllowed = true;
+      this.isVideoOn = this.wants.video && this.sources.video.isOpen;
+      this.#applyAudio();
+      this.#showVideo();
+      this.widget.setLoading(false);
+      this.emit("accessAllowed");
+      this.emit("mediaStreamAvailable", { mediaStream: this.widget.video.srcObject });
+      this.startMeter();
+    }
+    /** @param {boolean} on @returns {this} */
+    publishAudio(on) {
+      this.wants.audio = !!on;
+      this.widget.setMuted(!this.wants.audio);
+      if (this.wants.audio && this.sources.audio.exists && !this.sources.audio.isOpen && this.accessAllowed) {
+        this.sources.audio.open().then(
+          () => this.#audioOpened(),
+          (error) => {
+            this.wants.audio = false;
+            this.widget.setMuted(true);
+            fail(error, null, this);
+          }
+        );
+      }
+      this.#applyAudio();
+      return this;
+    }
+    /**
+     * Without video the camera is closed, and its light goes out.
+     *
+     * @param {boolean} on
+     * @param {(error?: OpenTokError) => void} [callback]
+     * @returns {this}
+     */
+    publishVideo(on, callback) {
+      this.wants.video = !!on;
+      const done = this.#queue(() => this.#settleVideo());
+      done.then(
+        () => callback && later(() => callback()),
+        (error) => fail(error, callback, this)
+      );
+      return this;
+    }
+    /** @returns {MediaStreamTrack | null} */
+    getAudioSource() {
+      return this.sources.audio.track;
+    }
+    /** @returns {{ deviceId: string | null, type: string | null, track: MediaStreamTrack | null }} */
+    getVideoSource() {
+      const { track } = this.sources.video;
+      return {
+        deviceId: track?.getSettings().deviceId ?? null,
+        type: track && this.videoType,
+        track
+      };
+    }
+    /**
+     * Changes the microphone.
+     *
+     * @param {string | MediaStreamTrack | boolean | null} source a device, a track; null or false: silence
+     * @returns {Promise<void>}
+     */
+    setAudioSource(source) {
+      return this.#queue(async () => {
+        await this.ready;
+        if (!this.sources.audio.exists) throw noSuchMedium("audio");
+        await this.sources.audio.change(source, this.wants.audio || this.sources.audio.isOpen);
+        await this.#audioOpened();
+        this.emit("audioInputDeviceChanged", {
+          device: { deviceId: this.sources.audio.track?.getSettings().deviceId ?? null }
+        });
+      });
+    }
+    /**
+     * Changes the camera.
+     *
+     * @param {string | MediaStreamTrack} source a device or a track
+     * @returns {Promise<void>}
+     */
+    setVideoSource(source) {
+      return this.#queue(async () => {
+        await this.ready;
+        if (!this.sources.video.exists) throw noSuchMedium("video");
+        await this.sources.video.change(source, this.wants.video).finally(() => this.#applyVideo());
+      });
+    }
+    /** Takes the next camera. @returns {Promise<{ deviceId: string }>} */
+    async cycleVideo() {
+      const devices = await navigator.mediaDevices.enumerateDevices();
+      const cameras = devices.filter(({ kind }) => kind === "videoinput");
+      const { deviceId } = this.getVideoSource();
+      const at = cameras.findIndex((camera) => camera.deviceId === deviceId);
+      const next = cameras[(at + 1) % cameras.length];
+      if (!next) throw new OpenTokError(1500, "OT_NO_DEVICES_FOUND", "No camera was found.");
+      await this.setVideoSource(next.deviceId);
+      return { deviceId: next.deviceId };
+    }
+    /** @param {{ width: number, height: number }} resolution @returns {Promise<void>} */
+    async setPreferredResolution({ width, height }) {
+      await this.sources.video.track?.applyConstraints({
+        ...this.sources.video.track.getConstraints(),
+        width: { ideal: width },
+        height: { ideal: height }
+      });
+    }
+    /** @param {number} frameRate @returns {Promise<void>} */
+    async setPreferredFrameRate(frameRate) {
+      await this.sources.video.track?.applyConstraints({
+        ...this.sources.video.track.getConstraints(),
+        frameRate: { ideal: frameRate }
+      });
+    }
+    /** For the publisher: the devices have followed all that was asked so far. @returns {Promise<void>} */
+    async settled() {
+      await this.ready;
+      await this.#work;
+    }
+    /** For the publisher: takes and shows the state of both media, as after something was sent anew. */
+    async applyAll() {
+      await this.#audioOpened();
+      await this.#applyVideo();
+    }
+    /** For the publisher: closes what was opened. */
+    release() {
+      this.isDestroyed = true;
+      this.stopMeter();
+      this.sources.audio.release();
+      this.sources.video.release();
+    }
+    /**
+     * For the publisher: sends another track from now on.
+     *
+     * @param {'audio' | 'video'} _kind
+     * @param {MediaStreamTrack | null} _track
+     */
+    async replaceTrack(_kind, _track) {
+    }
+    /** For the publisher: tells what is new. @param {StreamUpdate} _update */
+    tell(_update) {
+    }
+    /** For the publisher: the media ended by themselves and cannot come back. */
+    mediaEnded() {
+    }
+    /** For the publisher. @returns {'camera' | 'screen' | 'custom'} */
+    get videoType() {
+      const { video } = this.sources;
+      return video.isScreen ? "screen" : video.isCustom ? "custom" : "camera";
+    }
+    /** For the publisher. */
+    get sendsAudio() {
+      return this.wants.audio && this.sources.audio.isOpen;
+    }
+    /** For the publisher: null while video is off. */
+    get videoTrack() {
+      const { video } = this.sources;
+      return this.isVideoOn && video.isOpen ? video.track : null;
+    }
+    /** Muted is a track that is not enabled: the microphone stays open, to come back at once. */
+    #applyAudio() {
+      if (this.sources.audio.track) this.sources.audio.track.enabled = this.wants.audio;
+      this.tell({ hasAudio: this.sendsAudio });
+    }
+    async #audioOpened() {
+      this.#applyAudio();
+      await this.replaceTrack("audio", this.sources.audio.track);
+      this.stopMeter();
+      this.startMeter();
+    }
+    /** Brings the camera to what the page wants by now. */
+    async #settleVideo() {
+      await this.ready;
+      if (this.isDestroyed || !this.sources.video.exists) return;
+      const on = this.wants.video;
+      if (on === this.isVideoOn) return;
+      if (on) {
+        try {
+          await this.sources.video.open();
+        } catch (error) {
+          this.wants.video = false;
+          throw error;
+        }
+      }
+      this.isVideoOn = on;
+      await this.#applyVideo();
+      if (!on) this.sources.video.pause();
+    }
+    /** Sends, shows and announces the video, or its absence. */
+    async #applyVideo() {
+      await this.replaceTrack("video", this.videoTrack);
+      this.tell({ hasVideo: this.videoTrack !== null });
+      this.#showVideo();
+    }
+    #showVideo() {
+      const track = this.videoTrack;
+      if (track && this.sources.video.isScreen) track.contentHint ||= "detail";
+      const { video } = this.widget;
+      const shown = (
+        /** @type {MediaStream | null} */
+        video.srcObject?.getVideoTracks()[0] ?? null
+      );
+      if (track !== shown) video.srcObject = track && new MediaStream([track]);
+      if (track) video.play().catch(() => {
+      });
+      this.widget.setAudioOnly(!track);
+      const mirror = this.#properties.mirror ?? (this.videoType === "camera" && !this.#facesAway);
+      this.widget.setMirrored(mirror);
+    }
+    get #facesAway() {
+      return this.sources.video.track?.getSettings().facingMode === "environment";
+    }
+    /** A device was unplugged, or sharing was ended in the browser's own bar. @param {MediaStreamTrack} track */
+    #trackEnded(track) {
+      if (this.isDestroyed) return;
+      this.emit("mediaStopped", { track });
+      if (track.kind === "video" && !this.sources.video.isScreen) {
+        this.wants.video = false;
+        this.#queue(() => this.#settleVideo()).catch(() => {
+        });
+      } else if (track.kind === "audio") {
+        this.#applyAudio();
+      }
+      const { audio, video } = this.sources;
+      const over = video.isScreen ? !video.isOpen : !video.isOpen && !audio.isOpen && video.isCustom;
+      if (over) this.mediaEnded();
+    }
+    /**
+     * @template T
+     * @param {() => Promise<T>} task
+     * @returns {Promise<T>} of this task, which runs after those before it
+     */
+    #queue(task) {
+      const result = this.#work.then(task);
+      this.#work = result.catch(() => {
+      });
+      return result;
+    }
+    ear() {
+      const { track } = this.sources.audio;
+      if (!track || this.isDestroyed) return null;
+      const { read, close } = listen(track);
+      return { read: () => this.wants.audio ? read() : 0, close };
+    }
+  };
+  function gone() {
+    return new OpenTokError(
+      1500,
+      "OT_STREAM_DESTROYED",
+      "The publisher was ended before it published."
+    );
+  }
+  function noSuchMedium(medium) {
+    return new OpenTokError(1041, "OT_INVALID_PARAMETER", `The publisher was made without ${medium}.`);
+  }
+
   // js/opentok/stats.js
   function sum(reports, type, kind, fields) {
     const total = {};
@@ -1391,195 +1715,29 @@
   };
 
   // js/opentok/publisher.js
-  var QUESTION_MS = 400;
-  var Publisher = class extends Shown {
+  var Publisher = class extends Capturing {
     /** @type {any} the session it publishes to */
     session = null;
     /** @type {Stream | null} */
     stream = null;
-    /** @type {boolean | undefined} undefined: not known yet */
-    accessAllowed;
     #properties;
-    #audio;
-    #video;
-    /** What the page wants. */
-    #wants;
-    /** Whether video is being sent, or would be. */
-    #videoOn = false;
-    /** One change of the camera at a time. @type {Promise<unknown>} */
-    #work = Promise.resolve();
     /** @type {Place | null} */
     #place = null;
     /** @type {Publication | null} */
     #publication = null;
-    #destroyed = false;
-    /** Settles when the devices are open. @type {Promise<void>} */
-    #ready;
     /**
      * @param {any} target
      * @param {Record<string, any>} properties
      * @param {any} callback
      */
     constructor(target, properties, callback) {
-      super(target, "publisher", properties, () => this.publishAudio(!this.#wants.audio));
+      super(target, properties, callback);
       this.#properties = properties;
-      this.#wants = {
-        audio: properties.publishAudio !== false,
-        video: properties.publishVideo !== false
-      };
-      const ended = (track) => this.#trackEnded(track);
-      this.#audio = new Source("audio", properties, ended);
-      this.#video = new Source("video", properties, ended);
-      this.widget.setFit(properties.fitMode ?? (this.#video.isScreen ? "contain" : "cover"));
-      this.widget.setMuted(!this.#wants.audio);
-      this.widget.setLoading(true);
-      this.#watchPreview();
-      later(() => this.emit("videoElementCreated", { element: this.widget.video }));
-      this.#ready = this.#open();
-      this.#ready.then(
-        () => callback && later(() => callback(void 0, this)),
-        (error) => fail(error, callback, this)
-      );
+      const { video } = this.widget;
+      video.addEventListener("resize", () => this.#resized(video.videoWidth, video.videoHeight));
     }
     get streamId() {
       return this.stream?.streamId;
-    }
-    async #open() {
-      await null;
-      let asked = false;
-      const question = setTimeout(() => {
-        asked = true;
-        this.emit("accessDialogOpened");
-      }, QUESTION_MS);
-      try {
-        const { audioSource, videoSource } = this.#properties;
-        const screenSound = isScreen(videoSource) && isScreen(audioSource);
-        await openTogether({ audio: this.#audio, video: this.#video }, this.#wants, screenSound);
-      } catch (error) {
-        this.accessAllowed = false;
-        if (error.name === "OT_USER_MEDIA_ACCESS_DENIED") {
-          this.dispatchEvent(new OTEvent("accessDenied", { message: error.message }, true));
-        }
-        throw error;
-      } finally {
-        clearTimeout(question);
-        if (asked) this.emit("accessDialogClosed");
-      }
-      if (this.#destroyed) {
-        this.#audio.release();
-        this.#video.release();
-        throw gone();
-      }
-      this.accessAllowed = true;
-      this.#videoOn = this.#wants.video && this.#video.isOpen;
-      this.#applyAudio();
-      this.#showVideo();
-      this.widget.setLoading(false);
-      this.emit("accessAllowed");
-      this.emit("mediaStreamAvailable", { mediaStream: this.widget.video.srcObject });
-      this.startMeter();
-    }
-    /** @param {boolean} on @returns {this} */
-    publishAudio(on) {
-      this.#wants.audio = !!on;
-      this.widget.setMuted(!this.#wants.audio);
-      if (this.#wants.audio && this.#audio.exists && !this.#audio.isOpen && this.accessAllowed) {
-        this.#audio.open().then(
-          () => this.#audioOpened(),
-          (error) => {
-            this.#wants.audio = false;
-            this.widget.setMuted(true);
-            fail(error, null, this);
-          }
-        );
-      }
-      this.#applyAudio();
-      return this;
-    }
-    /**
-     * Without video the camera is closed, and its light goes out.
-     *
-     * @param {boolean} on
-     * @param {(error?: OpenTokError) => void} [callback]
-     * @returns {this}
-     */
-    publishVideo(on, callback) {
-      this.#wants.video = !!on;
-      const done = this.#queue(() => this.#settleVideo());
-      done.then(
-        () => callback && later(() => callback()),
-        (error) => fail(error, callback, this)
-      );
-      return this;
-    }
-    /** @returns {MediaStreamTrack | null} */
-    getAudioSource() {
-      return this.#audio.track;
-    }
-    /** @returns {{ deviceId: string | null, type: string | null, track: MediaStreamTrack | null }} */
-    getVideoSource() {
-      const { track } = this.#video;
-      return {
-        deviceId: track?.getSettings().deviceId ?? null,
-        type: track && this.#videoType,
-        track
-      };
-    }
-    /**
-     * Changes the microphone.
-     *
-     * @param {string | MediaStreamTrack | boolean | null} source a device, a track; null or false: silence
-     * @returns {Promise<void>}
-     */
-    setAudioSource(source) {
-      return this.#queue(async () => {
-        await this.#ready;
-        if (!this.#audio.exists) throw noSuchMedium("audio");
-        await this.#audio.change(source, this.#wants.audio || this.#audio.isOpen);
-        await this.#audioOpened();
-        this.emit("audioInputDeviceChanged", {
-          device: { deviceId: this.#audio.track?.getSettings().deviceId ?? null }
-        });
-      });
-    }
-    /**
-     * Changes the camera.
-     *
-     * @param {string | MediaStreamTrack} source a device or a track
-     * @returns {Promise<void>}
-     */
-    setVideoSource(source) {
-      return this.#queue(async () => {
-        await this.#ready;
-        if (!this.#video.exists) throw noSuchMedium("video");
-        await this.#video.change(source, this.#wants.video).finally(() => this.#sendVideo());
-      });
-    }
-    /** Takes the next camera. @returns {Promise<{ deviceId: string }>} */
-    async cycleVideo() {
-      const devices = await navigator.mediaDevices.enumerateDevices();
-      const cameras = devices.filter(({ kind }) => kind === "videoinput");
-      const { deviceId } = this.getVideoSource();
-      const at = cameras.findIndex((camera) => camera.deviceId === deviceId);
-      const next = cameras[(at + 1) % cameras.length];
-      if (!next) throw new OpenTokError(1500, "OT_NO_DEVICES_FOUND", "No camera was found.");
-      await this.setVideoSource(next.deviceId);
-      return { deviceId: next.deviceId };
-    }
-    /** @param {{ width: number, height: number }} resolution @returns {Promise<void>} */
-    async setPreferredResolution({ width, height }) {
-      await this.#video.track?.applyConstraints({
-        ...this.#video.track.getConstraints(),
-        width: { ideal: width },
-        height: { ideal: height }
-      });
-    }
-    /** @param {number} frameRate @returns {Promise<void>} */
-    async setPreferredFrameRate(frameRate) {
-      await this.#video.track?.applyConstraints({
-        ...this.#video.track.getConstraints(),
-        frameRate: { ideal: frameRate }
-      });
     }
     /** @param {(error: any, stats?: any) => void} [callback] */
     getStats(callback) {
@@ -1609,13 +1767,10 @@
     }
     /** Ends the stream, closes the devices and removes the element. @returns {this} */
     destroy() {
-      if (this.#destroyed) return this;
-      this.#destroyed = true;
+      if (this.isDestroyed) return this;
       const { stream } = this;
       this.#leave(true);
-      this.stopMeter();
-      this.#audio.release();
-      this.#video.release();
+      this.release();
       this.widget.destroy();
       later(() => {
         if (stream) this.emit("streamDestroyed", { stream, reason: "unpublished" });
@@ -1630,15 +1785,14 @@
      * @returns {Promise<Stream>} once others can see it
      */
     async publishTo(place) {
-      if (this.#destroyed) throw gone();
+      if (this.isDestroyed) throw gone();
       this.#place = place;
       this.session = place.session;
       try {
-        await this.#ready;
-        await this.#work;
+        await this.settled();
         const announced = this.#announcement();
         if (this.#place !== place) throw gone();
-        const publication = await place.media.publish(announced, this.#outgoing(announced.hasVideo));
+        const publication = await place.media.publish(announced, this.#outgoing());
         if (this.#place !== place) {
           place.media.unpublish(publication.streamId);
           throw gone();
@@ -1653,8 +1807,7 @@
           },
           place.session.connection
         );
-        await this.#audioOpened();
-        await this.#sendVideo();
+        await this.applyAll();
         return this.stream;
       } catch (error) {
         if (this.#place === place) {
@@ -1682,9 +1835,10 @@
     }
     /** For the session only: a moderator muted the stream, and the server knows. */
     mutedByForce() {
-      this.#wants.audio = false;
+      this.wants.audio = false;
       this.widget.setMuted(true);
-      if (this.#audio.track) this.#audio.track.enabled = false;
+      const { track } = this.sources.audio;
+      if (track) track.enabled = false;
       if (this.stream) this.#place?.changed(this.stream, { hasAudio: false });
       this.emit("muteForced");
     }
@@ -1709,103 +1863,50 @@
     }
     /** @returns {NewStream} */
     #announcement() {
-      const { width, height, frameRate } = this.#video.track?.getSettings() ?? {};
+      const { exists, track } = this.sources.video;
+      const { width, height, frameRate } = track?.getSettings() ?? {};
       const asked = parseResolution(this.#properties.resolution);
-      const hasVideo = this.#video.exists && this.#videoOn;
+      const hasVideo = this.videoTrack !== null;
       return {
         name: String(this.#properties.name ?? "").slice(0, 1e3),
-        hasAudio: this.#sendsAudio,
+        hasAudio: this.sendsAudio,
         hasVideo,
-        videoType: this.#videoType,
-        width: this.#video.exists ? width ?? asked.width : 0,
-        height: this.#video.exists ? height ?? asked.height : 0,
+        videoType: this.videoType,
+        width: exists ? width ?? asked.width : 0,
+        height: exists ? height ?? asked.height : 0,
         frameRate: hasVideo && frameRate ? Math.min(Math.round(frameRate), 255) : null
       };
     }
-    /** @param {boolean} hasVideo @returns {Outgoing[]} */
-    #outgoing(hasVideo) {
+    /** Both media that it may ever have, so that turning one on needs no negotiation. @returns {Outgoing[]} */
+    #outgoing() {
+      const { audio, video } = this.sources;
+      const encodings = videoEncodings(video.isScreen, video.track, this.#properties);
       const tracks = [];
-      if (this.#audio.exists) tracks.push({ kind: "audio", track: this.#audio.track });
-      if (this.#video.exists) {
-        const { track, isScreen: isScreen2 } = this.#video;
-        const encodings = videoEncodings(isScreen2, track, this.#properties);
-        tracks.push({ kind: "video", track: hasVideo ? track : null, encodings });
-      }
+      if (audio.exists) tracks.push({ kind: "audio", track: audio.track });
+      if (video.exists) tracks.push({ kind: "video", track: this.videoTrack, encodings });
       return tracks;
     }
-    get #videoType() {
-      return this.#video.isScreen ? "screen" : this.#video.isCustom ? "custom" : "camera";
+    /**
+     * @param {number} width
+     * @param {number} height
+     */
+    #resized(width, height) {
+      const oldValue = this.stream?.videoDimensions;
+      if (!oldValue || width === 0) return;
+      if (oldValue.width === width && oldValue.height === height) return;
+      const newValue = { width, height };
+      this.tell(newValue);
+      this.emit("videoDimensionsChanged", { oldValue, newValue });
     }
-    get #sendsAudio() {
-      return this.#wants.audio && this.#audio.isOpen;
+    /** @param {'audio' | 'video'} kind @param {MediaStreamTrack | null} track */
+    async replaceTrack(kind, track) {
+      await this.#publication?.senders[kind]?.replaceTrack(track);
     }
-    /** Muted is a track that is not enabled: the microphone stays open, to come back at once. */
-    #applyAudio() {
-      if (this.#audio.track) this.#audio.track.enabled = this.#wants.audio;
-      this.#tell({ hasAudio: this.#sendsAudio });
-    }
-    async #audioOpened() {
-      this.#applyAudio();
-      await this.#publication?.senders.audio?.replaceTrack(this.#audio.track);
-      this.stopMeter();
-      this.startMeter();
-    }
-    /** Brings the camera to what the page wants by now. */
-    async #settleVideo() {
-      await this.#ready;
-      if (this.#destroyed || !this.#video.exists) return;
-      const on = this.#wants.video;
-      if (on === this.#videoOn) return;
-      if (on) {
-        try {
-          await this.#video.open();
-        } catch (error) {
-          this.#wants.video = false;
-          throw error;
-        }
-      }
-      this.#videoOn = on;
-      await this.#sendVideo();
-      if (!on) this.#video.pause();
-    }
-    /** Sends, shows and announces the video, or its absence. */
-    async #sendVideo() {
-      const track = this.#videoOn && this.#video.isOpen ? this.#video.track : null;
-      await this.#publication?.senders.video?.replaceTrack(track);
-      this.#tell({ hasVideo: track !== null });
-      this.#showVideo();
-    }
-    #showVideo() {
-      const track = this.#videoOn ? this.#video.track : null;
-      if (track && this.#video.isScreen) track.contentHint ||= "detail";
-      const { video } = this.widget;
-      const shown = (
-        /** @type {MediaStream | null} */
-        video.srcObject?.getVideoTracks()[0] ?? null
-      );
-      if (track !== shown) video.srcObject = track && new MediaStream([track]);
-      if (track) video.play().catch(() => {
-      });
-      this.widget.setAudioOnly(!track);
-      const mirror = this.#properties.mirror ?? (this.#videoType === "camera" && !this.#facesAway);
-      this.widget.setMirrored(mirror);
-    }
-    get #facesAway() {
-      return this.#video.track?.getSettings().facingMode === "environment";
-    }
-    #watchPreview() {
-      const { video } = this.widget;
-      video.addEventListener("resize", () => {
-        const oldValue = this.stream?.videoDimensions;
-        const newValue = { width: video.videoWidth, height: video.videoHeight };
-        if (!oldValue || newValue.width === 0) return;
-        if (oldValue.width === newValue.width && oldValue.height === newValue.height) return;
-        this.#tell(newValue);
-        this.emit("videoDimensionsChanged", { oldValue, newValue });
-      });
+    mediaEnded() {
+      if (this.stream) this.endStream("mediaStopped", { tell: true });
     }
     /** Tells the server and the page what is new about the stream. @param {StreamUpdate} update */
-    #tell(update) {
+    tell(update) {
       const { stream } = this;
       if (!stream || !this.#place) return;
       const { hasAudio = stream.hasAudio, hasVideo = stream.hasVideo } = update;
@@ -1815,54 +1916,19 @@
       this.#place.media.updateStream(stream.streamId, update);
       this.#place.changed(stream, update);
     }
-    /** A device was unplugged, or sharing was ended in the browser's own bar. @param {MediaStreamTrack} track */
-    #trackEnded(track) {
-      if (this.#destroyed) return;
-      this.emit("mediaStopped", { track });
-      if (track.kind === "video" && !this.#video.isScreen) {
-        this.#wants.video = false;
-        this.#queue(() => this.#settleVideo()).catch(() => {
-        });
-      } else if (track.kind === "audio") {
-        this.#applyAudio();
-      }
-      if (this.#video.isScreen ? !this.#video.isOpen : !this.#audio.isOpen && !this.#video.isOpen) {
-        if (this.stream) this.endStream("mediaStopped", { tell: true });
-      }
-    }
-    /**
-     * @template T
-     * @param {() => Promise<T>} task
-     * @returns {Promise<T>} of this task, which runs after those before it
-     */
-    #queue(task) {
-      const result = this.#work.then(task);
-      this.#work = result.catch(() => {
-      });
-      return result;
-    }
-    ear() {
-      const { track } = this.#audio;
-      if (!track || this.#destroyed) return null;
-      const { read, close } = listen(track);
-      return { read: () => this.#wants.audio ? read() : 0, close };
-    }
   };
-  function gone() {
-    return new OpenTokError(
-      1500,
-      "OT_STREAM_DESTROYED",
-      "The publisher was ended before it published."
-    );
-  }
-  function noSuchMedium(medium) {
-    return new OpenTokError(1041, "OT_INVALID_PARAMETER", `The publisher was made without ${medium}.`);
-  }
   function notBuilt(what) {
     return new OpenTokError(2e3, "OT_NOT_SUPPORTED", `${what} are not supported.`);
   }
 
   // js/opentok/capabilities.js
+  var NEEDED = {
+    publish: "at least `publisher`",
+    subscribe: "other than `publisheronly`",
+    forceUnpublish: "`moderator`",
+    forceDisconnect: "`moderator`",
+    forceMute: "`moderator`"
+  };
   function capabilitiesOf(role) {
     const yes = (allowed) => allowed ? 1 : 0;
     const moderator = yes(role === "moderator");
@@ -1883,6 +1949,11 @@
         );
       }
     };
+  }
+  function mayNot(capabilities, action, code) {
+    if (capabilities[action]) return null;
+    const message = `This token may not do that; its role must be ${NEEDED[action]}.`;
+    return new OpenTokError(code, "OT_PERMISSION_DENIED", message);
   }
 
   // js/opentok/engine.js
@@ -2570,6 +2641,76 @@
     return new OTEvent(type, { id, name, status, archive });
   }
 
+  // js/opentok/publications.js
+  var Publications = class {
+    /** @type {Set<Publisher>} */
+    #publishers = /* @__PURE__ */ new Set();
+    /** How many are on their way, and what came about their streams before their ids were known here. */
+    #underWay = 0;
+    /** @type {StreamEvent[]} */
+    #early = [];
+    /** @returns {Publisher[]} */
+    all() {
+      return [...this.#publishers];
+    }
+    /** @param {string | undefined} streamId @returns {Publisher | undefined} */
+    of(streamId) {
+      return this.all().find((each) => each.stream && each.stream.streamId === streamId);
+    }
+    /**
+     * @param {Publisher} publisher
+     * @param {{ session: any, media: Media, members: Members }} place
+     */
+    async publish(publisher, { session, media, members }) {
+      this.#publishers.add(publisher);
+      this.#underWay += 1;
+      let streamId;
+      const forget = () => {
+        this.#publishers.delete(publisher);
+        if (streamId) members.own.remove(streamId);
+      };
+      try {
+        const stream = await publisher.publishTo({
+          session,
+          media,
+          forget,
+          changed: (changed, update) => {
+            const events = [...members.changed(changed, update)];
+            later(() => {
+              for (const event of events) session.dispatchEvent(event);
+            });
+          }
+        });
+        streamId = stream.streamId;
+        members.own.add(stream);
+        if (members.archives.length > 0) publisher.setArchiving(true);
+        publisher.dispatchEvent(new OTEvent("streamCreated", { stream }));
+      } catch (error) {
+        forget();
+        throw error;
+      } finally {
+        this.#underWay -= 1;
+        const early = this.#early;
+        this.#early = this.#underWay > 0 ? early.filter((each) => each.streamId !== streamId) : [];
+        for (const event of early) if (event.streamId === streamId) this.told(event);
+      }
+    }
+    /**
+     * @param {StreamEvent} event
+     * @returns {boolean} whether it is, or may be, about a stream of ours
+     */
+    told(event) {
+      const publisher = this.of(event.streamId);
+      if (!publisher) {
+        if (this.#underWay > 0) this.#early.push(event);
+        return this.#underWay > 0;
+      }
+      if (event.type === "streamMuted") publisher.mutedByForce();
+      else publisher.endStream(event.reason, { tell: false });
+      return true;
+    }
+  };
+
   // js/opentok/signal.js
   var TYPE = /^[A-Za-z0-9\-._~]+$/;
   var TYPE_LIMIT = 128;
@@ -3236,14 +3377,9 @@
     #signaling = null;
     /** @type {Media | null} */
     #media = null;
-    /** @type {Set<Publisher>} */
-    #publishers = /* @__PURE__ */ new Set();
+    #publications = new Publications();
     /** @type {Set<Subscriber>} */
     #subscribers = /* @__PURE__ */ new Set();
-    /** How many are being published, and what came about their streams before they were known here. */
-    #publishing = 0;
-    /** @type {ServerEvent[]} */
-    #early = [];
     /** Ends the listening to the window. @type {AbortController | null} */
     #watching = null;
     /**
@@ -3342,7 +3478,7 @@
       const [first] = given;
       const ready = first instanceof Publisher ? first : null;
       const { target, properties, callback } = widgetArguments(ready ? given.slice(1) : given);
-      const error = this.#unable("publish", 1500, "publish");
+      const error = this.#unable("publish", 1500);
       if (error) {
         fail(error, callback, this);
         return null;
@@ -3353,51 +3489,20 @@
         return null;
       }
       const publisher = ready ?? new Publisher(target, properties, null);
-      this.#send(publisher).then(
+      const media = (
+        /** @type {Media} */
+        this.#media
+      );
+      const place = { session: this, media, members: this.#members };
+      this.#publications.publish(publisher, place).then(
         () => callback && later(() => callback(void 0, publisher)),
         (thrown) => fail(asOpenTokError(thrown, 1500, "OT_STREAM_CREATE_FAILED"), callback, publisher)
       );
       return publisher;
     }
     /** @param {Publisher} publisher */
-    async #send(publisher) {
-      const media = (
-        /** @type {Media} */
-        this.#media
-      );
-      const members = this.#members;
-      this.#publishers.add(publisher);
-      let streamId;
-      const forget = () => {
-        this.#publishers.delete(publisher);
-        if (streamId) members.own.remove(streamId);
-      };
-      this.#publishing += 1;
-      try {
-        const stream = await publisher.publishTo({
-          session: this,
-          media,
-          forget,
-          changed: (changed, update) => later(() => {
-            for (const event of members.changed(changed, update)) this.dispatchEvent(event);
-          })
-        });
-        streamId = stream.streamId;
-        members.own.add(stream);
-        if (this.archives.length > 0) publisher.setArchiving(true);
-        publisher.dispatchEvent(new OTEvent("streamCreated", { stream }));
-      } catch (error) {
-        forget();
-        throw error;
-      } finally {
-        this.#publishing -= 1;
-        const early = this.#early.splice(0);
-        if (streamId) for (const event of early) this.#told(event);
-      }
-    }
-    /** @param {Publisher} publisher */
     unpublish(publisher) {
-      if (this.#publishers.has(publisher)) publisher.endStream("unpublished", { tell: true });
+      if (publisher?.session === this) publisher.endStream("unpublished", { tell: true });
     }
     /** @param {any[]} given */
     #subscribe(given) {
@@ -3405,7 +3510,7 @@
       const { target, properties, callback } = widgetArguments(rest);
       const id = wanted?.streamId;
       const stream = this.#members.streams.get(id) ?? this.#members.own.get(id);
-      const error = this.#unable("subscribe", 1501, "subscribe") ?? (stream ? null : new OpenTokError(
+      const error = this.#unable("subscribe", 1501) ?? (stream ? null : new OpenTokError(
         1501,
         "OT_STREAM_NOT_FOUND",
         "The stream is not in the session any more."
@@ -3433,8 +3538,7 @@
     }
     /** @param {Stream | string} stream @returns {Publisher | undefined} */
     getPublisherForStream(stream) {
-      const id = typeof stream === "string" ? stream : stream?.streamId;
-      return [...this.#publishers].find((each) => each.stream?.streamId === id);
+      return this.#publications.of(typeof stream === "string" ? stream : stream?.streamId);
     }
     /**
      * @param {{ type?: string, data?: any, to?: any, retryAfterReconnect?: boolean }} signal
@@ -3496,7 +3600,7 @@
       return this.#moderate("forceMute", 1540, { type: "disableForceMute" }, callback);
     }
     /**
-     * @param {'forceDisconnect' | 'forceUnpublish' | 'forceMute'} action
+     * @param {Action} action
      * @param {number} code
      * @param {ClientMessage} message
      * @param {any} callback
@@ -3504,7 +3608,7 @@
      */
     #moderate(action, code, message, callback) {
       const ask = async () => {
-        const error = this.#unable(action, code, "moderator");
+        const error = this.#unable(action, code);
         if (error) throw error;
         await this.#signaling?.request(message);
       };
@@ -3534,25 +3638,12 @@
     #told(event) {
       if (event.type === "signal") {
         this.#signaled(event);
-      } else if (event.type === "streamMuted" || event.type === "streamDestroyed") {
-        const { streamId } = event;
-        const publisher = this.getPublisherForStream(streamId);
-        if (publisher) this.#ownStreamTold(event, publisher);
-        else if (this.#publishing > 0 && !this.streams.has(streamId)) this.#early.push(event);
-        else this.#dispatchAll(this.#members.apply(event));
-      } else {
-        this.#dispatchAll(this.#members.apply(event));
+        return;
       }
-    }
-    /**
-     * A moderator muted or ended a stream of ours.
-     *
-     * @param {ServerEvent} event
-     * @param {Publisher} publisher
-     */
-    #ownStreamTold(event, publisher) {
-      if (event.type === "streamMuted") publisher.mutedByForce();
-      else if (event.type === "streamDestroyed") publisher.endStream(event.reason, { tell: false });
+      const ofOthers = "streamId" in event && this.streams.has(event.streamId);
+      const mayBeOurs = event.type === "streamMuted" || event.type === "streamDestroyed";
+      if (mayBeOurs && !ofOthers && this.#publications.told(event)) return;
+      this.#dispatchAll(this.#members.apply(event));
     }
     /** @param {Extract<ServerEvent, { type: 'signal' }>} signal */
     #signaled({ signalType, data, from }) {
@@ -3587,12 +3678,13 @@
           else subscriber.end("streamDestroyed");
         }
       } else if (event.type === "archiveStarted" || event.type === "archiveStopped") {
-        for (const publisher of this.#publishers) publisher.setArchiving(this.archives.length > 0);
+        const on = this.archives.length > 0;
+        for (const publisher of this.#publications.all()) publisher.setArchiving(on);
       }
     }
     /** @param {string} reason */
     #left(reason) {
-      const publishers = [...this.#publishers];
+      const publishers = this.#publications.all();
       const subscribers = [...this.#subscribers];
       this.#reset();
       const event = new OTEvent("sessionDisconnected", { reason }, true);
@@ -3610,7 +3702,7 @@
       this.#watching?.abort();
       this.#signaling = null;
       this.#media = null;
-      this.#publishers.clear();
+      this.#publications = new Publications();
       this.#subscribers.clear();
       this.#members.clear();
       this.connection = null;
@@ -3632,22 +3724,13 @@
       return this.currentState === "connected" || this.currentState === "reconnecting";
     }
     /**
-     * @param {'publish' | 'subscribe' | 'forceDisconnect' | 'forceUnpublish' | 'forceMute'} action
-     * @param {number} code
-     * @param {string} role that would be able to
+     * @param {Action} action
+     * @param {number} code of the refusal
      * @returns {OpenTokError | null} why it cannot be done
      */
-    #unable(action, code, role) {
-      if (!this.#isConnected) {
-        return new OpenTokError(1010, "OT_NOT_CONNECTED", "The session is not connected.");
-      }
-      if (this.capabilities[action]) return null;
-      const needed = { publish: "at least `publisher`", subscribe: "other than `publisheronly`" };
-      const message = `This token may not do that; its role must be ${needed[
-        /** @type {'publish'} */
-        role
-      ] ?? "`moderator`"}.`;
-      return new OpenTokError(code, "OT_PERMISSION_DENIED", message);
+    #unable(action, code) {
+      if (this.#isConnected) return mayNot(this.capabilities, action, code);
+      return new OpenTokError(1010, "OT_NOT_CONNECTED", "The session is not connected.");
     }
     /**
      * @param {string} type

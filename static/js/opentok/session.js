@@ -5,7 +5,7 @@
  */
 
 import { connectArguments, widgetArguments } from './arguments.js'
-import { capabilitiesOf } from './capabilities.js'
+import { capabilitiesOf, mayNot } from './capabilities.js'
 import { liveUrl } from './engine.js'
 import { answering, asOpenTokError, fail, OpenTokError } from './errors.js'
 import { Events, later, OTEvent } from './events.js'
@@ -13,11 +13,13 @@ import { log } from './log.js'
 import { Media } from './media.js'
 import { Members } from './members.js'
 import { promising } from './promising.js'
+import { Publications } from './publications.js'
 import { Publisher } from './publisher.js'
 import { signalMessage } from './signal.js'
 import { Signaling } from './signaling.js'
 import { Subscriber } from './subscriber.js'
 
+/** @import { Action } from './capabilities.js' */
 /** @import { Connection } from './connection.js' */
 /** @import { ClientMessage, ServerEvent, Welcome } from './messages.js' */
 /** @import { Stream } from './stream.js' */
@@ -45,14 +47,9 @@ export class Session extends Events {
   #signaling = null
   /** @type {Media | null} */
   #media = null
-  /** @type {Set<Publisher>} */
-  #publishers = new Set()
+  #publications = new Publications()
   /** @type {Set<Subscriber>} */
   #subscribers = new Set()
-  /** How many are being published, and what came about their streams before they were known here. */
-  #publishing = 0
-  /** @type {ServerEvent[]} */
-  #early = []
   /** Ends the listening to the window. @type {AbortController | null} */
   #watching = null
 
@@ -162,7 +159,7 @@ export class Session extends Events {
     const [first] = given
     const ready = first instanceof Publisher ? first : null
     const { target, properties, callback } = widgetArguments(ready ? given.slice(1) : given)
-    const error = this.#unable('publish', 1500, 'publish')
+    const error = this.#unable('publish', 1500)
     if (error) {
       fail(error, callback, this)
       return null
@@ -173,7 +170,9 @@ export class Session extends Events {
       return null
     }
     const publisher = ready ?? new Publisher(target, properties, null)
-    this.#send(publisher).then(
+    const media = /** @type {Media} */ (this.#media)
+    const place = { session: this, media, members: this.#members }
+    this.#publications.publish(publisher, place).then(
       () => callback && later(() => callback(undefined, publisher)),
       (thrown) =>
         fail(asOpenTokError(thrown, 1500, 'OT_STREAM_CREATE_FAILED'), callback, publisher),
@@ -182,44 +181,8 @@ export class Session extends Events {
   }
 
   /** @param {Publisher} publisher */
-  async #send(publisher) {
-    const media = /** @type {Media} */ (this.#media)
-    const members = this.#members
-    this.#publishers.add(publisher)
-    /** @type {string | undefined} */
-    let streamId
-    const forget = () => {
-      this.#publishers.delete(publisher)
-      if (streamId) members.own.remove(streamId)
-    }
-    this.#publishing += 1
-    try {
-      const stream = await publisher.publishTo({
-        session: this,
-        media,
-        forget,
-        changed: (changed, update) =>
-          later(() => {
-            for (const event of members.changed(changed, update)) this.dispatchEvent(event)
-          }),
-      })
-      streamId = stream.streamId
-      members.own.add(stream)
-      if (this.archives.length > 0) publisher.setArchiving(true)
-      publisher.dispatchEvent(new OTEvent('streamCreated', { stream }))
-    } catch (error) {
-      forget()
-      throw error
-    } finally {
-      this.#publishing -= 1
-      const early = this.#early.splice(0)
-      if (streamId) for (const event of early) this.#told(event)
-    }
-  }
-
-  /** @param {Publisher} publisher */
   unpublish(publisher) {
-    if (this.#publishers.has(publisher)) publisher.endStream('unpublished', { tell: true })
+    if (publisher?.session === this) publisher.endStream('unpublished', { tell: true })
   }
 
   /** @param {any[]} given */
@@ -229,7 +192,7 @@ export class Session extends Events {
     const id = wanted?.streamId
     const stream = this.#members.streams.get(id) ?? this.#members.own.get(id)
     const error =
-      this.#unable('subscribe', 1501, 'subscribe') ??
+      this.#unable('subscribe', 1501) ??
       (stream
         ? null
         : new OpenTokError(
@@ -260,8 +223,7 @@ export class Session extends Events {
 
   /** @param {Stream | string} stream @returns {Publisher | undefined} */
   getPublisherForStream(stream) {
-    const id = typeof stream === 'string' ? stream : stream?.streamId
-    return [...this.#publishers].find((each) => each.stream?.streamId === id)
+    return this.#publications.of(typeof stream === 'string' ? stream : stream?.streamId)
   }
 
   /**
@@ -319,7 +281,7 @@ export class Session extends Events {
   }
 
   /**
-   * @param {'forceDisconnect' | 'forceUnpublish' | 'forceMute'} action
+   * @param {Action} action
    * @param {number} code
    * @param {ClientMessage} message
    * @param {any} callback
@@ -327,7 +289,7 @@ export class Session extends Events {
    */
   #moderate(action, code, message, callback) {
     const ask = async () => {
-      const error = this.#unable(action, code, 'moderator')
+      const error = this.#unable(action, code)
       if (error) throw error
       await this.#signaling?.request(message)
     }
@@ -355,26 +317,12 @@ export class Session extends Events {
   #told(event) {
     if (event.type === 'signal') {
       this.#signaled(event)
-    } else if (event.type === 'streamMuted' || event.type === 'streamDestroyed') {
-      const { streamId } = event
-      const publisher = this.getPublisherForStream(streamId)
-      if (publisher) this.#ownStreamTold(event, publisher)
-      else if (this.#publishing > 0 && !this.streams.has(streamId)) this.#early.push(event)
-      else this.#dispatchAll(this.#members.apply(event))
-    } else {
-      this.#dispatchAll(this.#members.apply(event))
+      return
     }
-  }
-
-  /**
-   * A moderator muted or ended a stream of ours.
-   *
-   * @param {ServerEvent} event
-   * @param {Publisher} publisher
-   */
-  #ownStreamTold(event, publisher) {
-    if (event.type === 'streamMuted') publisher.mutedByForce()
-    else if (event.type === 'streamDestroyed') publisher.endStream(event.reason, { tell: false })
+    const ofOthers = 'streamId' in event && this.streams.has(event.streamId)
+    const mayBeOurs = event.type === 'streamMuted' || event.type === 'streamDestroyed'
+    if (mayBeOurs && !ofOthers && this.#publications.told(event)) return
+    this.#dispatchAll(this.#members.apply(event))
   }
 
   /** @param {Extract<ServerEvent, { type: 'signal' }>} signal */
@@ -413,13 +361,14 @@ export class Session extends Events {
         else subscriber.end('streamDestroyed')
       }
     } else if (event.type === 'archiveStarted' || event.type === 'archiveStopped') {
-      for (const publisher of this.#publishers) publisher.setArchiving(this.archives.length > 0)
+      const on = this.archives.length > 0
+      for (const publisher of this.#publications.all()) publisher.setArchiving(on)
     }
   }
 
   /** @param {string} reason */
   #left(reason) {
-    const publishers = [...this.#publishers]
+    const publishers = this.#publications.all()
     const subscribers = [...this.#subscribers]
     this.#reset()
     const event = new OTEvent('sessionDisconnected', { reason }, true)
@@ -438,7 +387,7 @@ export class Session extends Events {
     this.#watching?.abort()
     this.#signaling = null
     this.#media = null
-    this.#publishers.clear()
+    this.#publications = new Publications()
     this.#subscribers.clear()
     this.#members.clear()
     this.connection = null
@@ -463,19 +412,13 @@ export class Session extends Events {
   }
 
   /**
-   * @param {'publish' | 'subscribe' | 'forceDisconnect' | 'forceUnpublish' | 'forceMute'} action
-   * @param {number} code
-   * @param {string} role that would be able to
+   * @param {Action} action
+   * @param {number} code of the refusal
    * @returns {OpenTokError | null} why it cannot be done
    */
-  #unable(action, code, role) {
-    if (!this.#isConnected) {
-      return new OpenTokError(1010, 'OT_NOT_CONNECTED', 'The session is not connected.')
-    }
-    if (this.capabilities[action]) return null
-    const needed = { publish: 'at least `publisher`', subscribe: 'other than `publisheronly`' }
-    const message = `This token may not do that; its role must be ${needed[/** @type {'publish'} */ (role)] ?? '`moderator`'}.`
-    return new OpenTokError(code, 'OT_PERMISSION_DENIED', message)
+  #unable(action, code) {
+    if (this.#isConnected) return mayNot(this.capabilities, action, code)
+    return new OpenTokError(1010, 'OT_NOT_CONNECTED', 'The session is not connected.')
   }
 
   /**
