@@ -325,10 +325,14 @@
     );
   }
   var exceptions = new Events();
+  var raised = /* @__PURE__ */ new WeakSet();
   function fail(thrown, callback, target) {
     const error = asOpenTokError(thrown);
     const { code, message } = error;
+    const first = !raised.has(error);
+    raised.add(error);
     later(() => {
+      if (!first) return;
       log.warn(`${error.name} (${code}): ${message}`);
       const title = TITLES[code] ?? "Internal Error";
       exceptions.dispatchEvent(new OTEvent("exception", { code, message, title, target }));
@@ -557,6 +561,9 @@
       if (this.#kind === "video") return videoSource;
       return isScreen(videoSource) ? audioSource ?? null : audioSource;
     }
+    get #name() {
+      return this.#kind === "audio" ? "audioSource" : "videoSource";
+    }
     get isScreen() {
       if (this.#kind === "audio") return false;
       return isScreen(this.#given) || "displaySurface" in (this.track?.getSettings() ?? {});
@@ -585,20 +592,43 @@
       this.track = track;
       this.owned = owned;
       this.exists = true;
-      const property = this.#kind === "audio" ? "audioSource" : "videoSource";
-      if (owned && deviceId && !this.isScreen) this.#properties[property] = deviceId;
+      if (owned && deviceId && !this.isScreen) this.#properties[this.#name] = deviceId;
       track.addEventListener("ended", () => {
         if (this.track === track) this.#ended(track);
       });
+    }
+    /**
+     * Changes to another device or track.
+     *
+     * @param {any} given a device's id, a track, or null: none
+     * @param {boolean} open false: only remember it
+     */
+    async change(given, open) {
+      if (isTrack(given)) {
+        this.use(given, false);
+        return;
+      }
+      const before = { ...this.#properties };
+      const device = typeof given === "string" ? given : void 0;
+      this.#properties[this.#name] = device;
+      if (this.#kind === "video") this.#properties.facingMode = void 0;
+      this.release();
+      if (!open || given === null || given === false) return;
+      try {
+        await this.open();
+      } catch (error) {
+        Object.assign(this.#properties, before);
+        await this.open().catch(() => {
+        });
+        throw error;
+      }
     }
     /** Opens the device again. @returns {Promise<MediaStreamTrack>} */
     async open() {
       if (this.track && this.isOpen) return this.track;
       const captured = isScreen(this.#given) ? await captureScreen(this.constraints, false) : await captureDevices({ [this.#kind]: this.constraints });
-      const track = (
-        /** @type {MediaStreamTrack} */
-        captured[this.#kind]
-      );
+      const track = captured[this.#kind];
+      if (!track) throw refusal({ name: "NotFoundError" });
       this.use(track, true);
       return track;
     }
@@ -785,107 +815,6 @@
     }
     return null;
   }
-
-  // js/opentok/stats.js
-  function sum(reports, type, kind, fields) {
-    const total = {};
-    for (const field of fields) total[field] = 0;
-    for (const report of reports) {
-      if (report.type !== type || report.kind !== kind) continue;
-      for (const field of fields) total[field] = (total[field] ?? 0) + (report[field] ?? 0);
-    }
-    return total;
-  }
-  function subscriberStats(report) {
-    const reports = [...report.values()];
-    const fields = ["bytesReceived", "packetsLost", "packetsReceived"];
-    const audio = sum(reports, "inbound-rtp", "audio", fields);
-    const video = sum(reports, "inbound-rtp", "video", fields);
-    const inbound = reports.find((each) => each.type === "inbound-rtp" && each.kind === "video");
-    return {
-      timestamp: timestampOf(reports),
-      audio,
-      video: { ...video, frameRate: inbound?.framesPerSecond ?? 0 }
-    };
-  }
-  function publisherStats(report) {
-    const reports = [...report.values()];
-    const remote = (kind) => reports.filter((each) => each.type === "remote-inbound-rtp" && each.kind === kind).reduce((lost, each) => lost + (each.packetsLost ?? 0), 0);
-    const fields = ["bytesSent", "packetsSent"];
-    const frameRate = reports.filter((each) => each.type === "outbound-rtp" && each.kind === "video").reduce((fastest, each) => Math.max(fastest, each.framesPerSecond ?? 0), 0);
-    return {
-      timestamp: timestampOf(reports),
-      audio: { ...sum(reports, "outbound-rtp", "audio", fields), packetsLost: remote("audio") },
-      video: {
-        ...sum(reports, "outbound-rtp", "video", fields),
-        packetsLost: remote("video"),
-        frameRate
-      }
-    };
-  }
-  async function mergedReport(sources) {
-    const merged = /* @__PURE__ */ new Map();
-    for (const source of sources) {
-      for (const [id, report] of await source?.getStats() ?? []) merged.set(id, report);
-    }
-    return (
-      /** @type {any} */
-      merged
-    );
-  }
-  function timestampOf(reports) {
-    return reports[0]?.timestamp ?? Date.now();
-  }
-
-  // js/opentok/stream.js
-  var Stream = class extends Events {
-    /**
-     * @param {StreamInfo} info
-     * @param {Connection} connection who publishes it
-     */
-    constructor(info, connection) {
-      super();
-      this.streamId = info.streamId;
-      this.id = info.streamId;
-      this.connection = connection;
-      this.creationTime = info.creationTime;
-      this.name = info.name;
-      this.hasAudio = info.hasAudio;
-      this.hasVideo = info.hasVideo;
-      this.videoType = info.videoType;
-      this.frameRate = info.frameRate ?? void 0;
-      this.videoDimensions = { width: info.width, height: info.height };
-    }
-    /**
-     * Takes over what is new.
-     *
-     * @param {Partial<Pick<StreamInfo, 'hasAudio' | 'hasVideo' | 'width' | 'height'>>} info absent means unchanged
-     * @returns {{ changedProperty: string, oldValue: unknown, newValue: unknown }[]} what was
-     */
-    update(info) {
-      const changes = [];
-      for (
-        const property of
-        /** @type {const} */
-        ["hasAudio", "hasVideo"]
-      ) {
-        const newValue2 = info[property];
-        if (newValue2 === void 0 || newValue2 === this[property]) continue;
-        changes.push({ changedProperty: property, oldValue: this[property], newValue: newValue2 });
-        this[property] = newValue2;
-      }
-      const oldValue = this.videoDimensions;
-      const newValue = {
-        width: info.width ?? oldValue.width,
-        height: info.height ?? oldValue.height
-      };
-      if (newValue.width !== oldValue.width || newValue.height !== oldValue.height) {
-        this.videoDimensions = newValue;
-        changes.push({ changedProperty: "videoDimensions", oldValue, newValue });
-      }
-      return changes;
-    }
-  };
 
   // js/opentok/css.js
   var CSS = `@layer opentok {
@@ -1265,86 +1194,158 @@
     return svg;
   }
 
-  // js/opentok/publisher.js
+  // js/opentok/shown.js
+  var Shown = class extends Events {
+    /** Of the root element. */
+    id = `OT_${uuid()}`;
+    /** For the library only. */
+    widget;
+    /** @type {{ meter: LevelMeter, ear: Ear } | null} */
+    #metering = null;
+    /**
+     * @param {any} target
+     * @param {'publisher' | 'subscriber'} role
+     * @param {Record<string, any>} properties
+     * @param {() => void} onMuteClick
+     */
+    constructor(target, role, properties, onMuteClick) {
+      super();
+      this.widget = new Widget(target, {
+        role,
+        id: this.id,
+        properties,
+        onMuteClick,
+        onPlaced: (root) => {
+          this.id = root.id;
+        }
+      });
+    }
+    /** The root element; null before it has a place, and without default UI. */
+    get element() {
+      return this.widget.element;
+    }
+    /** @returns {string | null} the present picture, as base64 PNG */
+    getImgData() {
+      return this.widget.picture();
+    }
+    /** @param {any} style or the name of one property @param {any} [value] of that property @returns {this} */
+    setStyle(style, value) {
+      this.widget.setStyle(typeof style === "string" ? { [style]: value } : style);
+      this.startMeter();
+      return this;
+    }
+    getStyle() {
+      return this.widget.getStyle();
+    }
+    videoWidth() {
+      return this.widget.video.videoWidth || void 0;
+    }
+    videoHeight() {
+      return this.widget.video.videoHeight || void 0;
+    }
+    /**
+     * Whoever listens for the level starts its measuring.
+     *
+     * @param {any} names
+     * @param {any} [handler]
+     * @param {any} [context]
+     * @returns {this}
+     */
+    on(names, handler, context2) {
+      super.on(names, handler, context2);
+      this.startMeter();
+      return this;
+    }
+    /** For the library only: what there is to hear now. @returns {Ear | null} */
+    ear() {
+      return null;
+    }
+    /** For the library only: measures the sound if there is any and somebody is interested. */
+    startMeter() {
+      if (this.#metering) return;
+      if (!this.hasHandlers("audioLevelUpdated") && !this.widget.showsLevel) return;
+      const ear = this.ear();
+      if (!ear) return;
+      const meter = new LevelMeter(ear.read, (audioLevel) => {
+        this.widget.setLevel(audioLevel);
+        this.emit("audioLevelUpdated", { audioLevel });
+      });
+      this.#metering = { meter, ear };
+    }
+    /** For the library only. */
+    stopMeter() {
+      this.#metering?.meter.stop();
+      this.#metering?.ear.close?.();
+      this.#metering = null;
+    }
+    /**
+     * For the library only.
+     *
+     * @param {string} type
+     * @param {Record<string, unknown>} [fields]
+     */
+    emit(type, fields) {
+      this.dispatchEvent(new OTEvent(type, fields));
+    }
+  };
+
+  // js/opentok/capturing.js
   var QUESTION_MS = 400;
-  var Publisher = class extends Events {
-    /** @type {string} */
-    id;
-    /** @type {any} the session it publishes to */
-    session = null;
-    /** @type {Stream | null} */
-    stream = null;
+  var Capturing = class extends Shown {
     /** @type {boolean | undefined} undefined: not known yet */
     accessAllowed;
+    /** For the publisher: where the media come from. */
+    sources;
+    /** For the publisher: what the page wants. */
+    wants;
+    /** For the publisher: whether video is on, as far as the camera has followed. */
+    isVideoOn = false;
+    /** For the publisher: there will be no more media. */
+    isDestroyed = false;
+    /** For the publisher: settles when the devices are open. @type {Promise<void>} */
+    ready;
     #properties;
-    #widget;
-    #audio;
-    #video;
-    /** What the page wants. */
-    #wants;
-    /** Whether video is being sent, or would be. */
-    #videoOn = false;
-    /** One change of the camera at a time. @type {Promise<unknown>} */
+    /** One change of the devices at a time. @type {Promise<unknown>} */
     #work = Promise.resolve();
-    /** @type {Place | null} */
-    #place = null;
-    /** @type {Publication | null} */
-    #publication = null;
-    #destroyed = false;
-    /** Settles when the devices are open. @type {Promise<void>} */
-    #ready;
-    /** @type {{ meter: LevelMeter, ear: { close(): void } } | null} */
-    #metering = null;
     /**
      * @param {any} target
      * @param {Record<string, any>} properties
      * @param {any} callback
      */
     constructor(target, properties, callback) {
-      super();
+      super(target, "publisher", properties, () => this.publishAudio(!this.wants.audio));
       this.#properties = properties;
-      this.id = `OT_${uuid()}`;
-      this.#wants = {
+      this.wants = {
         audio: properties.publishAudio !== false,
         video: properties.publishVideo !== false
       };
       const ended = (track) => this.#trackEnded(track);
-      this.#audio = new Source("audio", properties, ended);
-      this.#video = new Source("video", properties, ended);
-      this.#widget = new Widget(target, {
-        role: "publisher",
-        id: this.id,
-        properties,
-        onMuteClick: () => this.publishAudio(!this.#wants.audio),
-        onPlaced: (element2) => {
-          this.id = element2.id;
-        }
-      });
-      this.#widget.setFit(properties.fitMode ?? (this.#video.isScreen ? "contain" : "cover"));
-      this.#widget.setMuted(!this.#wants.audio);
-      this.#widget.setLoading(true);
-      this.#watchPreview();
-      later(() => this.#emit("videoElementCreated", { element: this.#widget.video }));
-      this.#ready = this.#open();
-      this.#ready.then(
+      this.sources = {
+        audio: new Source("audio", properties, ended),
+        video: new Source("video", properties, ended)
+      };
+      this.widget.setFit(properties.fitMode ?? (this.sources.video.isScreen ? "contain" : "cover"));
+      this.widget.setMuted(!this.wants.audio);
+      this.widget.setLoading(true);
+      later(() => this.emit("videoElementCreated", { element: this.widget.video }));
+      this.ready = this.#open();
+      this.ready.then(
         () => callback && later(() => callback(void 0, this)),
-        (error) => fail(error, callback, this)
+        // Whoever destroyed it need not hear that it was destroyed.
+        (error) => this.isDestroyed ? callback?.(error) : fail(error, callback, this)
       );
-    }
-    get element() {
-      return this.#widget.element;
-    }
-    get streamId() {
-      return this.stream?.streamId;
     }
     async #open() {
       await null;
-      const question = setTimeout(() => this.#emit("accessDialogOpened"), QUESTION_MS);
-      let asked = true;
+      let asked = false;
+      const question = setTimeout(() => {
+        asked = true;
+        this.emit("accessDialogOpened");
+      }, QUESTION_MS);
       try {
         const { audioSource, videoSource } = this.#properties;
         const screenSound = isScreen(videoSource) && isScreen(audioSource);
-        await openTogether({ audio: this.#audio, video: this.#video }, this.#wants, screenSound);
+        await openTogether(this.sources, this.wants, screenSound);
       } catch (error) {
         this.accessAllowed = false;
         if (error.name === "OT_USER_MEDIA_ACCESS_DENIED") {
@@ -1352,38 +1353,32 @@
         }
         throw error;
       } finally {
-        asked = this.#closeQuestion(question);
+        clearTimeout(question);
+        if (asked) this.emit("accessDialogClosed");
       }
-      if (this.#destroyed) {
-        this.#audio.release();
-        this.#video.release();
+      if (this.isDestroyed) {
+        this.release();
         throw gone();
       }
       this.accessAllowed = true;
-      this.#videoOn = this.#wants.video && this.#video.isOpen;
+      this.isVideoOn = this.wants.video && this.sources.video.isOpen;
       this.#applyAudio();
       this.#showVideo();
-      this.#widget.setLoading(false);
-      if (asked) this.#emit("accessAllowed");
-      this.#emit("mediaStreamAvailable", { mediaStream: this.#widget.video.srcObject });
-      this.#startMeter();
-    }
-    /** @param {any} question */
-    #closeQuestion(question) {
-      clearTimeout(question);
-      this.#emit("accessDialogClosed");
-      return true;
+      this.widget.setLoading(false);
+      this.emit("accessAllowed");
+      this.emit("mediaStreamAvailable", { mediaStream: this.widget.video.srcObject });
+      this.startMeter();
     }
     /** @param {boolean} on @returns {this} */
     publishAudio(on) {
-      this.#wants.audio = !!on;
-      this.#widget.setMuted(!this.#wants.audio);
-      if (this.#wants.audio && this.#audio.exists && !this.#audio.isOpen && this.accessAllowed) {
-        this.#audio.open().then(
+      this.wants.audio = !!on;
+      this.widget.setMuted(!this.wants.audio);
+      if (this.wants.audio && this.sources.audio.exists && !this.sources.audio.isOpen && this.accessAllowed) {
+        this.sources.audio.open().then(
           () => this.#audioOpened(),
           (error) => {
-            this.#wants.audio = false;
-            this.#widget.setMuted(true);
+            this.wants.audio = false;
+            this.widget.setMuted(true);
             fail(error, null, this);
           }
         );
@@ -1399,7 +1394,7 @@
      * @returns {this}
      */
     publishVideo(on, callback) {
-      this.#wants.video = !!on;
+      this.wants.video = !!on;
       const done = this.#queue(() => this.#settleVideo());
       done.then(
         () => callback && later(() => callback()),
@@ -1409,14 +1404,14 @@
     }
     /** @returns {MediaStreamTrack | null} */
     getAudioSource() {
-      return this.#audio.track;
+      return this.sources.audio.track;
     }
     /** @returns {{ deviceId: string | null, type: string | null, track: MediaStreamTrack | null }} */
     getVideoSource() {
-      const { track } = this.#video;
+      const { track } = this.sources.video;
       return {
         deviceId: track?.getSettings().deviceId ?? null,
-        type: track && this.#videoType,
+        type: track && this.videoType,
         track
       };
     }
@@ -1428,23 +1423,12 @@
      */
     setAudioSource(source) {
       return this.#queue(async () => {
-        await this.#ready;
-        if (!this.#audio.exists) throw noSuchMedium("audio");
-        if (isTrack(source)) {
-          this.#audio.use(source, false);
-        } else if (source === null || source === false) {
-          this.#audio.release();
-        } else {
-          const audioSource = typeof source === "string" ? source : void 0;
-          const properties = { ...this.#properties, audioSource, videoSource: void 0 };
-          const { constraints } = new Source("audio", properties, () => {
-          });
-          const { audio } = await captureDevices({ audio: constraints });
-          if (audio) this.#audio.use(audio, true);
-        }
+        await this.ready;
+        if (!this.sources.audio.exists) throw noSuchMedium("audio");
+        await this.sources.audio.change(source, this.wants.audio || this.sources.audio.isOpen);
         await this.#audioOpened();
-        this.#emit("audioInputDeviceChanged", {
-          device: { deviceId: this.#audio.track?.getSettings().deviceId ?? null }
+        this.emit("audioInputDeviceChanged", {
+          device: { deviceId: this.sources.audio.track?.getSettings().deviceId ?? null }
         });
       });
     }
@@ -1456,21 +1440,9 @@
      */
     setVideoSource(source) {
       return this.#queue(async () => {
-        await this.#ready;
-        if (!this.#video.exists) throw noSuchMedium("video");
-        if (isTrack(source)) {
-          this.#video.use(source, false);
-        } else {
-          const properties = { ...this.#properties, videoSource: source, facingMode: void 0 };
-          const { constraints } = new Source("video", properties, () => {
-          });
-          this.#video.pause();
-          this.#properties.videoSource = source;
-          if (!this.#wants.video) return;
-          const { video } = await captureDevices({ video: constraints });
-          if (video) this.#video.use(video, true);
-        }
-        await this.#sendVideo();
+        await this.ready;
+        if (!this.sources.video.exists) throw noSuchMedium("video");
+        await this.sources.video.change(source, this.wants.video).finally(() => this.#applyVideo());
       });
     }
     /** Takes the next camera. @returns {Promise<{ deviceId: string }>} */
@@ -1486,37 +1458,286 @@
     }
     /** @param {{ width: number, height: number }} resolution @returns {Promise<void>} */
     async setPreferredResolution({ width, height }) {
-      await this.#video.track?.applyConstraints({
-        ...this.#video.track.getConstraints(),
+      await this.sources.video.track?.applyConstraints({
+        ...this.sources.video.track.getConstraints(),
         width: { ideal: width },
         height: { ideal: height }
       });
     }
     /** @param {number} frameRate @returns {Promise<void>} */
     async setPreferredFrameRate(frameRate) {
-      await this.#video.track?.applyConstraints({
-        ...this.#video.track.getConstraints(),
+      await this.sources.video.track?.applyConstraints({
+        ...this.sources.video.track.getConstraints(),
         frameRate: { ideal: frameRate }
       });
     }
-    /** @returns {string | null} the present picture, as base64 PNG */
-    getImgData() {
-      return this.#widget.picture();
+    /** For the publisher: the devices have followed all that was asked so far. @returns {Promise<void>} */
+    async settled() {
+      await this.ready;
+      await this.#work;
     }
-    /** @param {any} style or a name @param {any} [value] @returns {this} */
-    setStyle(style, value) {
-      this.#widget.setStyle(typeof style === "string" ? { [style]: value } : style);
-      this.#startMeter();
-      return this;
+    /** For the publisher: takes and shows the state of both media, as after something was sent anew. */
+    async applyAll() {
+      await this.#audioOpened();
+      await this.#applyVideo();
     }
-    getStyle() {
-      return this.#widget.getStyle();
+    /** For the publisher: closes what was opened. */
+    release() {
+      this.isDestroyed = true;
+      this.stopMeter();
+      this.sources.audio.release();
+      this.sources.video.release();
     }
-    videoWidth() {
-      return this.#widget.video.videoWidth || void 0;
+    /**
+     * For the publisher: sends another track from now on.
+     *
+     * @param {'audio' | 'video'} _kind
+     * @param {MediaStreamTrack | null} _track
+     */
+    async replaceTrack(_kind, _track) {
     }
-    videoHeight() {
-      return this.#widget.video.videoHeight || void 0;
+    /** For the publisher: tells what is new. @param {StreamUpdate} _update */
+    tell(_update) {
+    }
+    /** For the publisher: the media ended by themselves and cannot come back. */
+    mediaEnded() {
+    }
+    /** For the publisher. @returns {'camera' | 'screen' | 'custom'} */
+    get videoType() {
+      const { video } = this.sources;
+      return video.isScreen ? "screen" : video.isCustom ? "custom" : "camera";
+    }
+    /** For the publisher. */
+    get sendsAudio() {
+      return this.wants.audio && this.sources.audio.isOpen;
+    }
+    /** For the publisher: null while video is off. */
+    get videoTrack() {
+      const { video } = this.sources;
+      return this.isVideoOn && video.isOpen ? video.track : null;
+    }
+    /** Muted is a track that is not enabled: the microphone stays open, to come back at once. */
+    #applyAudio() {
+      if (this.sources.audio.track) this.sources.audio.track.enabled = this.wants.audio;
+      this.tell({ hasAudio: this.sendsAudio });
+    }
+    async #audioOpened() {
+      this.#applyAudio();
+      await this.replaceTrack("audio", this.sources.audio.track);
+      this.stopMeter();
+      this.startMeter();
+    }
+    /** Brings the camera to what the page wants by now. */
+    async #settleVideo() {
+      await this.ready;
+      if (this.isDestroyed || !this.sources.video.exists) return;
+      const on = this.wants.video;
+      if (on === this.isVideoOn) return;
+      if (on) {
+        try {
+          await this.sources.video.open();
+        } catch (error) {
+          this.wants.video = false;
+          throw error;
+        }
+      }
+      this.isVideoOn = on;
+      await this.#applyVideo();
+      if (!on) this.sources.video.pause();
+    }
+    /** Sends, shows and announces the video, or its absence. */
+    async #applyVideo() {
+      await this.replaceTrack("video", this.videoTrack);
+      this.tell({ hasVideo: this.videoTrack !== null });
+      this.#showVideo();
+    }
+    #showVideo() {
+      const track = this.videoTrack;
+      if (track && this.sources.video.isScreen) track.contentHint ||= "detail";
+      const { video } = this.widget;
+      const shown = (
+        /** @type {MediaStream | null} */
+        video.srcObject?.getVideoTracks()[0] ?? null
+      );
+      if (track !== shown) video.srcObject = track && new MediaStream([track]);
+      if (track) video.play().catch(() => {
+      });
+      this.widget.setAudioOnly(!track);
+      const mirror = this.#properties.mirror ?? (this.videoType === "camera" && !this.#facesAway);
+      this.widget.setMirrored(mirror);
+    }
+    get #facesAway() {
+      return this.sources.video.track?.getSettings().facingMode === "environment";
+    }
+    /** A device was unplugged, or sharing was ended in the browser's own bar. @param {MediaStreamTrack} track */
+    #trackEnded(track) {
+      if (this.isDestroyed) return;
+      this.emit("mediaStopped", { track });
+      if (track.kind === "video" && !this.sources.video.isScreen) {
+        this.wants.video = false;
+        this.#queue(() => this.#settleVideo()).catch(() => {
+        });
+      } else if (track.kind === "audio") {
+        this.#applyAudio();
+      }
+      const { audio, video } = this.sources;
+      const over = video.isScreen ? !video.isOpen : !video.isOpen && !audio.isOpen && video.isCustom;
+      if (over) this.mediaEnded();
+    }
+    /**
+     * @template T
+     * @param {() => Promise<T>} task
+     * @returns {Promise<T>} of this task, which runs after those before it
+     */
+    #queue(task) {
+      const result = this.#work.then(task);
+      this.#work = result.catch(() => {
+      });
+      return result;
+    }
+    ear() {
+      const { track } = this.sources.audio;
+      if (!track || this.isDestroyed) return null;
+      const { read, close } = listen(track);
+      return { read: () => this.wants.audio ? read() : 0, close };
+    }
+  };
+  function gone() {
+    return new OpenTokError(
+      1500,
+      "OT_STREAM_DESTROYED",
+      "The publisher was ended before it published."
+    );
+  }
+  function noSuchMedium(medium) {
+    return new OpenTokError(1041, "OT_INVALID_PARAMETER", `The publisher was made without ${medium}.`);
+  }
+
+  // js/opentok/stats.js
+  function sum(reports, type, kind, fields) {
+    const total = {};
+    for (const field of fields) total[field] = 0;
+    for (const report of reports) {
+      if (report.type !== type || report.kind !== kind) continue;
+      for (const field of fields) total[field] = (total[field] ?? 0) + (report[field] ?? 0);
+    }
+    return total;
+  }
+  function subscriberStats(report) {
+    const reports = [...report.values()];
+    const fields = ["bytesReceived", "packetsLost", "packetsReceived"];
+    const audio = sum(reports, "inbound-rtp", "audio", fields);
+    const video = sum(reports, "inbound-rtp", "video", fields);
+    const inbound = reports.find((each) => each.type === "inbound-rtp" && each.kind === "video");
+    return {
+      timestamp: timestampOf(reports),
+      audio,
+      video: { ...video, frameRate: inbound?.framesPerSecond ?? 0 }
+    };
+  }
+  function publisherStats(report) {
+    const reports = [...report.values()];
+    const remote = (kind) => reports.filter((each) => each.type === "remote-inbound-rtp" && each.kind === kind).reduce((lost, each) => lost + (each.packetsLost ?? 0), 0);
+    const fields = ["bytesSent", "packetsSent"];
+    const frameRate = reports.filter((each) => each.type === "outbound-rtp" && each.kind === "video").reduce((fastest, each) => Math.max(fastest, each.framesPerSecond ?? 0), 0);
+    return {
+      timestamp: timestampOf(reports),
+      audio: { ...sum(reports, "outbound-rtp", "audio", fields), packetsLost: remote("audio") },
+      video: {
+        ...sum(reports, "outbound-rtp", "video", fields),
+        packetsLost: remote("video"),
+        frameRate
+      }
+    };
+  }
+  async function mergedReport(sources) {
+    const merged = /* @__PURE__ */ new Map();
+    for (const source of sources) {
+      for (const [id, report] of await source?.getStats() ?? []) merged.set(id, report);
+    }
+    return (
+      /** @type {any} */
+      merged
+    );
+  }
+  function timestampOf(reports) {
+    return reports[0]?.timestamp ?? Date.now();
+  }
+
+  // js/opentok/stream.js
+  var Stream = class extends Events {
+    /**
+     * @param {StreamInfo} info
+     * @param {Connection} connection who publishes it
+     */
+    constructor(info, connection) {
+      super();
+      this.streamId = info.streamId;
+      this.id = info.streamId;
+      this.connection = connection;
+      this.creationTime = info.creationTime;
+      this.name = info.name;
+      this.hasAudio = info.hasAudio;
+      this.hasVideo = info.hasVideo;
+      this.videoType = info.videoType;
+      this.frameRate = info.frameRate ?? void 0;
+      this.videoDimensions = { width: info.width, height: info.height };
+    }
+    /**
+     * Takes over what is new.
+     *
+     * @param {Partial<Pick<StreamInfo, 'hasAudio' | 'hasVideo' | 'width' | 'height'>>} info absent means unchanged
+     * @returns {{ changedProperty: string, oldValue: unknown, newValue: unknown }[]} what was
+     */
+    update(info) {
+      const changes = [];
+      for (
+        const property of
+        /** @type {const} */
+        ["hasAudio", "hasVideo"]
+      ) {
+        const newValue2 = info[property];
+        if (newValue2 === void 0 || newValue2 === this[property]) continue;
+        changes.push({ changedProperty: property, oldValue: this[property], newValue: newValue2 });
+        this[property] = newValue2;
+      }
+      const oldValue = this.videoDimensions;
+      const newValue = {
+        width: info.width ?? oldValue.width,
+        height: info.height ?? oldValue.height
+      };
+      if (newValue.width !== oldValue.width || newValue.height !== oldValue.height) {
+        this.videoDimensions = newValue;
+        changes.push({ changedProperty: "videoDimensions", oldValue, newValue });
+      }
+      return changes;
+    }
+  };
+
+  // js/opentok/publisher.js
+  var Publisher = class extends Capturing {
+    /** @type {any} the session it publishes to */
+    session = null;
+    /** @type {Stream | null} */
+    stream = null;
+    #properties;
+    /** @type {Place | null} */
+    #place = null;
+    /** @type {Publication | null} */
+    #publication = null;
+    /**
+     * @param {any} target
+     * @param {Record<string, any>} properties
+     * @param {any} callback
+     */
+    constructor(target, properties, callback) {
+      super(target, properties, callback);
+      this.#properties = properties;
+      const { video } = this.widget;
+      video.addEventListener("resize", () => this.#resized(video.videoWidth, video.videoHeight));
+    }
+    get streamId() {
+      return this.stream?.streamId;
     }
     /** @param {(error: any, stats?: any) => void} [callback] */
     getStats(callback) {
@@ -1546,25 +1767,15 @@
     }
     /** Ends the stream, closes the devices and removes the element. @returns {this} */
     destroy() {
-      if (this.#destroyed) return this;
-      this.#destroyed = true;
+      if (this.isDestroyed) return this;
       const { stream } = this;
       this.#leave(true);
-      this.#stopMeter();
-      this.#audio.release();
-      this.#video.release();
-      this.#widget.destroy();
+      this.release();
+      this.widget.destroy();
       later(() => {
-        if (stream) this.#emit("streamDestroyed", { stream, reason: "unpublished" });
-        this.#emit("destroyed");
+        if (stream) this.emit("streamDestroyed", { stream, reason: "unpublished" });
+        this.emit("destroyed");
       });
-      return this;
-    }
-    /** Whoever listens for the level starts its measuring. */
-    /** @param {any} names @param {any} [handler] @param {any} [context] @returns {this} */
-    on(names, handler, context2) {
-      super.on(names, handler, context2);
-      this.#startMeter();
       return this;
     }
     /**
@@ -1574,15 +1785,14 @@
      * @returns {Promise<Stream>} once others can see it
      */
     async publishTo(place) {
-      if (this.#destroyed) throw gone();
+      if (this.isDestroyed) throw gone();
       this.#place = place;
       this.session = place.session;
       try {
-        await this.#ready;
-        await this.#work;
+        await this.settled();
         const announced = this.#announcement();
         if (this.#place !== place) throw gone();
-        const publication = await place.media.publish(announced, this.#outgoing(announced.hasVideo));
+        const publication = await place.media.publish(announced, this.#outgoing());
         if (this.#place !== place) {
           place.media.unpublish(publication.streamId);
           throw gone();
@@ -1597,8 +1807,7 @@
           },
           place.session.connection
         );
-        await this.#audioOpened();
-        await this.#sendVideo();
+        await this.applyAll();
         return this.stream;
       } catch (error) {
         if (this.#place === place) {
@@ -1626,15 +1835,16 @@
     }
     /** For the session only: a moderator muted the stream, and the server knows. */
     mutedByForce() {
-      this.#wants.audio = false;
-      this.#widget.setMuted(true);
-      if (this.#audio.track) this.#audio.track.enabled = false;
+      this.wants.audio = false;
+      this.widget.setMuted(true);
+      const { track } = this.sources.audio;
+      if (track) track.enabled = false;
       if (this.stream) this.#place?.changed(this.stream, { hasAudio: false });
-      this.#emit("muteForced");
+      this.emit("muteForced");
     }
     /** For the session only. @param {boolean | null} on */
     setArchiving(on) {
-      this.#widget.setArchiving(on);
+      this.widget.setArchiving(on);
     }
     /** @param {boolean} tell */
     #leave(tell) {
@@ -1646,110 +1856,57 @@
       this.stream = null;
       if (!place) return;
       place.forget();
-      this.#widget.setArchiving(null);
+      this.widget.setArchiving(null);
       if (!publication) return;
       if (tell) place.media.unpublish(publication.streamId);
       else place.media.unpublished(publication.streamId);
     }
     /** @returns {NewStream} */
     #announcement() {
-      const { width, height, frameRate } = this.#video.track?.getSettings() ?? {};
+      const { exists, track } = this.sources.video;
+      const { width, height, frameRate } = track?.getSettings() ?? {};
       const asked = parseResolution(this.#properties.resolution);
-      const hasVideo = this.#video.exists && this.#videoOn;
+      const hasVideo = this.videoTrack !== null;
       return {
         name: String(this.#properties.name ?? "").slice(0, 1e3),
-        hasAudio: this.#sendsAudio,
+        hasAudio: this.sendsAudio,
         hasVideo,
-        videoType: this.#videoType,
-        width: this.#video.exists ? width ?? asked.width : 0,
-        height: this.#video.exists ? height ?? asked.height : 0,
+        videoType: this.videoType,
+        width: exists ? width ?? asked.width : 0,
+        height: exists ? height ?? asked.height : 0,
         frameRate: hasVideo && frameRate ? Math.min(Math.round(frameRate), 255) : null
       };
     }
-    /** @param {boolean} hasVideo @returns {Outgoing[]} */
-    #outgoing(hasVideo) {
+    /** Both media that it may ever have, so that turning one on needs no negotiation. @returns {Outgoing[]} */
+    #outgoing() {
+      const { audio, video } = this.sources;
+      const encodings = videoEncodings(video.isScreen, video.track, this.#properties);
       const tracks = [];
-      if (this.#audio.exists) tracks.push({ kind: "audio", track: this.#audio.track });
-      if (this.#video.exists) {
-        const { track, isScreen: isScreen2 } = this.#video;
-        const encodings = videoEncodings(isScreen2, track, this.#properties);
-        tracks.push({ kind: "video", track: hasVideo ? track : null, encodings });
-      }
+      if (audio.exists) tracks.push({ kind: "audio", track: audio.track });
+      if (video.exists) tracks.push({ kind: "video", track: this.videoTrack, encodings });
       return tracks;
     }
-    get #videoType() {
-      return this.#video.isScreen ? "screen" : this.#video.isCustom ? "custom" : "camera";
+    /**
+     * @param {number} width
+     * @param {number} height
+     */
+    #resized(width, height) {
+      const oldValue = this.stream?.videoDimensions;
+      if (!oldValue || width === 0) return;
+      if (oldValue.width === width && oldValue.height === height) return;
+      const newValue = { width, height };
+      this.tell(newValue);
+      this.emit("videoDimensionsChanged", { oldValue, newValue });
     }
-    get #sendsAudio() {
-      return this.#wants.audio && this.#audio.isOpen;
+    /** @param {'audio' | 'video'} kind @param {MediaStreamTrack | null} track */
+    async replaceTrack(kind, track) {
+      await this.#publication?.senders[kind]?.replaceTrack(track);
     }
-    /** Muted is a track that is not enabled: the microphone stays open, to come back at once. */
-    #applyAudio() {
-      if (this.#audio.track) this.#audio.track.enabled = this.#wants.audio;
-      this.#tell({ hasAudio: this.#sendsAudio });
-    }
-    async #audioOpened() {
-      this.#applyAudio();
-      await this.#publication?.senders.audio?.replaceTrack(this.#audio.track);
-      this.#stopMeter();
-      this.#startMeter();
-    }
-    /** Brings the camera to what the page wants by now. */
-    async #settleVideo() {
-      await this.#ready;
-      if (this.#destroyed || !this.#video.exists) return;
-      const on = this.#wants.video;
-      if (on === this.#videoOn) return;
-      if (on) {
-        try {
-          await this.#video.open();
-        } catch (error) {
-          this.#wants.video = false;
-          throw error;
-        }
-      }
-      this.#videoOn = on;
-      await this.#sendVideo();
-      if (!on) this.#video.pause();
-    }
-    /** Sends, shows and announces the video, or its absence. */
-    async #sendVideo() {
-      const track = this.#videoOn && this.#video.isOpen ? this.#video.track : null;
-      await this.#publication?.senders.video?.replaceTrack(track);
-      this.#tell({ hasVideo: track !== null });
-      this.#showVideo();
-    }
-    #showVideo() {
-      const track = this.#videoOn ? this.#video.track : null;
-      if (track && this.#video.isScreen) track.contentHint ||= "detail";
-      const { video } = this.#widget;
-      const shown = (
-        /** @type {MediaStream | null} */
-        video.srcObject?.getVideoTracks()[0] ?? null
-      );
-      if (track !== shown) video.srcObject = track && new MediaStream([track]);
-      if (track) video.play().catch(() => {
-      });
-      this.#widget.setAudioOnly(!track);
-      const mirror = this.#properties.mirror ?? (this.#videoType === "camera" && !this.#facesAway);
-      this.#widget.setMirrored(mirror);
-    }
-    get #facesAway() {
-      return this.#video.track?.getSettings().facingMode === "environment";
-    }
-    #watchPreview() {
-      const { video } = this.#widget;
-      video.addEventListener("resize", () => {
-        const oldValue = this.stream?.videoDimensions;
-        const newValue = { width: video.videoWidth, height: video.videoHeight };
-        if (!oldValue || newValue.width === 0) return;
-        if (oldValue.width === newValue.width && oldValue.height === newValue.height) return;
-        this.#tell(newValue);
-        this.#emit("videoDimensionsChanged", { oldValue, newValue });
-      });
+    mediaEnded() {
+      if (this.stream) this.endStream("mediaStopped", { tell: true });
     }
     /** Tells the server and the page what is new about the stream. @param {StreamUpdate} update */
-    #tell(update) {
+    tell(update) {
       const { stream } = this;
       if (!stream || !this.#place) return;
       const { hasAudio = stream.hasAudio, hasVideo = stream.hasVideo } = update;
@@ -1759,75 +1916,19 @@
       this.#place.media.updateStream(stream.streamId, update);
       this.#place.changed(stream, update);
     }
-    /** A device was unplugged, or sharing was ended in the browser's own bar. @param {MediaStreamTrack} track */
-    #trackEnded(track) {
-      if (this.#destroyed) return;
-      this.#emit("mediaStopped", { track });
-      if (track.kind === "video" && !this.#video.isScreen) {
-        this.#wants.video = false;
-        this.#queue(() => this.#settleVideo()).catch(() => {
-        });
-      } else if (track.kind === "audio") {
-        this.#applyAudio();
-      }
-      if (this.#video.isScreen ? !this.#video.isOpen : !this.#audio.isOpen && !this.#video.isOpen) {
-        if (this.stream) this.endStream("mediaStopped", { tell: true });
-      }
-    }
-    /**
-     * @template T
-     * @param {() => Promise<T>} task
-     * @returns {Promise<T>} of this task, which runs after those before it
-     */
-    #queue(task) {
-      const result = this.#work.then(task);
-      this.#work = result.catch(() => {
-      });
-      return result;
-    }
-    /** Measures the sound while anybody is interested. */
-    #startMeter() {
-      const { track } = this.#audio;
-      if (this.#metering || this.#destroyed || !track) return;
-      if (!this.hasHandlers("audioLevelUpdated") && !this.#widget.showsLevel) return;
-      const ear = listen(track);
-      const meter = new LevelMeter(
-        () => this.#wants.audio ? ear.read() : 0,
-        (audioLevel) => {
-          this.#widget.setLevel(audioLevel);
-          this.#emit("audioLevelUpdated", { audioLevel });
-        }
-      );
-      this.#metering = { meter, ear };
-    }
-    #stopMeter() {
-      this.#metering?.meter.stop();
-      this.#metering?.ear.close();
-      this.#metering = null;
-    }
-    /**
-     * @param {string} type
-     * @param {Record<string, unknown>} [fields]
-     */
-    #emit(type, fields) {
-      this.dispatchEvent(new OTEvent(type, fields));
-    }
   };
-  function gone() {
-    return new OpenTokError(
-      1500,
-      "OT_STREAM_DESTROYED",
-      "The publisher was ended before it published."
-    );
-  }
-  function noSuchMedium(medium) {
-    return new OpenTokError(1041, "OT_INVALID_PARAMETER", `The publisher was made without ${medium}.`);
-  }
   function notBuilt(what) {
     return new OpenTokError(2e3, "OT_NOT_SUPPORTED", `${what} are not supported.`);
   }
 
   // js/opentok/capabilities.js
+  var NEEDED = {
+    publish: "at least `publisher`",
+    subscribe: "other than `publisheronly`",
+    forceUnpublish: "`moderator`",
+    forceDisconnect: "`moderator`",
+    forceMute: "`moderator`"
+  };
   function capabilitiesOf(role) {
     const yes = (allowed) => allowed ? 1 : 0;
     const moderator = yes(role === "moderator");
@@ -1848,6 +1949,11 @@
         );
       }
     };
+  }
+  function mayNot(capabilities, action, code) {
+    if (capabilities[action]) return null;
+    const message = `This token may not do that; its role must be ${NEEDED[action]}.`;
+    return new OpenTokError(code, "OT_PERMISSION_DENIED", message);
   }
 
   // js/opentok/engine.js
@@ -1908,6 +2014,9 @@
   var DISCONNECTED_MS = 3e3;
   var RESTART_PAUSE_MS = 3e3;
   var ANSWER_TIMEOUT_MS = 15e3;
+  var PASSING = ["OT_STREAM_NOT_FOUND", "OT_RATE_LIMIT_EXCEEDED"];
+  var ATTEMPTS = 4;
+  var PATIENCE_MS = 300;
   var CONNECT_TIMEOUT_MS = 2e4;
   var Peer = class {
     #options;
@@ -1922,6 +2031,9 @@
     /** Who waits for the next negotiation. @type {{ resolve: () => void, reject: (error: any) => void }[]} */
     #waiting = [];
     #negotiating = false;
+    /** Ends the wait for an answer. @type {(error: OpenTokError) => void} */
+    #giveUp = () => {
+    };
     #closed = false;
     /** @type {any} */
     #restartTimer = null;
@@ -2046,6 +2158,7 @@
       this.#closed = true;
       this.#stopRestartTimer();
       this.#connection?.close();
+      this.#giveUp(closed());
       for (const { reject } of this.#waiting.splice(0)) reject(closed());
       for (const look of [...this.#stateWatchers]) look();
     }
@@ -2109,13 +2222,25 @@
       while (this.#waiting.length > 0) {
         const served = this.#waiting.splice(0);
         try {
-          await this.#exchange();
+          await this.#exchangeWithPatience();
           for (const { resolve } of served) resolve();
         } catch (error) {
           for (const { reject } of served) reject(error);
         }
       }
       this.#negotiating = false;
+    }
+    /** Refusals that pass by themselves are no reason to give up. */
+    async #exchangeWithPatience() {
+      for (let attempt = 1; ; attempt += 1) {
+        try {
+          await this.#exchange();
+          return;
+        } catch (error) {
+          if (this.#closed || attempt === ATTEMPTS || !PASSING.includes(error?.name)) throw error;
+          await new Promise((resolve) => setTimeout(resolve, attempt * PATIENCE_MS));
+        }
+      }
     }
     async #exchange() {
       const connection = this.#connection;
@@ -2128,7 +2253,7 @@
         if (generation !== this.#generation) throw unexpected("The answer belongs to another offer.");
         await connection.setRemoteDescription({ type: "answer", sdp });
       } catch (error) {
-        if (connection.signalingState === "have-local-offer") {
+        if (!this.#closed && connection.signalingState === "have-local-offer") {
           await connection.setLocalDescription({ type: "rollback" });
         }
         throw error;
@@ -2145,15 +2270,21 @@
     #ask(connection, slots) {
       return new Promise((resolve, reject) => {
         let timer = null;
-        let late = false;
+        let waiting = true;
+        this.#giveUp = (error) => {
+          waiting = false;
+          clearTimeout(timer);
+          reject(error);
+        };
+        const late = () => {
+          this.#giveUp(
+            new OpenTokError(1021, "OT_TIMEOUT", "The server did not answer the offer in time.")
+          );
+        };
         const makeOffer = () => {
-          timer ??= setTimeout(() => {
-            late = true;
-            reject(
-              new OpenTokError(1021, "OT_TIMEOUT", "The server did not answer the offer in time.")
-            );
-          }, ANSWER_TIMEOUT_MS);
-          return late || this.#closed ? null : this.#describe(connection, slots);
+          if (!waiting) return null;
+          timer ??= setTimeout(late, ANSWER_TIMEOUT_MS);
+          return this.#describe(connection, slots);
         };
         this.#options.sendOffer(makeOffer).then(resolve, reject).finally(() => clearTimeout(timer));
       });
@@ -2510,6 +2641,76 @@
     return new OTEvent(type, { id, name, status, archive });
   }
 
+  // js/opentok/publications.js
+  var Publications = class {
+    /** @type {Set<Publisher>} */
+    #publishers = /* @__PURE__ */ new Set();
+    /** How many are on their way, and what came about their streams before their ids were known here. */
+    #underWay = 0;
+    /** @type {StreamEvent[]} */
+    #early = [];
+    /** @returns {Publisher[]} */
+    all() {
+      return [...this.#publishers];
+    }
+    /** @param {string | undefined} streamId @returns {Publisher | undefined} */
+    of(streamId) {
+      return this.all().find((each) => each.stream && each.stream.streamId === streamId);
+    }
+    /**
+     * @param {Publisher} publisher
+     * @param {{ session: any, media: Media, members: Members }} place
+     */
+    async publish(publisher, { session, media, members }) {
+      this.#publishers.add(publisher);
+      this.#underWay += 1;
+      let streamId;
+      const forget = () => {
+        this.#publishers.delete(publisher);
+        if (streamId) members.own.remove(streamId);
+      };
+      try {
+        const stream = await publisher.publishTo({
+          session,
+          media,
+          forget,
+          changed: (changed, update) => {
+            const events = [...members.changed(changed, update)];
+            later(() => {
+              for (const event of events) session.dispatchEvent(event);
+            });
+          }
+        });
+        streamId = stream.streamId;
+        members.own.add(stream);
+        if (members.archives.length > 0) publisher.setArchiving(true);
+        publisher.dispatchEvent(new OTEvent("streamCreated", { stream }));
+      } catch (error) {
+        forget();
+        throw error;
+      } finally {
+        this.#underWay -= 1;
+        const early = this.#early;
+        this.#early = this.#underWay > 0 ? early.filter((each) => each.streamId !== streamId) : [];
+        for (const event of early) if (event.streamId === streamId) this.told(event);
+      }
+    }
+    /**
+     * @param {StreamEvent} event
+     * @returns {boolean} whether it is, or may be, about a stream of ours
+     */
+    told(event) {
+      const publisher = this.of(event.streamId);
+      if (!publisher) {
+        if (this.#underWay > 0) this.#early.push(event);
+        return this.#underWay > 0;
+      }
+      if (event.type === "streamMuted") publisher.mutedByForce();
+      else publisher.endStream(event.reason, { tell: false });
+      return true;
+    }
+  };
+
   // js/opentok/signal.js
   var TYPE = /^[A-Za-z0-9\-._~]+$/;
   var TYPE_LIMIT = 128;
@@ -2554,7 +2755,7 @@
 
   // js/opentok/signaling.js
   var VERSION = 1;
-  var HEARTBEAT_MS = 5e3;
+  var HEARTBEAT_MS = 2e3;
   var HELLO_TIMEOUT_MS = 1e4;
   var ATTEMPT_TIMEOUT_MS = 5e3;
   var BACKOFF_FIRST_MS = 200;
@@ -2883,17 +3084,13 @@
 
   // js/opentok/subscriber.js
   var SIZE_DEBOUNCE_MS = 300;
-  var Subscriber = class extends Events {
+  var Subscriber = class extends Shown {
     /** @type {any} */
     session;
     /** @type {Stream | null} */
     stream;
-    /** Made by the library, for `getElementById`. */
-    id = `OT_${uuid()}`;
-    widgetId = this.id;
     #media;
     #properties;
-    #widget;
     /** @type {Subscription | null} */
     #subscription = null;
     #connected = false;
@@ -2907,8 +3104,6 @@
     #resolution;
     #frameRate;
     #height = -1;
-    /** @type {LevelMeter | null} */
-    #meter = null;
     #sizeTimer = (
       /** @type {any} */
       null
@@ -2921,7 +3116,8 @@
      * @param {Place} place
      */
     constructor(stream, { session, media, target, properties, callback }) {
-      super();
+      const named = { name: stream.name, ...properties };
+      super(target, "subscriber", named, () => this.subscribeToAudio(!this.#audio));
       this.session = session;
       this.stream = stream;
       this.#media = media;
@@ -2931,18 +3127,9 @@
       this.#volume = clampVolume(properties.audioVolume ?? 100);
       this.#resolution = sizeOf2(properties.preferredResolution);
       this.#frameRate = Number(properties.preferredFrameRate) || 0;
-      this.#widget = new Widget(target, {
-        role: "subscriber",
-        id: this.id,
-        properties: { name: stream.name, ...properties },
-        onMuteClick: () => this.subscribeToAudio(!this.#audio),
-        onPlaced: (element2) => {
-          this.id = element2.id;
-        }
-      });
-      this.#widget.setFit(this.#fit);
-      this.#widget.setLoading(true);
-      this.#widget.setMuted(!this.#audio);
+      this.widget.setFit(this.#fit);
+      this.widget.setLoading(true);
+      this.widget.setMuted(!this.#audio);
       this.#showVideoState();
       this.#watchVideo();
       this.#start().then(
@@ -2956,11 +3143,7 @@
           this.end("failed");
         }
       );
-      later(() => this.#emit("videoElementCreated", { element: this.#widget.video }));
-    }
-    /** The root element; null without default UI. */
-    get element() {
-      return this.#widget.element;
+      later(() => this.emit("videoElementCreated", { element: this.widget.video }));
     }
     get streamId() {
       return this.stream?.streamId;
@@ -2978,28 +3161,28 @@
       }
       this.#subscription = subscription;
       const tracks = new MediaStream([subscription.audio.track, subscription.video.track]);
-      const video = this.#widget.video;
+      const video = this.widget.video;
       video.volume = this.#volume / 100;
       video.srcObject = tracks;
       play(video, {
-        blocked: () => this.#emit("audioBlocked"),
-        unblocked: () => this.#emit("audioUnblocked")
+        blocked: () => this.emit("audioBlocked"),
+        unblocked: () => this.emit("audioUnblocked")
       });
-      this.#emit("mediaStreamAvailable", { mediaStream: tracks });
-      this.#startMeter();
+      this.emit("mediaStreamAvailable", { mediaStream: tracks });
+      this.startMeter();
       const wanted = this.#wanted();
       if (JSON.stringify(wanted) !== JSON.stringify(asked)) subscription.update(wanted);
       const connected = await this.#media.connected();
       if (this.#destroyed) throw gone2();
       if (!connected) throw noWay(1554);
       this.#connected = true;
-      if (!this.#showsVideo) this.#widget.setLoading(false);
-      this.#emit("connected");
+      if (!this.#showsVideo) this.widget.setLoading(false);
+      this.emit("connected");
     }
     /** @param {boolean} on @returns {this} */
     subscribeToAudio(on) {
       this.#audio = !!on;
-      this.#widget.setMuted(!this.#audio);
+      this.widget.setMuted(!this.#audio);
       this.#update({ audio: this.#audio });
       return this;
     }
@@ -3014,7 +3197,7 @@
     /** @param {number} volume 0 to 100 @returns {this} */
     setAudioVolume(volume) {
       this.#volume = clampVolume(volume);
-      this.#widget.video.volume = this.#volume / 100;
+      this.widget.video.volume = this.#volume / 100;
       return this;
     }
     getAudioVolume() {
@@ -3037,26 +3220,7 @@
       return this.setPreferredFrameRate(restrict ? 1 : null);
     }
     isAudioBlocked() {
-      return isBlocked(this.#widget.video);
-    }
-    /** @returns {string | null} the present picture, as base64 PNG */
-    getImgData() {
-      return this.#widget.picture();
-    }
-    /** @param {any} style or a name @param {any} [value] @returns {this} */
-    setStyle(style, value) {
-      this.#widget.setStyle(typeof style === "string" ? { [style]: value } : style);
-      this.#startMeter();
-      return this;
-    }
-    getStyle() {
-      return this.#widget.getStyle();
-    }
-    videoWidth() {
-      return this.#widget.video.videoWidth || void 0;
-    }
-    videoHeight() {
-      return this.#widget.video.videoHeight || void 0;
+      return isBlocked(this.widget.video);
     }
     /** @param {(error: any, stats?: any) => void} [callback] */
     getStats(callback) {
@@ -3067,13 +3231,6 @@
       if (!this.#subscription) throw gone2();
       return mergedReport([this.#subscription.audio, this.#subscription.video]);
     }
-    /** Whoever listens for the level starts its measuring. */
-    /** @param {any} names @param {any} [handler] @param {any} [context] @returns {this} */
-    on(names, handler, context2) {
-      super.on(names, handler, context2);
-      this.#startMeter();
-      return this;
-    }
     /** For the session only: the publisher changed the stream. @param {boolean} hadVideo */
     streamChanged(hadVideo) {
       this.#videoChanged(hadVideo && this.#video, "publishVideo");
@@ -3082,10 +3239,10 @@
     mediaStateChanged(state) {
       if (state === "connected" && !this.#connected && this.#subscription) {
         this.#connected = true;
-        this.#emit("connected");
+        this.emit("connected");
       } else if (this.#connected && ["disconnected", "failed"].includes(state)) {
         this.#connected = false;
-        this.#emit("disconnected");
+        this.emit("disconnected");
       }
     }
     /**
@@ -3096,18 +3253,18 @@
     end(reason) {
       if (this.#destroyed) return;
       this.detach();
-      this.#widget.destroy();
-      this.#emit("destroyed", { reason });
+      this.widget.destroy();
+      later(() => this.emit("destroyed", { reason }));
       this.session = null;
       this.stream = null;
     }
     /** For the session only: ends the subscription and leaves the element to the page. */
     detach() {
       this.#destroyed = true;
-      this.#meter?.stop();
+      this.stopMeter();
       this.#sizes?.disconnect();
       clearTimeout(this.#sizeTimer);
-      stopPlaying(this.#widget.video);
+      stopPlaying(this.widget.video);
       this.#subscription?.close();
     }
     /** Whether there should be a picture. */
@@ -3128,25 +3285,25 @@
       if (this.#destroyed || before === this.#showsVideo) return;
       this.#showVideoState();
       const type = this.#showsVideo ? "videoEnabled" : "videoDisabled";
-      later(() => this.#emit(type, { reason }));
+      later(() => this.emit(type, { reason }));
     }
     #showVideoState() {
-      this.#widget.setAudioOnly(!this.#showsVideo);
-      this.#widget.setLoading(!this.#loaded && (this.#showsVideo || !this.#connected));
-      this.#startMeter();
+      this.widget.setAudioOnly(!this.#showsVideo);
+      this.widget.setLoading(!this.#loaded && (this.#showsVideo || !this.#connected));
+      this.startMeter();
     }
     #watchVideo() {
-      const { video } = this.#widget;
+      const { video } = this.widget;
       video.addEventListener("loadeddata", () => {
         this.#loaded = true;
-        this.#widget.setLoading(false);
+        this.widget.setLoading(false);
       });
       video.addEventListener("resize", () => {
         const oldValue = this.#dimensions;
         const newValue = { width: video.videoWidth, height: video.videoHeight };
         this.#dimensions = newValue;
         this.#tellHeight();
-        if (oldValue.width > 0) this.#emit("videoDimensionsChanged", { oldValue, newValue });
+        if (oldValue.width > 0) this.emit("videoDimensionsChanged", { oldValue, newValue });
       });
       this.#sizes = new ResizeObserver(() => {
         clearTimeout(this.#sizeTimer);
@@ -3156,7 +3313,7 @@
     }
     #wantedHeight() {
       if (this.#resolution) return Math.max(Math.round(this.#resolution.height), 1);
-      const { video } = this.#widget;
+      const { video } = this.widget;
       if (!video.isConnected) return 0;
       const ratio = globalThis.devicePixelRatio || 1;
       return wantedHeight(
@@ -3185,25 +3342,10 @@
     #update(wanted) {
       this.#subscription?.update(wanted);
     }
-    /** Measures the sound while anybody is interested. */
-    #startMeter() {
-      if (this.#meter || this.#destroyed || !this.#subscription) return;
-      if (!this.hasHandlers("audioLevelUpdated") && !this.#widget.showsLevel) return;
-      const { audio } = this.#subscription;
-      this.#meter = new LevelMeter(
-        () => this.#audio ? receivedLevel(audio) : 0,
-        (audioLevel) => {
-          this.#widget.setLevel(audioLevel);
-          this.#emit("audioLevelUpdated", { audioLevel });
-        }
-      );
-    }
-    /**
-     * @param {string} type
-     * @param {Record<string, unknown>} [fields]
-     */
-    #emit(type, fields) {
-      this.dispatchEvent(new OTEvent(type, fields));
+    ear() {
+      const receiver = this.#subscription?.audio;
+      if (!receiver || this.#destroyed) return null;
+      return { read: () => this.#audio ? receivedLevel(receiver) : 0 };
     }
   };
   function gone2() {
@@ -3235,8 +3377,7 @@
     #signaling = null;
     /** @type {Media | null} */
     #media = null;
-    /** @type {Set<Publisher>} */
-    #publishers = /* @__PURE__ */ new Set();
+    #publications = new Publications();
     /** @type {Set<Subscriber>} */
     #subscribers = /* @__PURE__ */ new Set();
     /** Ends the listening to the window. @type {AbortController | null} */
@@ -3337,7 +3478,7 @@
       const [first] = given;
       const ready = first instanceof Publisher ? first : null;
       const { target, properties, callback } = widgetArguments(ready ? given.slice(1) : given);
-      const error = this.#unable("publish", 1500, "publish");
+      const error = this.#unable("publish", 1500);
       if (error) {
         fail(error, callback, this);
         return null;
@@ -3348,46 +3489,20 @@
         return null;
       }
       const publisher = ready ?? new Publisher(target, properties, null);
-      this.#send(publisher).then(
+      const media = (
+        /** @type {Media} */
+        this.#media
+      );
+      const place = { session: this, media, members: this.#members };
+      this.#publications.publish(publisher, place).then(
         () => callback && later(() => callback(void 0, publisher)),
         (thrown) => fail(asOpenTokError(thrown, 1500, "OT_STREAM_CREATE_FAILED"), callback, publisher)
       );
       return publisher;
     }
     /** @param {Publisher} publisher */
-    async #send(publisher) {
-      const media = (
-        /** @type {Media} */
-        this.#media
-      );
-      const members = this.#members;
-      this.#publishers.add(publisher);
-      let streamId;
-      const forget = () => {
-        this.#publishers.delete(publisher);
-        if (streamId) members.own.remove(streamId);
-      };
-      try {
-        const stream = await publisher.publishTo({
-          session: this,
-          media,
-          forget,
-          changed: (changed, update) => later(() => {
-            for (const event of members.changed(changed, update)) this.dispatchEvent(event);
-          })
-        });
-        streamId = stream.streamId;
-        members.own.add(stream);
-        if (this.archives.length > 0) publisher.setArchiving(true);
-        publisher.dispatchEvent(new OTEvent("streamCreated", { stream }));
-      } catch (error) {
-        forget();
-        throw error;
-      }
-    }
-    /** @param {Publisher} publisher */
     unpublish(publisher) {
-      if (this.#publishers.has(publisher)) publisher.endStream("unpublished", { tell: true });
+      if (publisher?.session === this) publisher.endStream("unpublished", { tell: true });
     }
     /** @param {any[]} given */
     #subscribe(given) {
@@ -3395,7 +3510,7 @@
       const { target, properties, callback } = widgetArguments(rest);
       const id = wanted?.streamId;
       const stream = this.#members.streams.get(id) ?? this.#members.own.get(id);
-      const error = this.#unable("subscribe", 1501, "subscribe") ?? (stream ? null : new OpenTokError(
+      const error = this.#unable("subscribe", 1501) ?? (stream ? null : new OpenTokError(
         1501,
         "OT_STREAM_NOT_FOUND",
         "The stream is not in the session any more."
@@ -3423,8 +3538,7 @@
     }
     /** @param {Stream | string} stream @returns {Publisher | undefined} */
     getPublisherForStream(stream) {
-      const id = typeof stream === "string" ? stream : stream?.streamId;
-      return [...this.#publishers].find((each) => each.stream?.streamId === id);
+      return this.#publications.of(typeof stream === "string" ? stream : stream?.streamId);
     }
     /**
      * @param {{ type?: string, data?: any, to?: any, retryAfterReconnect?: boolean }} signal
@@ -3486,7 +3600,7 @@
       return this.#moderate("forceMute", 1540, { type: "disableForceMute" }, callback);
     }
     /**
-     * @param {'forceDisconnect' | 'forceUnpublish' | 'forceMute'} action
+     * @param {Action} action
      * @param {number} code
      * @param {ClientMessage} message
      * @param {any} callback
@@ -3494,7 +3608,7 @@
      */
     #moderate(action, code, message, callback) {
       const ask = async () => {
-        const error = this.#unable(action, code, "moderator");
+        const error = this.#unable(action, code);
         if (error) throw error;
         await this.#signaling?.request(message);
       };
@@ -3522,12 +3636,14 @@
     }
     /** @param {ServerEvent} event */
     #told(event) {
-      if (event.type === "signal") this.#signaled(event);
-      else if (event.type === "streamMuted") {
-        this.getPublisherForStream(event.streamId)?.mutedByForce();
-      } else if (event.type === "streamDestroyed" && this.#members.own.has(event.streamId)) {
-        this.getPublisherForStream(event.streamId)?.endStream(event.reason, { tell: false });
-      } else this.#dispatchAll(this.#members.apply(event));
+      if (event.type === "signal") {
+        this.#signaled(event);
+        return;
+      }
+      const ofOthers = "streamId" in event && this.streams.has(event.streamId);
+      const mayBeOurs = event.type === "streamMuted" || event.type === "streamDestroyed";
+      if (mayBeOurs && !ofOthers && this.#publications.told(event)) return;
+      this.#dispatchAll(this.#members.apply(event));
     }
     /** @param {Extract<ServerEvent, { type: 'signal' }>} signal */
     #signaled({ signalType, data, from }) {
@@ -3562,12 +3678,13 @@
           else subscriber.end("streamDestroyed");
         }
       } else if (event.type === "archiveStarted" || event.type === "archiveStopped") {
-        for (const publisher of this.#publishers) publisher.setArchiving(this.archives.length > 0);
+        const on = this.archives.length > 0;
+        for (const publisher of this.#publications.all()) publisher.setArchiving(on);
       }
     }
     /** @param {string} reason */
     #left(reason) {
-      const publishers = [...this.#publishers];
+      const publishers = this.#publications.all();
       const subscribers = [...this.#subscribers];
       this.#reset();
       const event = new OTEvent("sessionDisconnected", { reason }, true);
@@ -3585,7 +3702,7 @@
       this.#watching?.abort();
       this.#signaling = null;
       this.#media = null;
-      this.#publishers.clear();
+      this.#publications = new Publications();
       this.#subscribers.clear();
       this.#members.clear();
       this.connection = null;
@@ -3607,22 +3724,13 @@
       return this.currentState === "connected" || this.currentState === "reconnecting";
     }
     /**
-     * @param {'publish' | 'subscribe' | 'forceDisconnect' | 'forceUnpublish' | 'forceMute'} action
-     * @param {number} code
-     * @param {string} role that would be able to
+     * @param {Action} action
+     * @param {number} code of the refusal
      * @returns {OpenTokError | null} why it cannot be done
      */
-    #unable(action, code, role) {
-      if (!this.#isConnected) {
-        return new OpenTokError(1010, "OT_NOT_CONNECTED", "The session is not connected.");
-      }
-      if (this.capabilities[action]) return null;
-      const needed = { publish: "at least `publisher`", subscribe: "other than `publisheronly`" };
-      const message = `This token may not do that; its role must be ${needed[
-        /** @type {'publish'} */
-        role
-      ] ?? "`moderator`"}.`;
-      return new OpenTokError(code, "OT_PERMISSION_DENIED", message);
+    #unable(action, code) {
+      if (this.#isConnected) return mayNot(this.capabilities, action, code);
+      return new OpenTokError(1010, "OT_NOT_CONNECTED", "The session is not connected.");
     }
     /**
      * @param {string} type

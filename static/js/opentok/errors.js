@@ -76,6 +76,9 @@ export function asOpenTokError(thrown, code = 2000, name = 'OT_UNEXPECTED_SERVER
 /** Raises `exception` for every error reported by {@link fail}; `OT.on` listens here. */
 export const exceptions = new Events()
 
+/** Those that raised it; one error may reach several callbacks. @type {WeakSet<OpenTokError>} */
+const raised = new WeakSet()
+
 /**
  * Tells the page's callback and the listeners of `exception`, both outside the caller's stack.
  *
@@ -87,7 +90,10 @@ export const exceptions = new Events()
 export function fail(thrown, callback, target) {
   const error = asOpenTokError(thrown)
   const { code, message } = error
+  const first = !raised.has(error)
+  raised.add(error)
   later(() => {
+    if (!first) return
     log.warn(`${error.name} (${code}): ${message}`)
     const title = TITLES[code] ?? 'Internal Error'
     exceptions.dispatchEvent(new OTEvent('exception', { code, message, title, target }))

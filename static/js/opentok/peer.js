@@ -20,6 +20,14 @@ const RESTART_PAUSE_MS = 3000
 /** A server that does not answer an offer for so long will not. */
 const ANSWER_TIMEOUT_MS = 15_000
 
+/**
+ * Refusals of an offer that pass: a stream in it was ended by a moderator, which is about to be told; or there were
+ * too many offers in a second.
+ */
+const PASSING = ['OT_STREAM_NOT_FOUND', 'OT_RATE_LIMIT_EXCEEDED']
+const ATTEMPTS = 4
+const PATIENCE_MS = 300
+
 /** A first connection that takes longer has no way through the network. */
 export const CONNECT_TIMEOUT_MS = 20_000
 
@@ -59,6 +67,8 @@ export class Peer {
   /** Who waits for the next negotiation. @type {{ resolve: () => void, reject: (error: any) => void }[]} */
   #waiting = []
   #negotiating = false
+  /** Ends the wait for an answer. @type {(error: OpenTokError) => void} */
+  #giveUp = () => {}
   #closed = false
 
   /** @type {any} */
@@ -190,6 +200,7 @@ export class Peer {
     this.#closed = true
     this.#stopRestartTimer()
     this.#connection?.close()
+    this.#giveUp(closed())
     for (const { reject } of this.#waiting.splice(0)) reject(closed())
     for (const look of [...this.#stateWatchers]) look()
   }
@@ -257,13 +268,26 @@ export class Peer {
     while (this.#waiting.length > 0) {
       const served = this.#waiting.splice(0)
       try {
-        await this.#exchange()
+        await this.#exchangeWithPatience()
         for (const { resolve } of served) resolve()
       } catch (error) {
         for (const { reject } of served) reject(error)
       }
     }
     this.#negotiating = false
+  }
+
+  /** Refusals that pass by themselves are no reason to give up. */
+  async #exchangeWithPatience() {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await this.#exchange()
+        return
+      } catch (/** @type {any} */ error) {
+        if (this.#closed || attempt === ATTEMPTS || !PASSING.includes(error?.name)) throw error
+        await new Promise((resolve) => setTimeout(resolve, attempt * PATIENCE_MS))
+      }
+    }
   }
 
   async #exchange() {
@@ -277,7 +301,7 @@ export class Peer {
       if (generation !== this.#generation) throw unexpected('The answer belongs to another offer.')
       await connection.setRemoteDescription({ type: 'answer', sdp })
     } catch (error) {
-      if (connection.signalingState === 'have-local-offer') {
+      if (!this.#closed && connection.signalingState === 'have-local-offer') {
         await connection.setLocalDescription({ type: 'rollback' })
       }
       throw error
@@ -296,15 +320,21 @@ export class Peer {
     return new Promise((resolve, reject) => {
       /** @type {any} */
       let timer = null
-      let late = false
+      let waiting = true
+      this.#giveUp = (error) => {
+        waiting = false
+        clearTimeout(timer)
+        reject(error)
+      }
+      const late = () => {
+        this.#giveUp(
+          new OpenTokError(1021, 'OT_TIMEOUT', 'The server did not answer the offer in time.'),
+        )
+      }
       const makeOffer = () => {
-        timer ??= setTimeout(() => {
-          late = true
-          reject(
-            new OpenTokError(1021, 'OT_TIMEOUT', 'The server did not answer the offer in time.'),
-          )
-        }, ANSWER_TIMEOUT_MS)
-        return late || this.#closed ? null : this.#describe(connection, slots)
+        if (!waiting) return null
+        timer ??= setTimeout(late, ANSWER_TIMEOUT_MS)
+        return this.#describe(connection, slots)
       }
       this.#options
         .sendOffer(makeOffer)

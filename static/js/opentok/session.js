@@ -5,7 +5,7 @@
  */
 
 import { connectArguments, widgetArguments } from './arguments.js'
-import { capabilitiesOf } from './capabilities.js'
+import { capabilitiesOf, mayNot } from './capabilities.js'
 import { liveUrl } from './engine.js'
 import { answering, asOpenTokError, fail, OpenTokError } from './errors.js'
 import { Events, later, OTEvent } from './events.js'
@@ -13,11 +13,13 @@ import { log } from './log.js'
 import { Media } from './media.js'
 import { Members } from './members.js'
 import { promising } from './promising.js'
+import { Publications } from './publications.js'
 import { Publisher } from './publisher.js'
 import { signalMessage } from './signal.js'
 import { Signaling } from './signaling.js'
 import { Subscriber } from './subscriber.js'
 
+/** @import { Action } from './capabilities.js' */
 /** @import { Connection } from './connection.js' */
 /** @import { ClientMessage, ServerEvent, Welcome } from './messages.js' */
 /** @import { Stream } from './stream.js' */
@@ -45,8 +47,7 @@ export class Session extends Events {
   #signaling = null
   /** @type {Media | null} */
   #media = null
-  /** @type {Set<Publisher>} */
-  #publishers = new Set()
+  #publications = new Publications()
   /** @type {Set<Subscriber>} */
   #subscribers = new Set()
   /** Ends the listening to the window. @type {AbortController | null} */
@@ -158,7 +159,7 @@ export class Session extends Events {
     const [first] = given
     const ready = first instanceof Publisher ? first : null
     const { target, properties, callback } = widgetArguments(ready ? given.slice(1) : given)
-    const error = this.#unable('publish', 1500, 'publish')
+    const error = this.#unable('publish', 1500)
     if (error) {
       fail(error, callback, this)
       return null
@@ -169,7 +170,9 @@ export class Session extends Events {
       return null
     }
     const publisher = ready ?? new Publisher(target, properties, null)
-    this.#send(publisher).then(
+    const media = /** @type {Media} */ (this.#media)
+    const place = { session: this, media, members: this.#members }
+    this.#publications.publish(publisher, place).then(
       () => callback && later(() => callback(undefined, publisher)),
       (thrown) =>
         fail(asOpenTokError(thrown, 1500, 'OT_STREAM_CREATE_FAILED'), callback, publisher),
@@ -178,39 +181,8 @@ export class Session extends Events {
   }
 
   /** @param {Publisher} publisher */
-  async #send(publisher) {
-    const media = /** @type {Media} */ (this.#media)
-    const members = this.#members
-    this.#publishers.add(publisher)
-    /** @type {string | undefined} */
-    let streamId
-    const forget = () => {
-      this.#publishers.delete(publisher)
-      if (streamId) members.own.remove(streamId)
-    }
-    try {
-      const stream = await publisher.publishTo({
-        session: this,
-        media,
-        forget,
-        changed: (changed, update) =>
-          later(() => {
-            for (const event of members.changed(changed, update)) this.dispatchEvent(event)
-          }),
-      })
-      streamId = stream.streamId
-      members.own.add(stream)
-      if (this.archives.length > 0) publisher.setArchiving(true)
-      publisher.dispatchEvent(new OTEvent('streamCreated', { stream }))
-    } catch (error) {
-      forget()
-      throw error
-    }
-  }
-
-  /** @param {Publisher} publisher */
   unpublish(publisher) {
-    if (this.#publishers.has(publisher)) publisher.endStream('unpublished', { tell: true })
+    if (publisher?.session === this) publisher.endStream('unpublished', { tell: true })
   }
 
   /** @param {any[]} given */
@@ -220,7 +192,7 @@ export class Session extends Events {
     const id = wanted?.streamId
     const stream = this.#members.streams.get(id) ?? this.#members.own.get(id)
     const error =
-      this.#unable('subscribe', 1501, 'subscribe') ??
+      this.#unable('subscribe', 1501) ??
       (stream
         ? null
         : new OpenTokError(
@@ -251,8 +223,7 @@ export class Session extends Events {
 
   /** @param {Stream | string} stream @returns {Publisher | undefined} */
   getPublisherForStream(stream) {
-    const id = typeof stream === 'string' ? stream : stream?.streamId
-    return [...this.#publishers].find((each) => each.stream?.streamId === id)
+    return this.#publications.of(typeof stream === 'string' ? stream : stream?.streamId)
   }
 
   /**
@@ -310,7 +281,7 @@ export class Session extends Events {
   }
 
   /**
-   * @param {'forceDisconnect' | 'forceUnpublish' | 'forceMute'} action
+   * @param {Action} action
    * @param {number} code
    * @param {ClientMessage} message
    * @param {any} callback
@@ -318,7 +289,7 @@ export class Session extends Events {
    */
   #moderate(action, code, message, callback) {
     const ask = async () => {
-      const error = this.#unable(action, code, 'moderator')
+      const error = this.#unable(action, code)
       if (error) throw error
       await this.#signaling?.request(message)
     }
@@ -344,12 +315,14 @@ export class Session extends Events {
 
   /** @param {ServerEvent} event */
   #told(event) {
-    if (event.type === 'signal') this.#signaled(event)
-    else if (event.type === 'streamMuted') {
-      this.getPublisherForStream(event.streamId)?.mutedByForce()
-    } else if (event.type === 'streamDestroyed' && this.#members.own.has(event.streamId)) {
-      this.getPublisherForStream(event.streamId)?.endStream(event.reason, { tell: false })
-    } else this.#dispatchAll(this.#members.apply(event))
+    if (event.type === 'signal') {
+      this.#signaled(event)
+      return
+    }
+    const ofOthers = 'streamId' in event && this.streams.has(event.streamId)
+    const mayBeOurs = event.type === 'streamMuted' || event.type === 'streamDestroyed'
+    if (mayBeOurs && !ofOthers && this.#publications.told(event)) return
+    this.#dispatchAll(this.#members.apply(event))
   }
 
   /** @param {Extract<ServerEvent, { type: 'signal' }>} signal */
@@ -388,13 +361,14 @@ export class Session extends Events {
         else subscriber.end('streamDestroyed')
       }
     } else if (event.type === 'archiveStarted' || event.type === 'archiveStopped') {
-      for (const publisher of this.#publishers) publisher.setArchiving(this.archives.length > 0)
+      const on = this.archives.length > 0
+      for (const publisher of this.#publications.all()) publisher.setArchiving(on)
     }
   }
 
   /** @param {string} reason */
   #left(reason) {
-    const publishers = [...this.#publishers]
+    const publishers = this.#publications.all()
     const subscribers = [...this.#subscribers]
     this.#reset()
     const event = new OTEvent('sessionDisconnected', { reason }, true)
@@ -413,7 +387,7 @@ export class Session extends Events {
     this.#watching?.abort()
     this.#signaling = null
     this.#media = null
-    this.#publishers.clear()
+    this.#publications = new Publications()
     this.#subscribers.clear()
     this.#members.clear()
     this.connection = null
@@ -438,19 +412,13 @@ export class Session extends Events {
   }
 
   /**
-   * @param {'publish' | 'subscribe' | 'forceDisconnect' | 'forceUnpublish' | 'forceMute'} action
-   * @param {number} code
-   * @param {string} role that would be able to
+   * @param {Action} action
+   * @param {number} code of the refusal
    * @returns {OpenTokError | null} why it cannot be done
    */
-  #unable(action, code, role) {
-    if (!this.#isConnected) {
-      return new OpenTokError(1010, 'OT_NOT_CONNECTED', 'The session is not connected.')
-    }
-    if (this.capabilities[action]) return null
-    const needed = { publish: 'at least `publisher`', subscribe: 'other than `publisheronly`' }
-    const message = `This token may not do that; its role must be ${needed[/** @type {'publish'} */ (role)] ?? '`moderator`'}.`
-    return new OpenTokError(code, 'OT_PERMISSION_DENIED', message)
+  #unable(action, code) {
+    if (this.#isConnected) return mayNot(this.capabilities, action, code)
+    return new OpenTokError(1010, 'OT_NOT_CONNECTED', 'The session is not connected.')
   }
 
   /**

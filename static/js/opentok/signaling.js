@@ -17,8 +17,11 @@ import { OpenTokError } from './errors.js'
 /** The protocol spoken here. */
 const VERSION = 1
 
-/** Higher: a dead server is noticed later; lower: more idle traffic. It is dead after two silent beats. */
-const HEARTBEAT_MS = 5000
+/**
+ * Higher: a dead server is noticed later; lower: more idle traffic. It is dead after two silent beats, so that the
+ * connection can be resumed while the server still keeps it, which without media is for seconds only.
+ */
+const HEARTBEAT_MS = 2000
 
 /** A server that does not answer the first hello for so long is not there. */
 const HELLO_TIMEOUT_MS = 10_000

@@ -9,6 +9,7 @@ import {
   captureScreen,
   isScreen,
   isTrack,
+  refusal,
   videoConstraints,
 } from './capture.js'
 
@@ -47,6 +48,10 @@ export class Source {
     return isScreen(videoSource) ? (audioSource ?? null) : audioSource
   }
 
+  get #name() {
+    return this.#kind === 'audio' ? 'audioSource' : 'videoSource'
+  }
+
   get isScreen() {
     if (this.#kind === 'audio') return false
     return isScreen(this.#given) || 'displaySurface' in (this.track?.getSettings() ?? {})
@@ -81,12 +86,38 @@ export class Source {
     this.track = track
     this.owned = owned
     this.exists = true
-    const property = this.#kind === 'audio' ? 'audioSource' : 'videoSource'
     // Opened again, it should be the same device.
-    if (owned && deviceId && !this.isScreen) this.#properties[property] = deviceId
+    if (owned && deviceId && !this.isScreen) this.#properties[this.#name] = deviceId
     track.addEventListener('ended', () => {
       if (this.track === track) this.#ended(track)
     })
+  }
+
+  /**
+   * Changes to another device or track.
+   *
+   * @param {any} given a device's id, a track, or null: none
+   * @param {boolean} open false: only remember it
+   */
+  async change(given, open) {
+    if (isTrack(given)) {
+      this.use(given, false)
+      return
+    }
+    const before = { ...this.#properties }
+    const device = typeof given === 'string' ? given : undefined
+    this.#properties[this.#name] = device
+    if (this.#kind === 'video') this.#properties.facingMode = undefined
+    // Phones open one camera at a time, so the old one is closed first.
+    this.release()
+    if (!open || given === null || given === false) return
+    try {
+      await this.open()
+    } catch (error) {
+      Object.assign(this.#properties, before)
+      await this.open().catch(() => {})
+      throw error
+    }
   }
 
   /** Opens the device again. @returns {Promise<MediaStreamTrack>} */
@@ -95,7 +126,8 @@ export class Source {
     const captured = isScreen(this.#given)
       ? await captureScreen(this.constraints, false)
       : await captureDevices({ [this.#kind]: this.constraints })
-    const track = /** @type {MediaStreamTrack} */ (captured[this.#kind])
+    const track = captured[this.#kind]
+    if (!track) throw refusal({ name: 'NotFoundError' })
     this.use(track, true)
     return track
   }

@@ -2,13 +2,12 @@
 
 import { wantedHeight } from './encodings.js'
 import { answering, asOpenTokError, fail } from './errors.js'
-import { Events, later, OTEvent } from './events.js'
-import { uuid } from './ids.js'
-import { LevelMeter, receivedLevel } from './levels.js'
+import { later } from './events.js'
+import { receivedLevel } from './levels.js'
 import { noWay } from './media.js'
 import { isBlocked, play, stopPlaying } from './playback.js'
+import { Shown } from './shown.js'
 import { mergedReport, subscriberStats } from './stats.js'
-import { Widget } from './widget.js'
 
 /** @import { Media, Subscription } from './media.js' */
 /** @import { Wanted } from './messages.js' */
@@ -28,18 +27,14 @@ const SIZE_DEBOUNCE_MS = 300
  * @property {any} callback
  */
 
-export class Subscriber extends Events {
+export class Subscriber extends Shown {
   /** @type {any} */
   session
   /** @type {Stream | null} */
   stream
-  /** Made by the library, for `getElementById`. */
-  id = `OT_${uuid()}`
-  widgetId = this.id
 
   #media
   #properties
-  #widget
   /** @type {Subscription | null} */
   #subscription = null
   #connected = false
@@ -55,8 +50,6 @@ export class Subscriber extends Events {
   #frameRate
   #height = -1
 
-  /** @type {LevelMeter | null} */
-  #meter = null
   #sizeTimer = /** @type {any} */ (null)
   /** @type {ResizeObserver | null} */
   #sizes = null
@@ -67,7 +60,8 @@ export class Subscriber extends Events {
    * @param {Place} place
    */
   constructor(stream, { session, media, target, properties, callback }) {
-    super()
+    const named = { name: stream.name, ...properties }
+    super(target, 'subscriber', named, () => this.subscribeToAudio(!this.#audio))
     this.session = session
     this.stream = stream
     this.#media = media
@@ -78,18 +72,9 @@ export class Subscriber extends Events {
     this.#resolution = sizeOf(properties.preferredResolution)
     this.#frameRate = Number(properties.preferredFrameRate) || 0
 
-    this.#widget = new Widget(target, {
-      role: 'subscriber',
-      id: this.id,
-      properties: { name: stream.name, ...properties },
-      onMuteClick: () => this.subscribeToAudio(!this.#audio),
-      onPlaced: (element) => {
-        this.id = element.id
-      },
-    })
-    this.#widget.setFit(this.#fit)
-    this.#widget.setLoading(true)
-    this.#widget.setMuted(!this.#audio)
+    this.widget.setFit(this.#fit)
+    this.widget.setLoading(true)
+    this.widget.setMuted(!this.#audio)
     this.#showVideoState()
     this.#watchVideo()
 
@@ -104,12 +89,7 @@ export class Subscriber extends Events {
         this.end('failed')
       },
     )
-    later(() => this.#emit('videoElementCreated', { element: this.#widget.video }))
-  }
-
-  /** The root element; null without default UI. */
-  get element() {
-    return this.#widget.element
+    later(() => this.emit('videoElementCreated', { element: this.widget.video }))
   }
 
   get streamId() {
@@ -126,15 +106,15 @@ export class Subscriber extends Events {
     }
     this.#subscription = subscription
     const tracks = new MediaStream([subscription.audio.track, subscription.video.track])
-    const video = this.#widget.video
+    const video = this.widget.video
     video.volume = this.#volume / 100
     video.srcObject = tracks
     play(video, {
-      blocked: () => this.#emit('audioBlocked'),
-      unblocked: () => this.#emit('audioUnblocked'),
+      blocked: () => this.emit('audioBlocked'),
+      unblocked: () => this.emit('audioUnblocked'),
     })
-    this.#emit('mediaStreamAvailable', { mediaStream: tracks })
-    this.#startMeter()
+    this.emit('mediaStreamAvailable', { mediaStream: tracks })
+    this.startMeter()
     const wanted = this.#wanted()
     if (JSON.stringify(wanted) !== JSON.stringify(asked)) subscription.update(wanted)
 
@@ -142,14 +122,14 @@ export class Subscriber extends Events {
     if (this.#destroyed) throw gone()
     if (!connected) throw noWay(1554)
     this.#connected = true
-    if (!this.#showsVideo) this.#widget.setLoading(false)
-    this.#emit('connected')
+    if (!this.#showsVideo) this.widget.setLoading(false)
+    this.emit('connected')
   }
 
   /** @param {boolean} on @returns {this} */
   subscribeToAudio(on) {
     this.#audio = !!on
-    this.#widget.setMuted(!this.#audio)
+    this.widget.setMuted(!this.#audio)
     this.#update({ audio: this.#audio })
     return this
   }
@@ -166,7 +146,7 @@ export class Subscriber extends Events {
   /** @param {number} volume 0 to 100 @returns {this} */
   setAudioVolume(volume) {
     this.#volume = clampVolume(volume)
-    this.#widget.video.volume = this.#volume / 100
+    this.widget.video.volume = this.#volume / 100
     return this
   }
 
@@ -194,31 +174,7 @@ export class Subscriber extends Events {
   }
 
   isAudioBlocked() {
-    return isBlocked(this.#widget.video)
-  }
-
-  /** @returns {string | null} the present picture, as base64 PNG */
-  getImgData() {
-    return this.#widget.picture()
-  }
-
-  /** @param {any} style or a name @param {any} [value] @returns {this} */
-  setStyle(style, value) {
-    this.#widget.setStyle(typeof style === 'string' ? { [style]: value } : style)
-    this.#startMeter()
-    return this
-  }
-
-  getStyle() {
-    return this.#widget.getStyle()
-  }
-
-  videoWidth() {
-    return this.#widget.video.videoWidth || undefined
-  }
-
-  videoHeight() {
-    return this.#widget.video.videoHeight || undefined
+    return isBlocked(this.widget.video)
   }
 
   /** @param {(error: any, stats?: any) => void} [callback] */
@@ -232,14 +188,6 @@ export class Subscriber extends Events {
     return mergedReport([this.#subscription.audio, this.#subscription.video])
   }
 
-  /** Whoever listens for the level starts its measuring. */
-  /** @param {any} names @param {any} [handler] @param {any} [context] @returns {this} */
-  on(names, handler, context) {
-    super.on(names, handler, context)
-    this.#startMeter()
-    return this
-  }
-
   /** For the session only: the publisher changed the stream. @param {boolean} hadVideo */
   streamChanged(hadVideo) {
     this.#videoChanged(hadVideo && this.#video, 'publishVideo')
@@ -249,10 +197,10 @@ export class Subscriber extends Events {
   mediaStateChanged(state) {
     if (state === 'connected' && !this.#connected && this.#subscription) {
       this.#connected = true
-      this.#emit('connected')
+      this.emit('connected')
     } else if (this.#connected && ['disconnected', 'failed'].includes(state)) {
       this.#connected = false
-      this.#emit('disconnected')
+      this.emit('disconnected')
     }
   }
 
@@ -264,8 +212,8 @@ export class Subscriber extends Events {
   end(reason) {
     if (this.#destroyed) return
     this.detach()
-    this.#widget.destroy()
-    this.#emit('destroyed', { reason })
+    this.widget.destroy()
+    later(() => this.emit('destroyed', { reason }))
     this.session = null
     this.stream = null
   }
@@ -273,10 +221,10 @@ export class Subscriber extends Events {
   /** For the session only: ends the subscription and leaves the element to the page. */
   detach() {
     this.#destroyed = true
-    this.#meter?.stop()
+    this.stopMeter()
     this.#sizes?.disconnect()
     clearTimeout(this.#sizeTimer)
-    stopPlaying(this.#widget.video)
+    stopPlaying(this.widget.video)
     this.#subscription?.close()
   }
 
@@ -300,27 +248,27 @@ export class Subscriber extends Events {
     if (this.#destroyed || before === this.#showsVideo) return
     this.#showVideoState()
     const type = this.#showsVideo ? 'videoEnabled' : 'videoDisabled'
-    later(() => this.#emit(type, { reason }))
+    later(() => this.emit(type, { reason }))
   }
 
   #showVideoState() {
-    this.#widget.setAudioOnly(!this.#showsVideo)
-    this.#widget.setLoading(!this.#loaded && (this.#showsVideo || !this.#connected))
-    this.#startMeter()
+    this.widget.setAudioOnly(!this.#showsVideo)
+    this.widget.setLoading(!this.#loaded && (this.#showsVideo || !this.#connected))
+    this.startMeter()
   }
 
   #watchVideo() {
-    const { video } = this.#widget
+    const { video } = this.widget
     video.addEventListener('loadeddata', () => {
       this.#loaded = true
-      this.#widget.setLoading(false)
+      this.widget.setLoading(false)
     })
     video.addEventListener('resize', () => {
       const oldValue = this.#dimensions
       const newValue = { width: video.videoWidth, height: video.videoHeight }
       this.#dimensions = newValue
       this.#tellHeight()
-      if (oldValue.width > 0) this.#emit('videoDimensionsChanged', { oldValue, newValue })
+      if (oldValue.width > 0) this.emit('videoDimensionsChanged', { oldValue, newValue })
     })
     this.#sizes = new ResizeObserver(() => {
       clearTimeout(this.#sizeTimer)
@@ -331,7 +279,7 @@ export class Subscriber extends Events {
 
   #wantedHeight() {
     if (this.#resolution) return Math.max(Math.round(this.#resolution.height), 1)
-    const { video } = this.#widget
+    const { video } = this.widget
     if (!video.isConnected) return 0 // the page has not shown it yet
     const ratio = globalThis.devicePixelRatio || 1
     return wantedHeight(
@@ -364,26 +312,10 @@ export class Subscriber extends Events {
     this.#subscription?.update(wanted)
   }
 
-  /** Measures the sound while anybody is interested. */
-  #startMeter() {
-    if (this.#meter || this.#destroyed || !this.#subscription) return
-    if (!this.hasHandlers('audioLevelUpdated') && !this.#widget.showsLevel) return
-    const { audio } = this.#subscription
-    this.#meter = new LevelMeter(
-      () => (this.#audio ? receivedLevel(audio) : 0),
-      (audioLevel) => {
-        this.#widget.setLevel(audioLevel)
-        this.#emit('audioLevelUpdated', { audioLevel })
-      },
-    )
-  }
-
-  /**
-   * @param {string} type
-   * @param {Record<string, unknown>} [fields]
-   */
-  #emit(type, fields) {
-    this.dispatchEvent(new OTEvent(type, fields))
+  ear() {
+    const receiver = this.#subscription?.audio
+    if (!receiver || this.#destroyed) return null
+    return { read: () => (this.#audio ? receivedLevel(receiver) : 0) }
   }
 }
 
