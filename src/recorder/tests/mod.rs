@@ -5,6 +5,7 @@
     reason = "a failed step is a failed test"
 )]
 
+mod measure;
 mod real_media;
 mod studio;
 mod threads;
@@ -42,8 +43,11 @@ fn results(dir: &Path) -> BTreeMap<String, Vec<u8>> {
 
 /// Forgets everything but the journals and makes it anew from them.
 fn again(dir: &Path) -> Manifest {
-    for name in results(dir).keys() {
-        fs::remove_file(dir.join(name)).unwrap();
+    for file in fs::read_dir(dir).unwrap() {
+        let path = file.unwrap().path();
+        if path.extension() != Some("journal".as_ref()) {
+            fs::remove_file(path).unwrap();
+        }
     }
     recover(dir).unwrap()
 }
