@@ -1,3 +1,5 @@
-fn main() {}
-#[test]
-fn a() {}
+//! The application as a whole, through real sockets.
+
+#![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
+mod layering;
