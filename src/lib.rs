@@ -8,6 +8,7 @@ pub mod data;
 pub mod opentok;
 pub mod platform;
 pub mod project;
+pub mod recorder;
 pub mod session;
 pub mod signaling;
 pub mod telemetry;
