@@ -56,6 +56,7 @@ pub mod platform;
 pub mod project;
 pub mod recorder;
 pub mod room;
+pub mod server;
 pub mod session;
 pub mod sfu;
 pub mod signaling;
