@@ -54,6 +54,7 @@ pub mod moderator;
 pub mod opentok;
 pub mod platform;
 pub mod project;
+pub mod recorder;
 pub mod room;
 pub mod session;
 pub mod signaling;
