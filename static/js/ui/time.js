@@ -55,11 +55,13 @@ export function localTimes(root) {
  */
 export function runElapsed(root) {
   const since = performance.now()
-  const timer = setInterval(() => {
+  const tick = () => {
     for (const element of root.querySelectorAll('time[data-elapsed]')) {
       const begun = Number(element.getAttribute('data-elapsed'))
       element.textContent = clockTime(begun + performance.now() - since)
     }
-  }, 1000)
+  }
+  tick()
+  const timer = setInterval(tick, 1000)
   return () => clearInterval(timer)
 }
