@@ -19,6 +19,9 @@ mod shell;
 mod sign_in;
 mod visitor;
 
+#[cfg(test)]
+mod tests;
+
 use actix_session::{SessionMiddleware, config::PersistentSession, storage::CookieSessionStore};
 use actix_web::{
     cookie::{Key, SameSite, time::Duration},
