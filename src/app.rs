@@ -6,7 +6,7 @@ use sqlx::SqlitePool;
 
 use crate::{
     archive::Archives, config::Config, data::DataFolder, moderator::SignInLimiter,
-    platform::Platform, project::Project, session::Sessions,
+    platform::Platform, project::Project,
 };
 
 /// The running application, without its sockets.
@@ -17,8 +17,6 @@ pub struct App {
     pub project: Project,
     pub platform: Arc<dyn Platform>,
     pub archives: Archives,
-    /// The live sessions of this process.
-    pub sessions: Sessions,
     /// Failed attempts to sign in; held for a moment at each.
     pub sign_ins: Mutex<SignInLimiter>,
 }

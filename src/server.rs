@@ -87,7 +87,6 @@ impl Server {
         let platform = Embedded {
             db: data.db.clone(),
             project: project.clone(),
-            sessions: sessions.clone(),
             archives: archives.clone(),
             recorder,
         };
@@ -118,7 +117,6 @@ impl Server {
             project,
             platform: shared,
             archives,
-            sessions: sessions.clone(),
             sign_ins: Mutex::new(SignInLimiter::default()),
         });
         let serving = {
