@@ -1,7 +1,7 @@
 //! Reading JSON as other people's servers write it: what is missing, null or of another type
-//! becomes the default instead of an error.
+//! becomes the default instead of an error. And writing what is oddly written.
 
-use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use serde::{Deserialize, Deserializer, Serializer, de::DeserializeOwned};
 use serde_json::Value;
 
 /// Any `T`; its default when the value cannot be one.
@@ -39,4 +39,9 @@ where
 /// A boolean that means yes when nothing else is said.
 pub(super) fn yes<'de, D: Deserializer<'de>>(input: D) -> Result<bool, D::Error> {
     Ok(Value::deserialize(input)?.as_bool().unwrap_or(true))
+}
+
+/// A number as text.
+pub(super) fn text<S: Serializer>(number: &i64, output: S) -> Result<S::Ok, S::Error> {
+    output.collect_str(number)
 }
