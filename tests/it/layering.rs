@@ -23,7 +23,7 @@ const INSIDE: &[(&str, &[&str])] = &[
     ("project", &["config", "opentok"]),
     ("moderator", &[]),
     ("room", &["opentok", "project", "session"]),
-    ("session", &["archive", "opentok"]),
+    ("session", &["archive", "clock", "opentok"]),
     ("archive", &["opentok", "session"]),
     ("sfu", &["archive", "opentok", "session"]),
     ("recorder", &["archive", "session"]),
