@@ -209,7 +209,8 @@ async fn a_server_that_does_not_answer_is_not_waited_for_twice() {
             ..
         }
     ));
-    assert_eq!(service.requests().len(), 1);
+    // None, if the machine was too busy to deliver the first in time.
+    assert!(service.requests().len() < 2);
 }
 
 #[tokio::test]
