@@ -13,7 +13,8 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("askama", &["web"]),
     ("str0m", &["sfu"]),
     ("mio", &["sfu"]),
-    ("reqwest", &[]),
+    ("reqwest", &["opentok"]),
+    ("roxmltree", &["opentok"]),
 ];
 
 /// What each part of `src` may name of the others; a part that is not listed may name all.
