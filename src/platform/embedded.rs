@@ -17,8 +17,7 @@ use crate::{
     clock,
     opentok::{Claims, NewToken, Role, SessionId, Token},
     project::{self, MediaMode, Project, SessionRecord},
-    session::{self, ArchiveInfo, Phase, Sessions},
-    signaling::{Admission, AdmissionError},
+    session::{self, Admission, AdmissionError, ArchiveInfo, Phase, Sessions},
 };
 
 /// The embedded platform. Clones are the same platform.
