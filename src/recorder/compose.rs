@@ -363,8 +363,8 @@ impl Graph {
              ;color=c=black:s={side}x{side}:r={FRAME_RATE}:d=0.03,format=rgba,\
              geq=r='if({figure},156,46)':g='if({figure},196,82)':b='if({figure},184,72)':a='255*{disc}'[g{n}]\
              ;[t{n}][g{n}]overlay=x={}:y={}[p{n}]",
-            (width - side) / 2 & !1,
-            (height - side) / 2 & !1,
+            ((width - side) / 2) & !1,
+            ((height - side) / 2) & !1,
         );
         self.layer(&format!("[p{n}]"), place);
     }
