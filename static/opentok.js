@@ -1720,6 +1720,12 @@
     session = null;
     /** @type {Stream | null} */
     stream = null;
+    /** Ends the stream, closes the devices and removes the element; returns the publisher. */
+    destroy = promising((callback) => {
+      this.#destroy();
+      if (typeof callback === "function") later(() => callback());
+      return this;
+    });
     #properties;
     /** @type {Place | null} */
     #place = null;
@@ -1765,9 +1771,8 @@
     }
     async clearAudioFilter() {
     }
-    /** Ends the stream, closes the devices and removes the element. @returns {this} */
-    destroy() {
-      if (this.isDestroyed) return this;
+    #destroy() {
+      if (this.isDestroyed) return;
       const { stream } = this;
       this.#leave(true);
       this.release();
@@ -1776,7 +1781,6 @@
         if (stream) this.emit("streamDestroyed", { stream, reason: "unpublished" });
         this.emit("destroyed");
       });
-      return this;
     }
     /**
      * For the session only: sends the media.
@@ -3175,6 +3179,10 @@
       const connected = await this.#media.connected();
       if (this.#destroyed) throw gone2();
       if (!connected) throw noWay(1554);
+      this.#becomeConnected();
+    }
+    #becomeConnected() {
+      if (this.#connected) return;
       this.#connected = true;
       if (!this.#showsVideo) this.widget.setLoading(false);
       this.emit("connected");
@@ -3237,9 +3245,8 @@
     }
     /** For the session only. @param {RTCPeerConnectionState} state */
     mediaStateChanged(state) {
-      if (state === "connected" && !this.#connected && this.#subscription) {
-        this.#connected = true;
-        this.emit("connected");
+      if (state === "connected") {
+        if (this.#subscription) this.#becomeConnected();
       } else if (this.#connected && ["disconnected", "failed"].includes(state)) {
         this.#connected = false;
         this.emit("disconnected");
@@ -3265,6 +3272,7 @@
       this.#sizes?.disconnect();
       clearTimeout(this.#sizeTimer);
       stopPlaying(this.widget.video);
+      this.widget.video.srcObject = null;
       this.#subscription?.close();
     }
     /** Whether there should be a picture. */
@@ -3761,9 +3769,6 @@
     const { target, properties, callback } = publisherArguments(given);
     return new Publisher(target, properties, callback);
   });
-  function notSupported(what) {
-    return Promise.reject(new OpenTokError(2e3, "OT_NOT_SUPPORTED", `${what} is not supported.`));
-  }
   var OT = {
     initSession,
     initPublisher,
@@ -3813,8 +3818,7 @@
     },
     hasMediaProcessorSupport: () => false,
     hasEndToEndEncryptionSupport: () => false,
-    setProxyUrl: () => notSupported("A proxy"),
-    setMediaProcessorConnector: () => notSupported("A media processor")
+    setProxyUrl: () => log.warn("A proxy is not supported.")
   };
 
   // js/opentok/index.js
