@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use sqlx::SqlitePool;
 
 use crate::{
-    config::Config, data::DataFolder, moderator::SignInLimiter, platform::Platform,
-    project::Project,
+    archive::Archives, config::Config, data::DataFolder, moderator::SignInLimiter,
+    platform::Platform, project::Project,
 };
 
 /// The running application, without its sockets.
@@ -16,6 +16,7 @@ pub struct App {
     /// The project whose rooms the pages show.
     pub project: Project,
     pub platform: Arc<dyn Platform>,
+    pub archives: Archives,
     /// Failed attempts to sign in; held for a moment at each.
     pub sign_ins: Mutex<SignInLimiter>,
 }

@@ -10,6 +10,8 @@
 //! them. Files appear by rename, `manifest.json` last.
 
 mod clock;
+pub mod compose;
+pub mod ffmpeg;
 mod journal;
 mod mux;
 mod opus;

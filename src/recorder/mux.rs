@@ -282,7 +282,7 @@ impl StreamMux {
     }
 
     fn write(&mut self, at_us: i64, frame: &Frame) -> io::Result<()> {
-        let at_ms = u64::try_from(at_us / 1000).unwrap_or(0);
+        let at_ms = nearest_ms(at_us);
         let output = match &mut self.file {
             Some(output) => output,
             None => self.file.insert(Output {
@@ -359,7 +359,7 @@ impl StreamMux {
             shown: self.shown(left_us),
         };
         if let Some(output) = self.file.take() {
-            let ends_ms = u64::try_from(output.ends_us / 1000).unwrap_or(0);
+            let ends_ms = nearest_ms(output.ends_us);
             done.starts_ms = output.starts_ms;
             done.ends_ms = ends_ms.max(output.starts_ms);
             done.has_audio = output.has_audio;
@@ -378,7 +378,7 @@ impl StreamMux {
             .iter()
             .filter_map(|picture| {
                 let span = Span {
-                    from_ms: picture.first_frame_us? / 1000,
+                    from_ms: nearest_ms(signed(picture.first_frame_us?)),
                     to_ms: picture.to_us.unwrap_or(left_us) / 1000,
                 };
                 (span.from_ms < span.to_ms).then_some(span)
@@ -394,6 +394,11 @@ pub fn file_name(stream: StreamId) -> String {
 
 fn part_name(stream: StreamId) -> String {
     format!("{stream}.webm.part")
+}
+
+/// The frames' own rounding: the tracks' clocks tick between milliseconds.
+fn nearest_ms(us: i64) -> u64 {
+    u64::try_from(us.saturating_add(500) / 1000).unwrap_or(0)
 }
 
 fn signed(us: u64) -> i64 {

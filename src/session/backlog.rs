@@ -6,8 +6,8 @@ use super::event::SharedEvent;
 
 /// A little more than a socket's outbox holds: a client whose socket was closed because it read
 /// too slowly can still resume.
-const MAX_EVENTS: usize = 1536;
-const MAX_BYTES: usize = 1536 * 1024;
+pub const MAX_EVENTS: usize = 1536;
+pub const MAX_BYTES: usize = 1536 * 1024;
 
 /// A connection's latest events, numbered from 1 without holes.
 #[derive(Default)]

@@ -10,18 +10,35 @@ use std::sync::{
 
 use tokio::sync::mpsc;
 
-use super::live::{Closing, Outgoing};
+use super::{
+    backlog,
+    live::{Closing, Outgoing},
+};
 
 /// Messages. Higher: slower clients keep their socket through a storm; lower: less memory.
 const MAX_MESSAGES: usize = 1000;
 const MAX_BYTES: usize = 1024 * 1024;
 
+/// An outbox for a client that connects anew.
 pub(super) fn outbox() -> (OutboxSender, Outbox) {
-    let (sender, messages) = mpsc::channel(MAX_MESSAGES);
+    bounded(MAX_MESSAGES, MAX_BYTES)
+}
+
+/// An outbox for a client that resumes: with room for all that it may have missed.
+pub(super) fn resumed_outbox() -> (OutboxSender, Outbox) {
+    bounded(
+        MAX_MESSAGES + backlog::MAX_EVENTS,
+        MAX_BYTES + 2 * backlog::MAX_BYTES,
+    )
+}
+
+fn bounded(max_messages: usize, max_bytes: usize) -> (OutboxSender, Outbox) {
+    let (sender, messages) = mpsc::channel(max_messages);
     let shared = Arc::new(Shared::default());
     (
         OutboxSender {
             messages: sender,
+            max_bytes,
             shared: Arc::clone(&shared),
         },
         Outbox { messages, shared },
@@ -39,6 +56,7 @@ struct Shared {
 /// The session's end.
 pub(super) struct OutboxSender {
     messages: mpsc::Sender<Outgoing>,
+    max_bytes: usize,
     shared: Arc<Shared>,
 }
 
@@ -47,7 +65,7 @@ impl OutboxSender {
     pub fn send(&self, message: Outgoing) -> bool {
         let size = size(&message);
         let before = self.shared.bytes.fetch_add(size, Ordering::Relaxed);
-        before + size <= MAX_BYTES && self.messages.try_send(message).is_ok()
+        before + size <= self.max_bytes && self.messages.try_send(message).is_ok()
     }
 
     /// Closes the socket behind all that waits, or at once if there is too much of it.

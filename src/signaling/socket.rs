@@ -7,7 +7,7 @@ use std::{
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use actix_ws::{CloseCode, CloseReason};
-use tracing::{Instrument, debug, debug_span};
+use tracing::{Instrument, Span, debug, debug_span, field::Empty};
 
 use super::{
     Admission,
@@ -47,7 +47,8 @@ pub(super) async fn connect(
         heard_at: Instant::now(),
     };
     let endpoint = endpoint.into_inner();
-    actix_web::rt::spawn(socket.serve(endpoint).instrument(debug_span!("socket")));
+    let span = debug_span!("socket", session.id = Empty, connection.id = Empty);
+    actix_web::rt::spawn(socket.serve(endpoint).instrument(span));
     Ok(response)
 }
 
@@ -118,8 +119,15 @@ impl Socket {
             ));
             return Err(self.turn_away(id, refusal).await);
         }
+        let span = Span::current();
+        span.record("session.id", session_id.as_str());
         match admit(endpoint, &session_id, &token, resume, id).await {
-            Ok(admitted) => Ok(admitted),
+            Ok((attachment, outbox)) => {
+                let connection = attachment.connection();
+                span.record("connection.id", tracing::field::display(connection));
+                debug!("Connection {connection} has a socket");
+                Ok((attachment, outbox))
+            }
             Err(refusal) => Err(self.turn_away(id, refusal).await),
         }
     }

@@ -3,7 +3,12 @@
 
 use serde::Serialize;
 
-use crate::{archive::ArchiveId, opentok::SessionId, room::Slug};
+use crate::{
+    archive::{ArchiveId, recording::Span},
+    opentok::SessionId,
+    room::Slug,
+    session::StreamId,
+};
 
 /// To the script of a room's page.
 #[derive(Serialize)]
@@ -46,4 +51,33 @@ pub struct Pass {
     pub session_id: SessionId,
     pub token: String,
     pub status: RoomStatus,
+}
+
+/// To the script of an archive's page.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ArchiveBoot {
+    pub duration_ms: u64,
+    pub streams: Vec<PlayedStream>,
+}
+
+/// One stream of an archive. All times count from the archive's start, in ms.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlayedStream {
+    pub id: StreamId,
+    pub name: String,
+    /// "camera", "screen" or "custom".
+    pub video_type: String,
+    /// `None` when nothing was received of it.
+    pub url: Option<String>,
+    pub joined_ms: u64,
+    pub left_ms: u64,
+    /// The archive's time at which the file's time is 0.
+    pub starts_ms: u64,
+    pub ends_ms: u64,
+    pub has_audio: bool,
+    pub has_video: bool,
+    /// When the picture was on.
+    pub shown: Vec<Span>,
 }

@@ -3,17 +3,24 @@
 //! A page for moderators takes [`visitor::SignedIn`]; a change takes [`change::Change`], which checks
 //! the CSRF token. What goes wrong is an [`error::PageError`] and becomes a page of its own.
 
+mod archive;
+mod archive_view;
 mod assets;
 pub mod boot;
 mod change;
+mod download;
 mod error;
 mod headers;
 mod hello;
+mod history;
 mod home;
 mod room;
 mod shell;
 mod sign_in;
 mod visitor;
+
+#[cfg(test)]
+mod tests;
 
 use actix_session::{SessionMiddleware, config::PersistentSession, storage::CookieSessionStore};
 use actix_web::{
@@ -55,6 +62,17 @@ pub fn pages(cookie_key: &[u8], is_secure: bool) -> impl HttpServiceFactory + 's
         .route("/host", get().to(room::default_host))
         .route("/participant", get().to(room::participant))
         .route("/hello", get().to(hello::hello))
+        .route("/history", get().to(history::list))
+        .route("/archives", post().to(archive::start))
+        .route("/archives/events", get().to(history::events))
+        .route("/archives/{id}", get().to(archive::show))
+        .route("/archives/{id}/stop", post().to(archive::stop))
+        .route("/archives/{id}/delete", post().to(archive::delete))
+        .route(
+            "/archives/{id}/files/{file}",
+            get().to(download::archive_file),
+        )
+        .route("/download/{id}", get().to(download::download))
         .route("/sign-in", get().to(sign_in::form))
         .route("/sign-in", post().to(sign_in::sign_in))
         .route("/sign-out", post().to(sign_in::sign_out))

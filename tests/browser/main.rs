@@ -2,19 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
+mod call;
 mod chromium;
-
-use chromium::Chromium;
-
-#[tokio::test]
-async fn chromium_runs() {
-    let chromium = Chromium::start().await;
-    let tab = chromium.somebody().await;
-    tab.goto("data:text/html,<button id=a onclick='document.title=1'>go</button><input id=b>")
-        .await;
-    tab.click("#a").await;
-    tab.until("document.title == '1'").await;
-    tab.types("#b", "hello").await;
-    tab.until("b.value == 'hello'").await;
-    chromium.close().await;
-}
+mod world;

@@ -2,4 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
+mod compose;
 mod layering;
+mod peer;
+mod sfu;
+mod signaling;

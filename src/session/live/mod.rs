@@ -16,8 +16,6 @@ mod output;
 mod signals;
 mod streams;
 mod subscriptions;
-#[cfg(test)]
-mod tests;
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -482,3 +480,6 @@ impl Connection {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

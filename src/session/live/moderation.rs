@@ -90,6 +90,10 @@ impl LiveSession {
         }
         let before = stream.info.clone();
         stream.info.has_audio = false;
+        if !stream.announced {
+            stream.muted_unheard = true;
+            return;
+        }
         self.tell(before.connection_id, Event::StreamMuted { stream_id });
         self.changed(stream_id, &before);
     }

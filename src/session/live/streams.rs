@@ -30,6 +30,8 @@ pub(super) struct Stream {
     pub offered: bool,
     /// Others know of it: the engine has answered that offer.
     pub announced: bool,
+    /// A moderator muted it before it was announced; its publisher does not know yet.
+    pub muted_unheard: bool,
 }
 
 impl LiveSession {
@@ -82,11 +84,9 @@ impl LiveSession {
                 order,
                 offered: false,
                 announced: false,
+                muted_unheard: muted,
             },
         );
-        if muted {
-            self.tell(from, Event::StreamMuted { stream_id });
-        }
         Ok(Outcome::Published { stream_id })
     }
 
@@ -99,11 +99,16 @@ impl LiveSession {
             return;
         }
         stream.announced = true;
+        let muted = std::mem::take(&mut stream.muted_unheard);
         let info = stream.info.clone();
         self.switch_media(&info);
         let note = self.created_note(&info);
         self.note(&note);
         let publisher = info.connection_id;
+        // Only now is it sure that the publisher knows the stream's id.
+        if muted {
+            self.tell(publisher, Event::StreamMuted { stream_id });
+        }
         self.tell_everyone(Some(publisher), Event::StreamCreated { stream: info });
         self.follow_archives(now);
     }
@@ -121,6 +126,7 @@ impl LiveSession {
         info.has_video = change.has_video.unwrap_or(info.has_video);
         info.width = change.width.unwrap_or(info.width);
         info.height = change.height.unwrap_or(info.height);
+        stream.muted_unheard &= !stream.info.has_audio;
         self.changed(stream_id, &before);
         Ok(Outcome::Done {})
     }
@@ -154,6 +160,7 @@ impl LiveSession {
             offer.streams.retain(|carried| *carried != stream_id);
         }
         for connection in self.connections.values_mut() {
+            // The engine frees these by itself.
             for slot in connection.slots.values_mut() {
                 if slot.is_some_and(|subscription| subscription.stream == stream_id) {
                     *slot = None;
@@ -166,10 +173,6 @@ impl LiveSession {
         if stream.announced {
             self.note(&Note::StreamDestroyed { stream: stream_id });
             self.tell_everyone(silent, Event::StreamDestroyed { stream_id, reason });
-        } else if silent.is_none() {
-            // Only its publisher knows of it.
-            let publisher = stream.info.connection_id;
-            self.tell(publisher, Event::StreamDestroyed { stream_id, reason });
         }
     }
 

@@ -1,23 +1,30 @@
-// The smallest group chat: everybody who opens the page sees and hears everybody else.
-// Before this script the page has <script src="https://your-server/v2/js/opentok.js"></script>.
+/**
+ * @file Hello, World: the smallest group chat there is, to copy from.
+ *
+ * It uses nothing but the global `OT` of `/v2/js/opentok.js`, as pages written for OpenTok do.
+ */
 
-const { apiKey, sessionId, token } = document.getElementById('hello').dataset
+const { OT } = /** @type {any} */ (globalThis)
+const { apiKey, sessionId, token } = document.getElementById('hello')?.dataset ?? {}
 
+/** @param {any} error */
 function tell(error) {
-  if (!error) return
   const note = document.getElementById('problem')
-  note.querySelector('p').textContent = error.message
+  const words = note?.querySelector('p')
+  if (!error || !note || !words) return
+  words.textContent = error.message
   note.hidden = false
 }
 
 const session = OT.initSession(apiKey, sessionId)
-const publisher = OT.initPublisher('publisher', tell)
 
-session.on('streamCreated', (event) => {
+// Everybody who publishes is shown.
+session.on('streamCreated', (/** @type {any} */ event) => {
   session.subscribe(event.stream, 'subscribers', { insertMode: 'append' }, tell)
 })
 
-session.connect(token, (error) => {
+// So are you, once you are connected.
+session.connect(token, (/** @type {any} */ error) => {
   if (error) return tell(error)
-  session.publish(publisher, tell)
+  session.publish(OT.initPublisher('publisher', { insertMode: 'append' }, tell), tell)
 })

@@ -71,7 +71,8 @@ pub struct Token<'a> {
 }
 
 impl Token<'_> {
-    /// A T1 token, byte for byte as the Ruby SDK 2.2.0 writes it.
+    /// A T1 token, byte for byte as the Ruby SDK 2.2.0 writes it; but that one turns every line
+    /// break of the data into CR LF, and here the data stay as they are.
     ///
     /// `nonce` is any text that makes the token differ from others of the same second.
     pub fn generate(&self, claims: &NewToken<'_>, now: i64, nonce: &str) -> String {
@@ -308,7 +309,7 @@ fn hex(bytes: &[u8]) -> String {
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
     let digits = text.as_bytes();
-    if !digits.len().is_multiple_of(2) {
+    if !digits.len().is_multiple_of(2) || !digits.iter().all(u8::is_ascii_hexdigit) {
         return None;
     }
     digits
@@ -319,3 +320,6 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;
