@@ -87,6 +87,7 @@ impl Server {
         let platform = Embedded {
             db: data.db.clone(),
             project: project.clone(),
+            sessions: sessions.clone(),
             archives: archives.clone(),
             recorder,
         };

@@ -5,5 +5,6 @@
 mod compose;
 mod layering;
 mod peer;
+mod sdk;
 mod sfu;
 mod signaling;
