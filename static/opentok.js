@@ -2761,11 +2761,13 @@
   var VERSION = 1;
   var HEARTBEAT_MS = 2e3;
   var HELLO_TIMEOUT_MS = 1e4;
+  var FIRST_ATTEMPTS = 3;
   var ATTEMPT_TIMEOUT_MS = 5e3;
   var BACKOFF_FIRST_MS = 200;
   var BACKOFF_MAX_MS = 4e3;
   var ACK_EVENTS = 32;
   var ACK_MS = 2e3;
+  var OPEN = 1;
   var QUEUE_LIMIT = 1e3;
   var Signaling = class {
     #url;
@@ -2845,6 +2847,7 @@
       return new Promise((resolve, reject) => {
         const make = typeof message === "function" ? message : () => message;
         const pending = { make, repeat, wait, resolve, reject };
+        if (this.#state === "open" && (this.#socket?.readyState ?? 0) > OPEN) this.#broken();
         if (this.#state === "open") this.#send(pending);
         else if (this.#state === "closed" || this.#state === "idle") reject(notConnected());
         else if (!wait) reject(disconnected());
@@ -2986,13 +2989,13 @@
     /** The socket is gone. */
     #broken() {
       this.#dropSocket();
-      if (this.#state === "opening") {
+      if (this.#state === "opening" && this.#attempt === FIRST_ATTEMPTS - 1) {
         this.#refuse(
           new OpenTokError(1006, "OT_CONNECT_FAILED", "The connection to the server failed.")
         );
         return;
       }
-      if (this.#state !== "open" && this.#state !== "lost") return;
+      if (this.#state === "closed" || this.#state === "idle") return;
       this.#stop("attempt");
       const fresh = this.#state === "open";
       if (fresh) {
