@@ -1,10 +1,13 @@
 //! What every handler shares.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use sqlx::SqlitePool;
 
-use crate::{config::Config, data::DataFolder, platform::Platform, project::Project};
+use crate::{
+    archive::Archives, config::Config, data::DataFolder, moderator::SignInLimiter,
+    platform::Platform, project::Project,
+};
 
 /// The running application, without its sockets.
 pub struct App {
@@ -13,6 +16,9 @@ pub struct App {
     /// The project whose rooms the pages show.
     pub project: Project,
     pub platform: Arc<dyn Platform>,
+    pub archives: Archives,
+    /// Failed attempts to sign in; held for a moment at each.
+    pub sign_ins: Mutex<SignInLimiter>,
 }
 
 impl App {

@@ -190,7 +190,7 @@ pub struct Archives {
     #[arg(long, env = "PARLOR_HISTORY_PAGE", value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100), global = true)]
     pub history_page: u32,
 
-    /// The program that composes the MP4.
+    /// The program that composes the MP4; ffprobe, which checks it, is expected beside it.
     #[arg(
         long,
         env = "PARLOR_FFMPEG",
@@ -199,16 +199,6 @@ pub struct Archives {
         global = true
     )]
     pub ffmpeg: PathBuf,
-
-    /// The program that checks the MP4.
-    #[arg(
-        long,
-        env = "PARLOR_FFPROBE",
-        value_name = "PATH",
-        default_value = "ffprobe",
-        global = true
-    )]
-    pub ffprobe: PathBuf,
 }
 
 impl Default for Config {
@@ -235,7 +225,6 @@ impl Default for Config {
                 archive_max_minutes: 240,
                 history_page: 5,
                 ffmpeg: PathBuf::from("ffmpeg"),
-                ffprobe: PathBuf::from("ffprobe"),
             },
             log: "info".to_owned(),
         }

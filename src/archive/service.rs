@@ -272,6 +272,15 @@ impl Archives {
         Ok(())
     }
 
+    /// Is there an archive that has stopped and whose recorder has not reported yet?
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn is_completing(&self) -> Result<bool, sqlx::Error> {
+        let stopped = store::stopped(&self.inner.db).await?;
+        Ok(stopped.iter().any(|archive| !archive.has_tracks))
+    }
+
     /// Ends all composing; the next start takes it up again.
     pub async fn close(&self) {
         let handles: Vec<JoinHandle<()>> = {

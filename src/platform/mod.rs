@@ -3,6 +3,10 @@
 //! `embedded` is Parlor's own media engine in this process. Pages, rooms, roles and history do not
 //! know which platform they stand on.
 
+mod embedded;
+
+pub use embedded::Embedded;
+
 use async_trait::async_trait;
 
 use crate::{

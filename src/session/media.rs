@@ -34,7 +34,7 @@ pub trait Media: Send + Sync {
 pub struct Busy;
 
 /// What the engine is asked to do.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Command {
     /// Answers a client's offer, making the connection's peer if it has none yet. The answer comes
     /// as [`Event::Answered`] or [`Event::Refused`] with the same `request`.

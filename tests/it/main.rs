@@ -4,3 +4,7 @@
 
 mod compose;
 mod layering;
+mod peer;
+mod sdk;
+mod sfu;
+mod signaling;

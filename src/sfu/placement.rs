@@ -1,0 +1,167 @@
+//! Which worker has which session: the one with the fewest connections when the session begins, and
+//! that one until it is over.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::{
+    archive::ArchiveId,
+    opentok::SessionId,
+    session::{ConnectionId, media::Command},
+};
+
+#[derive(Debug)]
+pub struct Placement {
+    /// Connections per worker.
+    load: Vec<usize>,
+    sessions: HashMap<SessionId, Placed>,
+}
+
+#[derive(Debug)]
+struct Placed {
+    worker: usize,
+    connections: HashSet<ConnectionId>,
+    archives: HashSet<ArchiveId>,
+}
+
+/// What a command does to the session's place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    Opens(ConnectionId),
+    Closes(ConnectionId),
+    Records(ArchiveId),
+    StopsRecording(ArchiveId),
+    /// Needs the session to be somewhere.
+    Stays,
+    /// Is moot if the session is nowhere.
+    Ends,
+}
+
+impl Effect {
+    pub fn of(command: &Command) -> Effect {
+        match command {
+            Command::Offer { connection, .. } => Effect::Opens(*connection),
+            Command::Close { connection } => Effect::Closes(*connection),
+            Command::Record { archive, .. } => Effect::Records(*archive),
+            Command::StopRecording { archive } => Effect::StopsRecording(*archive),
+            Command::Subscribe { .. } | Command::SetStream { .. } => Effect::Stays,
+            Command::Unsubscribe { .. } | Command::Unpublish { .. } => Effect::Ends,
+        }
+    }
+}
+
+impl Placement {
+    pub fn new(workers: usize) -> Placement {
+        Placement {
+            load: vec![0; workers],
+            sessions: HashMap::new(),
+        }
+    }
+
+    /// The worker that `command` goes to; `None` if it is moot.
+    pub fn worker(&self, session: &SessionId, command: &Command) -> Option<usize> {
+        if let Some(placed) = self.sessions.get(session) {
+            return Some(placed.worker);
+        }
+        match Effect::of(command) {
+            Effect::Closes(_) | Effect::StopsRecording(_) | Effect::Ends => None,
+            Effect::Opens(_) | Effect::Records(_) | Effect::Stays => {
+                let workers = self.load.iter().enumerate();
+                workers
+                    .min_by_key(|&(_, &load)| load)
+                    .map(|(index, _)| index)
+            }
+        }
+    }
+
+    /// Notes a command that was queued for `worker`.
+    pub fn note(&mut self, session: &SessionId, worker: usize, effect: Effect) {
+        let placed = self
+            .sessions
+            .entry(session.clone())
+            .or_insert_with(|| Placed {
+                worker,
+                connections: HashSet::new(),
+                archives: HashSet::new(),
+            });
+        let load = &mut self.load[placed.worker];
+        let ends = match effect {
+            Effect::Opens(connection) => {
+                *load += usize::from(placed.connections.insert(connection));
+                false
+            }
+            Effect::Closes(connection) => {
+                *load -= usize::from(placed.connections.remove(&connection));
+                true
+            }
+            Effect::Records(archive) => {
+                placed.archives.insert(archive);
+                false
+            }
+            Effect::StopsRecording(archive) => {
+                placed.archives.remove(&archive);
+                true
+            }
+            Effect::Stays | Effect::Ends => false,
+        };
+        // The worker forgets an empty session at the same two commands.
+        if ends && placed.connections.is_empty() && placed.archives.is_empty() {
+            self.sessions.remove(session);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn send(placement: &mut Placement, session: &str, command: &Command) -> Option<usize> {
+        let session = SessionId::from(session);
+        let worker = placement.worker(&session, command)?;
+        placement.note(&session, worker, Effect::of(command));
+        Some(worker)
+    }
+
+    fn offer(connection: ConnectionId) -> Command {
+        Command::Offer {
+            connection,
+            request: 1,
+            offer: crate::session::media::Offer {
+                generation: 1,
+                sdp: String::new(),
+                tracks: Vec::new(),
+                slots: Vec::new(),
+            },
+        }
+    }
+
+    #[test]
+    fn a_session_stays_and_the_next_goes_where_less_is_done() {
+        let mut placement = Placement::new(2);
+        let (a, b) = (ConnectionId::random(), ConnectionId::random());
+        assert_eq!(send(&mut placement, "one", &offer(a)), Some(0));
+        assert_eq!(send(&mut placement, "two", &offer(b)), Some(1));
+        let c = ConnectionId::random();
+        assert_eq!(send(&mut placement, "one", &offer(c)), Some(0));
+        assert_eq!(send(&mut placement, "one", &offer(c)), Some(0));
+        let d = ConnectionId::random();
+        assert_eq!(send(&mut placement, "three", &offer(d)), Some(1));
+        assert_eq!(placement.load, [2, 2]);
+    }
+
+    #[test]
+    fn a_session_that_is_over_is_forgotten() {
+        let mut placement = Placement::new(1);
+        let a = ConnectionId::random();
+        let close = Command::Close { connection: a };
+        assert_eq!(send(&mut placement, "one", &close), None);
+        send(&mut placement, "one", &offer(a));
+        let archive = ArchiveId::random();
+        let (sink, _queue) = std::sync::mpsc::sync_channel(1);
+        send(&mut placement, "one", &Command::Record { archive, sink });
+        assert_eq!(send(&mut placement, "one", &close), Some(0));
+        assert!(!placement.sessions.is_empty());
+        send(&mut placement, "one", &Command::StopRecording { archive });
+        assert!(placement.sessions.is_empty());
+        assert_eq!(placement.load, [0]);
+    }
+}

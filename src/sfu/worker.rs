@@ -1,0 +1,187 @@
+//! A worker's thread: the only place of the media engine that reads the clock and touches sockets.
+//!
+//! One turn: wait; carry out commands; take in packets; do what is due; let the peers that were
+//! written to encrypt; send everything.
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+        mpsc::Receiver,
+    },
+    time::{Duration, Instant},
+};
+
+use mio::{Events, Interest, Poll, Token};
+use tokio::sync::mpsc::{Sender, error::TrySendError};
+use tracing::warn;
+
+use super::{
+    engine::Engine,
+    udp::{Inbox, Socket},
+};
+use crate::{
+    opentok::SessionId,
+    session::media::{Command, Event},
+};
+
+pub const WAKER: Token = Token(usize::MAX);
+/// Commands carried out in one turn.
+const COMMANDS: usize = 64;
+/// Calls for packets on one socket in one turn.
+const BATCHES: usize = 4;
+/// Events kept while nobody takes them; more are dropped.
+const EVENTS: usize = 4_096;
+
+/// What a worker and its handle share.
+#[derive(Debug, Default)]
+pub struct Shared {
+    pub stop: AtomicBool,
+    /// A wake-up is on its way.
+    pub woken: AtomicBool,
+    pub statistics: Statistics,
+}
+
+/// Totals since the start.
+#[derive(Debug, Default)]
+pub struct Statistics {
+    pub packets_in: AtomicU64,
+    pub packets_unknown: AtomicU64,
+    pub packets_out: AtomicU64,
+    pub packets_dropped: AtomicU64,
+    /// RTP packets from publishers.
+    pub media_in: AtomicU64,
+    /// RTP packets to receivers.
+    pub media_forwarded: AtomicU64,
+}
+
+pub struct Worker {
+    pub poll: Poll,
+    pub sockets: Vec<Socket>,
+    pub engine: Engine,
+    pub commands: Receiver<(SessionId, Command)>,
+    pub events: Sender<Event>,
+    pub shared: Arc<Shared>,
+}
+
+impl Worker {
+    /// Runs until the handle says stop.
+    pub fn run(mut self) {
+        if let Err(error) = self.turns() {
+            tracing::error!("A media worker ends: {error}");
+        }
+        self.engine.stop(Instant::now());
+        self.engine.outbox.flush(&self.sockets);
+    }
+
+    fn turns(&mut self) -> io::Result<()> {
+        for (index, socket) in self.sockets.iter_mut().enumerate() {
+            let registry = self.poll.registry();
+            registry.register(&mut socket.io, Token(index), Interest::READABLE)?;
+        }
+        let mut inbox = Inbox::new(self.sockets.len());
+        let mut ready = vec![true; self.sockets.len()];
+        let mut more_commands = false;
+        let mut wakeups = Events::with_capacity(64);
+        while !self.shared.stop.load(Ordering::Acquire) {
+            let wait = match more_commands || ready.contains(&true) {
+                true => Duration::ZERO,
+                false => self.until_timeout(),
+            };
+            match self.poll.poll(&mut wakeups, Some(wait)) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                other => other?,
+            }
+            for wakeup in &wakeups {
+                if let Some(ready) = ready.get_mut(wakeup.token().0) {
+                    *ready = true;
+                }
+            }
+            let now = Instant::now();
+            more_commands = self.carry_out_commands(now);
+            for (index, ready) in ready.iter_mut().enumerate() {
+                if *ready {
+                    *ready = self.take_in(&mut inbox, index, now);
+                }
+            }
+            self.engine.expire(now);
+            self.engine.drain(now);
+            self.engine.outbox.flush(&self.sockets);
+            self.hand_out_events();
+            self.publish_statistics();
+        }
+        Ok(())
+    }
+
+    fn until_timeout(&self) -> Duration {
+        let at = self.engine.next_timeout();
+        at.saturating_duration_since(Instant::now())
+    }
+
+    /// True if there may be more.
+    fn carry_out_commands(&mut self, now: Instant) -> bool {
+        // First, so that a command queued from now on wakes the loop again.
+        self.shared.woken.store(false, Ordering::Release);
+        for _ in 0..COMMANDS {
+            match self.commands.try_recv() {
+                Ok((session, command)) => self.engine.command(&session, command, now),
+                Err(_) => return false,
+            }
+        }
+        true
+    }
+
+    /// True if there may be more.
+    fn take_in(&mut self, inbox: &mut Inbox, index: usize, now: Instant) -> bool {
+        let Some(socket) = self.sockets.get(index) else {
+            return false;
+        };
+        for _ in 0..BATCHES {
+            if !inbox.receive(index, socket) {
+                return false;
+            }
+            for (source, bytes) in inbox.packets() {
+                self.engine.receive(index, source, bytes, now);
+            }
+            if !inbox.is_full() {
+                // Less than asked for: the socket is empty, and the poll tells of more.
+                return false;
+            }
+        }
+        true
+    }
+
+    fn hand_out_events(&mut self) {
+        while let Some(event) = self.engine.events.pop_front() {
+            match self.events.try_send(event) {
+                Ok(()) => {}
+                Err(TrySendError::Full(event)) => {
+                    self.engine.events.push_front(event);
+                    break;
+                }
+                Err(TrySendError::Closed(_)) => self.engine.events.clear(),
+            }
+        }
+        let surplus = self.engine.events.len().saturating_sub(EVENTS);
+        if surplus > 0 {
+            warn!("Nobody takes the media engine's events; {surplus} are dropped");
+            self.engine.events.drain(..surplus);
+        }
+    }
+
+    fn publish_statistics(&self) {
+        let (counters, outbox) = (&self.engine.counters, &self.engine.outbox);
+        let to = &self.shared.statistics;
+        for (total, now) in [
+            (&to.packets_in, counters.packets_in),
+            (&to.packets_unknown, counters.packets_unknown),
+            (&to.packets_out, outbox.sent),
+            (&to.packets_dropped, outbox.dropped),
+            (&to.media_in, counters.media_in),
+            (&to.media_forwarded, counters.media_forwarded),
+        ] {
+            total.store(now, Ordering::Relaxed);
+        }
+    }
+}
