@@ -21,7 +21,7 @@ use tokio::{
 };
 use tracing::{info, instrument, warn};
 
-use super::compose;
+use super::{compose, recording::discard_journals};
 use crate::archive::{
     composer::{COMPOSED_FILE, ComposeError, ComposeJob, Composed, Composer, POSTER_FILE},
     download::plain_name,
@@ -162,6 +162,13 @@ impl Work<'_> {
         fs::rename(&joined, job.folder.join(COMPOSED_FILE))
             .await
             .map_err(cannot_write)?;
+        // The composed file is whole and so are the streams it came from: the journals have done their work.
+        let finished = job.folder.clone();
+        match tokio::task::spawn_blocking(move || discard_journals(&finished)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => warn!("The journals stay: {error}"),
+            Err(panic) => warn!("The journals stay: {panic}"),
+        }
         self.percent.send_replace(100);
         info!("Composed {duration_ms} ms into {size_bytes} bytes");
         Ok(Composed {
