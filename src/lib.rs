@@ -53,6 +53,7 @@ pub mod data;
 pub mod moderator;
 pub mod opentok;
 pub mod platform;
+pub mod presence;
 pub mod project;
 pub mod recorder;
 pub mod room;
