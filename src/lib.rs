@@ -50,6 +50,7 @@ pub mod archive;
 pub mod clock;
 pub mod config;
 pub mod data;
+pub mod invitation;
 pub mod moderator;
 pub mod opentok;
 pub mod platform;
