@@ -20,6 +20,8 @@ const OUTSIDE: &[(&str, &[&str])] = &[
 /// What each part of `src` may name of the others; a part that is not listed may name all.
 const INSIDE: &[(&str, &[&str])] = &[
     ("opentok", &[]),
+    ("presence", &["session"]),
+    ("invitation", &["opentok", "presence", "session"]),
     ("project", &["config", "opentok"]),
     ("moderator", &[]),
     ("room", &["opentok", "project", "session"]),
