@@ -247,7 +247,7 @@ fn bind(network: &config::Network) -> anyhow::Result<(TcpListener, Vec<sfu::Work
             _ => anyhow::anyhow!("listening on {wanted}: {error}"),
         })?;
         let port = listener.local_addr()?.port();
-        match sfu::bind(port, workers, network.public_address.first().copied()) {
+        match sfu::bind(port, workers, &network.public_address) {
             Ok(sockets) => return Ok((listener, sockets)),
             Err(error) if error.kind() == ErrorKind::AddrInUse && tries > 0 => {}
             Err(error) if error.kind() == ErrorKind::AddrInUse => bail!(in_use("UDP", port)),

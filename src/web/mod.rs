@@ -14,6 +14,7 @@ mod headers;
 mod hello;
 mod history;
 mod home;
+mod operator;
 mod room;
 mod shell;
 mod sign_in;
@@ -76,6 +77,8 @@ pub fn pages(cookie_key: &[u8], is_secure: bool) -> impl HttpServiceFactory + 's
         .route("/sign-in", get().to(sign_in::form))
         .route("/sign-in", post().to(sign_in::sign_in))
         .route("/sign-out", post().to(sign_in::sign_out))
+        .route("/healthz", get().to(operator::health))
+        .route("/metrics", get().to(operator::metrics))
         .route("/static/{path:.*}", get().to(assets::file));
     for path in assets::LIBRARY_PATHS {
         pages = pages.service(resource(path).route(get().to(assets::library)));

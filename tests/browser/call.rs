@@ -8,7 +8,7 @@ use crate::{
 /// Waits until so many others are seen moving: frames are decoded and time goes on.
 pub async fn sees_others(tab: &Tab, others: usize) {
     tab.until(&format!(
-        "[...document.querySelectorAll('.OT_subscriber video')].filter(v => v.videoWidth > 0 && v.getVideoPlaybackQuality().totalVideoFrames > 5).length == {others}"
+        "[...document.querySelectorAll('.tile:not(.tile--mirrored) video')].filter(v => v.videoWidth > 0 && v.getVideoPlaybackQuality().totalVideoFrames > 5).length == {others}"
     ))
     .await;
 }
