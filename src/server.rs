@@ -124,7 +124,7 @@ impl Server {
             let (app, admission) = (app.clone(), Arc::new(platform.clone()));
             HttpServer::new(move || {
                 actix_web::App::new()
-                    .wrap(TracingLogger::default())
+                    .wrap(TracingLogger::<crate::web::RequestSpan>::new())
                     .app_data(app.clone())
                     .configure(signaling::routes(sessions.clone(), admission.clone()))
                     .service(crate::web::pages(&cookie_key, is_secure))

@@ -18,6 +18,7 @@ mod operator;
 mod room;
 mod shell;
 mod sign_in;
+mod span;
 mod visitor;
 
 #[cfg(test)]
@@ -32,6 +33,7 @@ use actix_web::{
 };
 
 use error::PageError;
+pub use span::RequestSpan;
 
 /// How long a visitor is remembered who does not come back.
 const REMEMBERED: Duration = Duration::days(30);
