@@ -71,9 +71,10 @@ pub fn pages(cookie_key: &[u8], is_secure: bool) -> impl HttpServiceFactory + 's
         .route("/archives/{id}", get().to(archive::show))
         .route("/archives/{id}/stop", post().to(archive::stop))
         .route("/archives/{id}/delete", post().to(archive::delete))
-        .route(
-            "/archives/{id}/files/{file}",
-            get().to(download::archive_file),
+        .service(
+            resource("/archives/{id}/files/{file}")
+                .route(get().to(download::archive_file))
+                .wrap(from_fn(download::in_parts)),
         )
         .route("/download/{id}", get().to(download::download))
         .route("/sign-in", get().to(sign_in::form))

@@ -199,12 +199,11 @@ export class Player extends EventTarget {
 
   /** Shows what there is at the present position, and keeps each file with the clock. */
   #show() {
-    const at = this.#positionMs
+    // At the very end the last picture stays.
+    const at = Math.min(this.#positionMs, this.#durationMs - 1)
     for (const part of this.#parts) {
       const { stream, tile } = part
-      const here =
-        at >= stream.joinedMs &&
-        (at < stream.leftMs || (at >= this.#durationMs && stream.leftMs >= at - 50))
+      const here = at >= stream.joinedMs && at < stream.leftMs
       if (here !== part.here) {
         part.here = here
         if (here) this.#tiles.add(tile)
