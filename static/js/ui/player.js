@@ -24,6 +24,9 @@ const PATIENCE_MS = 6000
 /** A file that is about to be needed is loaded this long before. ms */
 const AHEAD_MS = 5000
 
+/** Whoever appears this early was there from the beginning: joining takes a moment. ms */
+const FROM_THE_START_MS = 3000
+
 /**
  * @typedef {object} Part
  * @property {PlayedStream} stream
@@ -199,8 +202,7 @@ export class Player extends EventTarget {
 
   /** Shows what there is at the present position, and keeps each file with the clock. */
   #show() {
-    // At the very end the last picture stays.
-    const at = Math.min(this.#positionMs, this.#durationMs - 1)
+    const at = this.#moment()
     for (const part of this.#parts) {
       const { stream, tile } = part
       const here = at >= stream.joinedMs && at < stream.leftMs
@@ -215,6 +217,19 @@ export class Player extends EventTarget {
         stream.shown.some((span) => at >= span.fromMs && at < span.toMs)
       this.#follow(part)
     }
+  }
+
+  /**
+   * The archive's time that is shown. Before it plays that is when all have appeared who were there from
+   * the beginning; at the very end the last picture stays.
+   */
+  #moment() {
+    const hasBegun = this.#playing || this.#positionMs > 0
+    const early = this.#parts
+      .map(({ stream }) => stream.shown[0]?.fromMs ?? stream.joinedMs)
+      .filter((fromMs) => fromMs <= FROM_THE_START_MS)
+    const at = hasBegun ? this.#positionMs : Math.max(0, ...early)
+    return Math.min(at, this.#durationMs - 1)
   }
 
   /** @param {Part} part */
