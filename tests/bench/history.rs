@@ -63,10 +63,10 @@ async fn main() {
             1,
         ),
         (
-            "one session of them, page 100".to_owned(),
+            format!("one session of them, page {session_last}"),
             &many.1,
             &session,
-            100,
+            session_last,
         ),
     ];
     // In turns, so that whatever else the machine does falls on all alike.
