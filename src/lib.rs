@@ -1,7 +1,77 @@
-//! Parlor: video rooms you host yourself.
+//! Parlor: video rooms you host yourself. This page is the map of the code.
+//!
+//! # Words
+//!
+//! | word | what it is |
+//! |---|---|
+//! | *project* | an API key and its secret; sessions belong to it |
+//! | *session* | an OpenTok session: where connections meet. A browser's cookie session is a *visitor* |
+//! | *connection* | one client in a session |
+//! | *stream* | what a connection publishes; a *track* is one medium of it |
+//! | *signal* | an application's message to others in the session |
+//! | *signaling* | the protocol between the browser library and the server |
+//! | *room* | a named place with a session |
+//! | *archive* | the recording of a session; a *recorder* writes it |
+//! | *moderator* | somebody with an account, who may record and moderate; everybody else is a *guest* |
+//! | *buddy* | a visitor with a name on the page of the buddies, listed on the *roster* |
+//! | *invitation* | one buddy asks another for a call; accepted, it becomes a *chat*, a session of two |
+//! | *platform* | what makes sessions, tokens and archives for the pages: the embedded engine |
+//!
+//! # Arrows
+//!
+//! ```text
+//! main → server → { web, signaling } → app → domain ← { sfu, recorder }
+//! domain: room, session, archive, presence, invitation, moderator, project        opentok: depends on nothing of ours
+//! ```
+//!
+//! The domain is plain structs and functions: input and `now` go in, events come out. Sockets, clocks,
+//! processes and SQL stand at the rim: edges translate and decide nothing, engines carry out commands
+//! whose words the domain owns ([`session::media`], [`archive::recording`]). `tests/it/layering.rs`
+//! keeps this true.
+//!
+//! # Somebody joins a room
+//!
+//! 1. `GET /rooms/{room}` renders the prejoin with who is there. The name goes by `POST /rooms/{room}/join`,
+//!    and a token comes back that carries the role of a publisher ([`web`], [`platform`], [`opentok::token`]).
+//! 2. `static/opentok.js` opens `/live` and says hello with the token. [`signaling`] has it checked and
+//!    hands every message to the [`session`], a plain struct behind a lock, which answers with events.
+//! 3. The client offers, [`sfu`] answers on the thread that owns the session; from then on packets go from
+//!    its UDP socket to the sockets of those who subscribe, and nothing else touches them.
+//!
+//! # A moderator records
+//!
+//! 1. `POST /archives` asks the [`platform`]: a row is written ([`archive`]), the [`recorder`] opens a
+//!    journal, the engine copies packets into it, and everybody in the session hears `archiveStarted`.
+//! 2. While people talk, packets are appended as they come; a few seconds behind, the journal becomes one
+//!    WebM a stream. `POST /archives/{id}/stop` finishes their tails: the archive can be watched.
+//! 3. ffmpeg composes the MP4 at low priority; when it is in place the archive becomes available.
+//! 4. If the process dies on the way, the next start finishes from the journals and marks it recovered.
+//!
+//! # One buddy invites another
+//!
+//! 1. Whoever connects to the presence session, or leaves it, is reported to the [`invitation::Switchboard`],
+//!    whose [`presence::Roster`] says who is free. Everybody there hears of changes as deltas.
+//! 2. An invitation is asked of the switchboard, which lets the invitee's tabs ring, or answers at once with
+//!    the reason. Accepting, declining, cancelling and waiting too long all end in `invitation/lifecycle.rs`.
+//! 3. An accepted invitation is a chat: both hear of it, the database keeps it, and only these two may join
+//!    its session. It is over when either ends it or is gone, and both hear why.
 
+pub mod app;
 pub mod archive;
+pub mod clock;
+pub mod config;
+pub mod data;
+pub mod invitation;
+pub mod moderator;
 pub mod opentok;
+pub mod platform;
+pub mod presence;
+pub mod project;
+pub mod recorder;
+pub mod room;
+pub mod server;
 pub mod session;
 pub mod sfu;
 pub mod signaling;
+pub mod telemetry;
+pub mod web;

@@ -1,1 +1,152 @@
-fn main() {}
+//! The command line.
+
+use std::{
+    io::{IsTerminal, Read, stdin},
+    process::ExitCode,
+};
+
+use anyhow::{Context, bail, ensure};
+use clap::Parser;
+use parlor::{
+    clock,
+    config::{Command, CommandLine, Config, ModeratorCommand},
+    data::DataFolder,
+    moderator, project,
+    server::Server,
+    telemetry,
+};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// The packet path allocates once or twice per packet.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let line = CommandLine::parse();
+    let done = match line.command.unwrap_or(Command::Serve) {
+        Command::Serve => serve(line.config).await,
+        Command::Moderator(command) => change_moderators(&line.config, command).await,
+        Command::Keys => show_keys(&line.config).await,
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say_wrong(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(config: Config) -> anyhow::Result<()> {
+    telemetry::init(&config.log)?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let base = config.network.public_url.clone();
+    let server = Server::start(config).await?;
+    let base = base.unwrap_or_else(|| format!("http://{}", server.addr()));
+    greet(&base, &server).await?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    tokio::select! {
+        () = server.stop() => {}
+        _ = interrupt.recv() => say_wrong("stopped at once; the next start completes what was recorded"),
+    }
+    Ok(())
+}
+
+async fn greet(base: &str, server: &Server) -> anyhow::Result<()> {
+    say(&format!("Parlor is running at {base}"));
+    say(&format!("  participants  {base}/participant"));
+    say(&format!("  host          {base}/host"));
+    let db = server.app().db();
+    if moderator::list(db).await?.is_empty() {
+        let link = moderator::make_link(db, clock::now_ms()).await?;
+        say("");
+        say(
+            "There is no moderator yet. Make an account with this link, which works once, within an hour:",
+        );
+        say(&format!("  {base}/sign-in?link={link}"));
+    }
+    Ok(())
+}
+
+async fn change_moderators(config: &Config, command: ModeratorCommand) -> anyhow::Result<()> {
+    let data = DataFolder::open(&config.data.folder).await?;
+    match command {
+        ModeratorCommand::Add { name } => {
+            let password = read_password()?;
+            moderator::put(&data.db, &name, &password, clock::now_ms()).await?;
+            say(&format!("{name} may sign in now"));
+        }
+        ModeratorCommand::List => {
+            for name in moderator::list(&data.db).await? {
+                say(&name);
+            }
+        }
+        ModeratorCommand::Remove { name } => {
+            ensure!(
+                moderator::remove(&data.db, &name).await?,
+                "there is no moderator {name}; `parlor moderator list` shows them"
+            );
+            say(&format!("{name} is removed and signed out"));
+        }
+        ModeratorCommand::Link => {
+            let link = moderator::make_link(&data.db, clock::now_ms()).await?;
+            let base = config
+                .network
+                .public_url
+                .clone()
+                .unwrap_or_else(|| format!("http://{}", config.network.listen));
+            say(&format!("{base}/sign-in?link={link}"));
+        }
+    }
+    data.db.close().await;
+    Ok(())
+}
+
+/// The password is never an argument: those stand in the list of processes and in the shell's history.
+fn read_password() -> anyhow::Result<String> {
+    if stdin().is_terminal() {
+        say_wrong("Password (shown while you type), then Enter and Ctrl-D:");
+    }
+    let mut text = String::new();
+    stdin()
+        .take(4096)
+        .read_to_string(&mut text)
+        .context("reading the password from standard input")?;
+    let password = text.trim_end_matches(['\r', '\n']);
+    if password.is_empty() {
+        bail!(
+            "no password came on standard input; try: echo 'a long password' | parlor moderator add NAME"
+        );
+    }
+    Ok(password.to_owned())
+}
+
+async fn show_keys(config: &Config) -> anyhow::Result<()> {
+    let data = DataFolder::open(&config.data.folder).await?;
+    let project = project::of_pages(&data.db, None, clock::now_ms()).await?;
+    say(&format!("API_KEY={}", project.api_key));
+    say(&format!("API_SECRET={}", project.api_secret.expose()));
+    data.db.close().await;
+    Ok(())
+}
+
+#[expect(
+    clippy::print_stdout,
+    reason = "the command line answers whoever typed it"
+)]
+fn say(line: &str) {
+    println!("{line}");
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "the command line answers whoever typed it"
+)]
+fn say_wrong(line: &str) {
+    eprintln!("parlor: {line}");
+}

@@ -1,11 +1,38 @@
-//! The OpenTok contract: ids, tokens and roles as OpenTok's server SDKs and pages know them.
+//! The OpenTok contract: ids, tokens, roles and objects as OpenTok's server SDKs and pages know
+//! them; and [`OpenTok`], the server SDK that speaks it over HTTP.
 //!
-//! Depends on nothing else of Parlor.
+//! Depends on nothing else of Parlor, so that a program can use it as its OpenTok SDK.
 
+mod archive;
+mod archive_object;
+mod archives;
+mod client;
+mod credentials;
+mod error;
+mod generate;
+mod http;
+mod layout;
+mod moderation;
 mod role;
+mod session;
 mod session_id;
+mod streams;
 pub mod token;
+mod wire;
+mod xml;
 
+pub use archive::Archive;
+pub use archive_object::{
+    ArchiveEvent, ArchiveObject, ArchiveStatus, ArchiveStream, OutputMode, StreamMode,
+};
+pub use archives::{ArchiveList, ArchiveOptions, Archives, ListOptions, StreamMedia};
+pub use client::{API_URL, OpenTok, OpenTokBuilder, USER_AGENT};
+pub use error::{Error, Refusal};
+pub use generate::{TokenKind, TokenOptions};
+pub use layout::{Layout, LayoutType, Resolution, UnknownResolution};
+pub use moderation::{Project, Signal};
 pub use role::{Role, UnknownRole};
+pub use session::{ArchiveMode, MediaMode, Session, SessionOptions};
 pub use session_id::SessionId;
+pub use streams::{Connection, ConnectionState, Stream, StreamClasses};
 pub use token::{Claims, NewToken, Token, TokenError};

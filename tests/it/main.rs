@@ -1,6 +1,10 @@
-//! Parlor from outside: real sockets, real packets.
+//! The application as a whole, through real sockets.
 
 #![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
+mod compose;
+mod layering;
 mod peer;
+mod sdk;
 mod sfu;
+mod signaling;

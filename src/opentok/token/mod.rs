@@ -71,10 +71,22 @@ pub struct Token<'a> {
 }
 
 impl Token<'_> {
-    /// A T1 token, byte for byte as the Ruby SDK 2.2.0 writes it.
+    /// A T1 token, byte for byte as the Ruby SDK 2.2.0 writes it; but that one turns every line
+    /// break of the data into CR LF, and here the data stay as they are.
     ///
     /// `nonce` is any text that makes the token differ from others of the same second.
     pub fn generate(&self, claims: &NewToken<'_>, now: i64, nonce: &str) -> String {
+        self.generate_with_classes(claims, &[], now, nonce)
+    }
+
+    /// The same, with the layout classes that the holder's streams begin with.
+    pub(super) fn generate_with_classes(
+        &self,
+        claims: &NewToken<'_>,
+        layout_classes: &[String],
+        now: i64,
+        nonce: &str,
+    ) -> String {
         let mut data = form_urlencoded::Serializer::new(String::new());
         data.append_pair("role", claims.role.as_str())
             .append_pair("session_id", claims.session_id.as_str())
@@ -85,6 +97,9 @@ impl Token<'_> {
         }
         if let Some(text) = claims.data {
             data.append_pair("connection_data", text);
+        }
+        if !layout_classes.is_empty() {
+            data.append_pair("initial_layout_class_list", &layout_classes.join(" "));
         }
         // The Ruby SDK leaves `~` as it is and escapes `*`; a form serializer does it the other way round.
         let data = data.finish().replace("%7E", "~").replace('*', "%2A");
@@ -308,7 +323,7 @@ fn hex(bytes: &[u8]) -> String {
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
     let digits = text.as_bytes();
-    if digits.len() % 2 != 0 {
+    if !digits.len().is_multiple_of(2) || !digits.iter().all(u8::is_ascii_hexdigit) {
         return None;
     }
     digits
@@ -319,3 +334,6 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

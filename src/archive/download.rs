@@ -1,0 +1,442 @@
+//! Files of an archive for people: links that expire, names that say what is inside, and where the files are.
+//!
+//! A link carries its own permission, `?expires=<Unix seconds>&sig=<HMAC-SHA256>`, so it works in a browser, a player or
+//! `curl` without a cookie, and for ten minutes only. OpenTok's "url" behaves the same.
+
+use std::{
+    path::{Component, Path, PathBuf},
+    time::Duration,
+};
+
+use aws_lc_rs::hmac;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use time::{OffsetDateTime, macros::format_description};
+
+use super::{
+    Archive, ArchiveId,
+    composer::{COMPOSED_FILE, POSTER_FILE},
+    recording::RecordedStream,
+};
+use crate::session::StreamId;
+
+/// How long a link works. Longer: it can be handed on; shorter: a slow reader's next range is refused.
+pub const LINK_LIFETIME: Duration = Duration::from_secs(600);
+
+/// Characters of a room's or an archive's name in a file's name.
+const NAME_CHARS: usize = 40;
+
+/// Keeps the keys of several uses of one secret apart.
+const KEY_USE: &[u8] = b"parlor archive link 1";
+
+/// A file of an archive. Its text is the last part of the file's URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Asset {
+    /// The composed MP4: `archive.mp4`.
+    Composed,
+    /// The JPEG: `poster.jpg`.
+    Poster,
+    /// One stream's WebM: `<stream id>.webm`.
+    Track(StreamId),
+}
+
+impl Asset {
+    /// The asset that the last part of a URL names.
+    pub fn parse(text: &str) -> Option<Asset> {
+        match text {
+            COMPOSED_FILE => Some(Asset::Composed),
+            POSTER_FILE => Some(Asset::Poster),
+            _ => {
+                let stream = StreamId::parse(text.strip_suffix(".webm")?)?;
+                Some(Asset::Track(stream))
+            }
+        }
+    }
+
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Asset::Composed => "video/mp4",
+            Asset::Poster => "image/jpeg",
+            Asset::Track(_) => "video/webm",
+        }
+    }
+
+    fn extension(self) -> &'static str {
+        match self {
+            Asset::Composed => "mp4",
+            Asset::Poster => "jpg",
+            Asset::Track(_) => "webm",
+        }
+    }
+}
+
+impl std::fmt::Display for Asset {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Asset::Composed => f.write_str(COMPOSED_FILE),
+            Asset::Poster => f.write_str(POSTER_FILE),
+            Asset::Track(stream) => write!(f, "{stream}.webm"),
+        }
+    }
+}
+
+/// Why a link does not open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LinkError {
+    #[error("this link has expired; open the archive's page for a new one")]
+    Expired,
+    #[error("this link is not one of ours")]
+    Forged,
+}
+
+/// Signs links and checks them.
+#[derive(Clone)]
+pub struct Links {
+    key: hmac::Key,
+}
+
+impl Links {
+    /// `secret` may serve other uses, too; links are signed with a key of their own made from it.
+    pub fn new(secret: &[u8]) -> Links {
+        let secret = hmac::Key::new(hmac::HMAC_SHA256, secret);
+        let key = hmac::sign(&secret, KEY_USE);
+        Links {
+            key: hmac::Key::new(hmac::HMAC_SHA256, key.as_ref()),
+        }
+    }
+
+    /// The query of a link that works for [`LINK_LIFETIME`] from now: `expires=…&sig=…`.
+    pub fn query(&self, archive: ArchiveId, asset: Asset, now_ms: i64) -> String {
+        let lifetime = i64::try_from(LINK_LIFETIME.as_secs()).unwrap_or(i64::MAX);
+        let expires = (now_ms / 1000).saturating_add(lifetime);
+        let signature = hmac::sign(&self.key, message(archive, asset, expires).as_bytes());
+        let signature = URL_SAFE_NO_PAD.encode(signature);
+        format!("expires={expires}&sig={signature}")
+    }
+
+    /// Whether a link with this query opens this file now.
+    ///
+    /// # Errors
+    /// [`LinkError::Forged`] for whatever [`Links::query`] did not make, [`LinkError::Expired`] when it did, too long ago.
+    pub fn check(
+        &self,
+        archive: ArchiveId,
+        asset: Asset,
+        expires: i64,
+        signature: &str,
+        now_ms: i64,
+    ) -> Result<(), LinkError> {
+        let signature = URL_SAFE_NO_PAD
+            .decode(signature)
+            .map_err(|_| LinkError::Forged)?;
+        let message = message(archive, asset, expires);
+        hmac::verify(&self.key, message.as_bytes(), &signature).map_err(|_| LinkError::Forged)?;
+        if now_ms / 1000 >= expires {
+            return Err(LinkError::Expired);
+        }
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Links {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Links([redacted])")
+    }
+}
+
+fn message(archive: ArchiveId, asset: Asset, expires: i64) -> String {
+    format!("{archive}/{asset}/{expires}")
+}
+
+/// The folder of an archive.
+pub fn folder(archives: &Path, archive: ArchiveId) -> PathBuf {
+    archives.join(archive.to_string())
+}
+
+/// Where an asset of an archive is, whether it exists or not. `None` when no stream has this id, or its file's name leads out of
+/// the archive's folder.
+pub fn file(
+    archives: &Path,
+    archive: ArchiveId,
+    asset: Asset,
+    streams: &[RecordedStream],
+) -> Option<PathBuf> {
+    let name = match asset {
+        Asset::Composed => COMPOSED_FILE,
+        Asset::Poster => POSTER_FILE,
+        Asset::Track(id) => {
+            let stream = streams.iter().find(|stream| stream.stream == id)?;
+            plain_name(stream.file.as_deref()?)?
+        }
+    };
+    Some(folder(archives, archive).join(name))
+}
+
+/// The text, if it is the name of a file and nothing more.
+pub(crate) fn plain_name(name: &str) -> Option<&str> {
+    let mut parts = Path::new(name).components();
+    match (parts.next(), parts.next()) {
+        (Some(Component::Normal(part)), None) if part.to_str() == Some(name) => Some(name),
+        _ => None,
+    }
+}
+
+/// The name under which somebody saves a file: `main-room_2026-08-22_14-05_weekly-review.mp4`, in UTC. A track ends in
+/// its person's name, and an archive that is called as its room says so once.
+pub fn file_name(archive: &Archive, asset: Asset, streams: &[RecordedStream]) -> String {
+    let person = match asset {
+        Asset::Track(id) => streams
+            .iter()
+            .find(|stream| stream.stream == id)
+            .map_or("", |stream| stream.name.as_str()),
+        Asset::Composed | Asset::Poster => "",
+    };
+    let room = match safe(&archive.room) {
+        room if room.is_empty() => "archive".to_owned(),
+        room => room,
+    };
+    let mut parts = vec![room];
+    parts.extend(minute(archive.created_at_ms));
+    if archive.name != archive.room {
+        parts.push(safe(&archive.name));
+    }
+    parts.push(safe(person));
+    parts.retain(|part| !part.is_empty());
+    format!("{}.{}", parts.join("_"), asset.extension())
+}
+
+/// The header that makes a browser save a file under this name (RFC 6266).
+pub fn content_disposition(file_name: &str) -> String {
+    let ascii: String = file_name
+        .chars()
+        .map(|c| if c.is_ascii() { c } else { '-' })
+        .collect();
+    if ascii == file_name {
+        return format!("attachment; filename=\"{ascii}\"");
+    }
+    let encoded: String = file_name
+        .bytes()
+        .map(|byte| match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' => {
+                char::from(byte).to_string()
+            }
+            _ => format!("%{byte:02X}"),
+        })
+        .collect();
+    format!("attachment; filename=\"{ascii}\"; filename*=UTF-8''{encoded}")
+}
+
+/// The minute of a Unix time in ms as `2026-08-22_14-05`, UTC.
+fn minute(unix_ms: i64) -> Option<String> {
+    let time = OffsetDateTime::from_unix_timestamp(unix_ms / 1000).ok()?;
+    time.format(format_description!("[year]-[month]-[day]_[hour]-[minute]"))
+        .ok()
+}
+
+/// Letters and digits in lower case, everything else as single hyphens.
+fn safe(text: &str) -> String {
+    let mut name = String::new();
+    for c in text.chars().flat_map(char::to_lowercase) {
+        if c.is_alphanumeric() {
+            name.push(c);
+        } else if !name.is_empty() && !name.ends_with('-') {
+            name.push('-');
+        }
+    }
+    let name: String = name.chars().take(NAME_CHARS).collect();
+    name.trim_end_matches('-').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        archive::{Layout, OutputMode, Resolution, Status, StreamMode},
+        opentok::SessionId,
+        session::ConnectionId,
+    };
+
+    const NOW_MS: i64 = 1_787_407_500_000; // 2026-08-22 14:05 UTC
+
+    fn archive(room: &str, name: &str) -> Archive {
+        Archive {
+            seq: 1,
+            id: ArchiveId::random(),
+            api_key: 123_456,
+            session_id: SessionId::from("2_abc"),
+            room: room.to_owned(),
+            name: name.to_owned(),
+            status: Status::Available,
+            reason: String::new(),
+            problem: String::new(),
+            compose_problem: String::new(),
+            output_mode: OutputMode::Composed,
+            stream_mode: StreamMode::Auto,
+            has_audio: true,
+            has_video: true,
+            resolution: Some(Resolution::W640H480),
+            layout: Layout::default(),
+            multi_archive_tag: String::new(),
+            started_by: String::new(),
+            created_at_ms: NOW_MS,
+            updated_at_ms: NOW_MS,
+            duration_ms: 0,
+            size_bytes: 0,
+            people: 0,
+            recovered: false,
+            has_tracks: true,
+            has_poster: false,
+            compose_percent: 100,
+        }
+    }
+
+    fn stream(name: &str, file: &str) -> RecordedStream {
+        RecordedStream {
+            stream: StreamId::random(),
+            connection: ConnectionId::random(),
+            name: name.to_owned(),
+            video_type: "camera".to_owned(),
+            joined_ms: 0,
+            left_ms: 1000,
+            file: Some(file.to_owned()),
+            starts_ms: 0,
+            ends_ms: 1000,
+            size_bytes: 1,
+            has_audio: true,
+            has_video: true,
+            shown: Vec::new(),
+        }
+    }
+
+    /// The two values of a link's query.
+    fn query(text: &str) -> (i64, String) {
+        let (expires, signature) = text
+            .strip_prefix("expires=")
+            .unwrap()
+            .split_once("&sig=")
+            .unwrap();
+        (expires.parse().unwrap(), signature.to_owned())
+    }
+
+    #[test]
+    fn a_link_opens_its_file_for_ten_minutes() {
+        let links = Links::new(b"secret");
+        let id = ArchiveId::random();
+        let (expires, signature) = query(&links.query(id, Asset::Composed, NOW_MS));
+
+        let check = |now_ms| links.check(id, Asset::Composed, expires, &signature, now_ms);
+
+        assert_eq!(check(NOW_MS), Ok(()));
+        assert_eq!(check(NOW_MS + 599_999), Ok(()));
+        assert_eq!(check(NOW_MS + 600_000), Err(LinkError::Expired));
+    }
+
+    #[test]
+    fn a_link_opens_nothing_else() {
+        let links = Links::new(b"secret");
+        let id = ArchiveId::random();
+        let (expires, signature) = query(&links.query(id, Asset::Composed, NOW_MS));
+        let forged = Err(LinkError::Forged);
+
+        let track = Asset::Track(StreamId::random());
+        assert_eq!(links.check(id, track, expires, &signature, NOW_MS), forged);
+        assert_eq!(
+            links.check(id, Asset::Poster, expires, &signature, NOW_MS),
+            forged
+        );
+        let other = ArchiveId::random();
+        assert_eq!(
+            links.check(other, Asset::Composed, expires, &signature, NOW_MS),
+            forged
+        );
+        assert_eq!(
+            links.check(id, Asset::Composed, expires + 1, &signature, NOW_MS),
+            forged
+        );
+        assert_eq!(
+            Links::new(b"other").check(id, Asset::Composed, expires, &signature, NOW_MS),
+            forged
+        );
+        for bad in ["", "!", &signature[1..], &signature.to_uppercase()] {
+            assert_eq!(
+                links.check(id, Asset::Composed, expires, bad, NOW_MS),
+                forged,
+                "{bad}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_asset_is_read_as_it_is_written_and_nothing_else_is() {
+        for asset in [
+            Asset::Composed,
+            Asset::Poster,
+            Asset::Track(StreamId::random()),
+        ] {
+            assert_eq!(Asset::parse(&asset.to_string()), Some(asset));
+        }
+        for text in [
+            "",
+            "archive.webm",
+            "../archive.mp4",
+            "manifest.json",
+            ".webm",
+        ] {
+            assert_eq!(Asset::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_looked_for_in_its_archives_folder_only() {
+        let root = Path::new("/data/archives");
+        let id = ArchiveId::random();
+        let good = stream("ann", "s0.webm");
+        let track = Asset::Track(good.stream);
+        let streams = [good];
+        assert_eq!(
+            file(root, id, track, &streams),
+            Some(root.join(id.to_string()).join("s0.webm"))
+        );
+        assert_eq!(
+            file(root, id, Asset::Track(StreamId::random()), &streams),
+            None
+        );
+        for name in ["../s0.webm", "/etc/passwd", "a/b", "..", ".", "", "a/"] {
+            let bad = stream("ann", name);
+            let asset = Asset::Track(bad.stream);
+            assert_eq!(file(root, id, asset, &[bad]), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_saved_file_says_what_it_is() {
+        let weekly = archive("Main room", "Weekly: review / \"Q3\"");
+        assert_eq!(
+            file_name(&weekly, Asset::Composed, &[]),
+            "main-room_2026-08-22_14-05_weekly-review-q3.mp4"
+        );
+        let ann = stream("Ann O'Neil", "s0.webm");
+        assert_eq!(
+            file_name(&archive("", ""), Asset::Track(ann.stream), &[ann]),
+            "archive_2026-08-22_14-05_ann-o-neil.webm"
+        );
+        let hostile = archive("../../etc\r\nX: y", &"x".repeat(500));
+        let name = file_name(&hostile, Asset::Composed, &[]);
+        assert!(
+            name.len() < 100 && !name.contains(['/', '\r', '\n', '"']),
+            "{name}"
+        );
+    }
+
+    #[test]
+    fn the_header_carries_letters_of_any_language() {
+        assert_eq!(
+            content_disposition("main_x.mp4"),
+            "attachment; filename=\"main_x.mp4\""
+        );
+        let name = file_name(&archive("Küche", ""), Asset::Composed, &[]);
+        assert_eq!(
+            content_disposition(&name),
+            "attachment; filename=\"k-che_2026-08-22_14-05.mp4\"; filename*=UTF-8''k%C3%BCche_2026-08-22_14-05.mp4"
+        );
+    }
+}

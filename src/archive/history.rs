@@ -1,0 +1,553 @@
+//! Lists of archives: the newest first, in numbered pages, deleted ones left out.
+//!
+//! Page 20,000 costs what page 1 costs. `archive_counts` (see `migrations/`) knows how many archives of a list lie in each
+//! bucket of 128, 128² and 128³ consecutive numbers, kept by triggers. To skip 100,000 archives, [`descend`] walks
+//! down: it passes whole buckets as long as they fit into what is left to skip, then looks into the one that does not.
+
+use sqlx::{SqliteConnection, SqlitePool};
+
+use super::{Archive, ArchiveId, Status, recording::RecordedStream, store};
+use crate::opentok::SessionId;
+
+/// Bits of an archive's number that each level of buckets spans.
+const LEVEL_BITS: u32 = 7;
+/// Levels of buckets; the highest has one bucket per two million archives.
+const LEVELS: u32 = 3;
+
+/// Archives that one search looks at; the next goes on behind them. Higher: rarer "look further"; lower: a quicker answer.
+const SEARCH_WINDOW: i64 = 20_000;
+
+/// Which archives a list has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum List {
+    /// All of a project.
+    Project(u32),
+    /// Those of one status.
+    Status(u32, Status),
+    /// Those of one session. OpenTok "sessionId".
+    Session(u32, SessionId),
+}
+
+impl List {
+    /// The list's name in `archive_lists`.
+    fn name(&self) -> String {
+        match self {
+            List::Project(api_key) => api_key.to_string(),
+            List::Status(api_key, status) => format!("{api_key} {status}"),
+            List::Session(api_key, session) => format!("{api_key} {session}"),
+        }
+    }
+}
+
+/// A part of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    pub archives: Vec<Archive>,
+    /// Counts from 1.
+    pub number: u64,
+    pub per_page: u32,
+    /// Archives in the whole list.
+    pub total: u64,
+    /// Their size together.
+    pub size_bytes: u64,
+}
+
+impl Page {
+    /// The number of the last page; 1 when the list is empty.
+    pub fn last(&self) -> u64 {
+        self.total.div_ceil(u64::from(self.per_page.max(1))).max(1)
+    }
+
+    pub fn newer(&self) -> Option<u64> {
+        (self.number > 1).then(|| (self.number - 1).min(self.last()))
+    }
+
+    pub fn older(&self) -> Option<u64> {
+        (self.number < self.last()).then(|| self.number + 1)
+    }
+}
+
+/// A page of a list, counted from 1. A page behind the last is empty.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn page(
+    db: &SqlitePool,
+    list: &List,
+    number: u64,
+    per_page: u32,
+) -> Result<Page, sqlx::Error> {
+    let number = number.max(1);
+    let offset = (number - 1).saturating_mul(u64::from(per_page));
+    let part = part(db, list, offset, per_page).await?;
+    Ok(Page {
+        number,
+        per_page,
+        ..part
+    })
+}
+
+/// `count` archives of a list after the newest `offset`. OpenTok's list, with its "offset" and "count".
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn part(
+    db: &SqlitePool,
+    list: &List,
+    offset: u64,
+    count: u32,
+) -> Result<Page, sqlx::Error> {
+    let mut page = Page {
+        archives: Vec::new(),
+        number: 1,
+        per_page: count,
+        total: 0,
+        size_bytes: 0,
+    };
+    // One snapshot: what is counted is what is listed.
+    let mut snapshot = db.begin().await?;
+    let Some(totals) = store::totals(&mut snapshot, &list.name()).await? else {
+        return Ok(page);
+    };
+    page.total = totals.archives;
+    page.size_bytes = totals.size_bytes;
+    if offset < page.total && count > 0 {
+        let (from, skip) = descend(&mut snapshot, totals.list, offset).await?;
+        let window = (skip, i64::from(count));
+        page.archives = match list {
+            List::Project(api_key) => {
+                store::page_of_project(&mut snapshot, *api_key, from, window).await?
+            }
+            List::Status(api_key, status) => {
+                let status = status.as_str();
+                store::page_of_status(&mut snapshot, *api_key, status, from, window).await?
+            }
+            List::Session(api_key, session) => {
+                store::page_of_session(&mut snapshot, *api_key, session, from, window).await?
+            }
+        };
+    }
+    snapshot.rollback().await?;
+    Ok(page)
+}
+
+/// Where the archive stands that has `skip` newer ones in its list: the highest number of its bucket of 128, and how
+/// many of the list in that bucket are newer than it.
+async fn descend(
+    db: &mut SqliteConnection,
+    list: i64,
+    skip: u64,
+) -> Result<(i64, i64), sqlx::Error> {
+    let mut skip = i64::try_from(skip).unwrap_or(i64::MAX);
+    let mut range = (0, i64::MAX >> (LEVEL_BITS * LEVELS));
+    for level in (1..=LEVELS).rev() {
+        let (bucket, newer) = store::bucket(db, list, level, range, skip).await?;
+        skip -= newer;
+        // The children of the bucket: buckets of the next level, at last single archives.
+        let first = bucket << LEVEL_BITS;
+        range = (first, first | ((1 << LEVEL_BITS) - 1));
+    }
+    Ok((range.1, skip))
+}
+
+/// The archive with this id, if it belongs to the project and is not deleted.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn find(
+    db: &SqlitePool,
+    api_key: u32,
+    id: ArchiveId,
+) -> Result<Option<Archive>, sqlx::Error> {
+    let found = store::find(db, id).await?;
+    Ok(found.filter(|archive| archive.api_key == api_key && archive.status != Status::Deleted))
+}
+
+/// The streams of an archive in the order in which they appeared; none before its recording is over.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn streams(
+    db: &SqlitePool,
+    archive: &Archive,
+) -> Result<Vec<RecordedStream>, sqlx::Error> {
+    store::streams(db, archive).await
+}
+
+/// Archives that record now, the oldest first; of one session, or of all.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn running(
+    db: &SqlitePool,
+    session: Option<&SessionId>,
+) -> Result<Vec<Archive>, sqlx::Error> {
+    store::running(db, session).await
+}
+
+/// What to search for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Search {
+    pub api_key: u32,
+    /// A part of the archive's name, its room's or a person's, in any case of ASCII letters.
+    pub text: String,
+    pub status: Option<Status>,
+    /// [`Hits::further`] of the hits before; `None` begins with the newest.
+    pub from: Option<i64>,
+}
+
+/// What was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hits {
+    /// The newest first.
+    pub archives: Vec<Archive>,
+    /// Where to look further: there are older archives, whether they fit or not.
+    pub further: Option<i64>,
+}
+
+/// Looks through a part of a project's archives, the newest first, until `limit` are found.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn search(db: &SqlitePool, search: &Search, limit: u32) -> Result<Hits, sqlx::Error> {
+    let from = search.from.unwrap_or(i64::MAX);
+    let escaped = search
+        .text
+        .replace('\\', r"\\")
+        .replace('%', r"\%")
+        .replace('_', r"\_");
+    let wanted = store::Wanted {
+        api_key: search.api_key,
+        pattern: &format!("%{escaped}%"),
+        status: search.status.map(Status::as_str),
+        from,
+        window: SEARCH_WINDOW,
+        limit: i64::from(limit),
+    };
+    let archives = store::search(db, &wanted).await?;
+    let full = archives.len() as u64 >= u64::from(limit);
+    let further = match archives.last() {
+        Some(last) if full => store::after_window(db, search.api_key, last.seq - 1, 0).await?,
+        _ => store::after_window(db, search.api_key, from, SEARCH_WINDOW).await?,
+    };
+    Ok(Hits { archives, further })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::archive::{
+        lifecycle,
+        testing::{API_KEY, LATER_MS, STARTED_MS, bring, in_status, new_archive, session},
+    };
+
+    /// What happens to a list of archives.
+    #[derive(Clone, Debug)]
+    enum Step {
+        /// An archive of one of three sessions starts, so many numbers after the one before.
+        Start { session: usize, after: i64 },
+        /// The archive at this place (modulo their number) gets a status.
+        Become { place: usize, status: Status },
+        /// The row at this place goes altogether.
+        Forget { place: usize },
+        /// Its size becomes known.
+        Grow { place: usize, size_bytes: i64 },
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let status = proptest::sample::select(Status::ALL);
+        // Far apart, so that all levels of buckets have neighbours.
+        let after = prop_oneof![3 => 1..3_i64, 2 => 100..300_i64, 1 => 10_000..40_000_i64, 1 => Just(3_000_000_i64)];
+        prop_oneof![
+            6 => (0..3_usize, after).prop_map(|(session, after)| Step::Start { session, after }),
+            3 => (any::<usize>(), status).prop_map(|(place, status)| Step::Become { place, status }),
+            1 => any::<usize>().prop_map(|place| Step::Forget { place }),
+            1 => (any::<usize>(), 0..1000_i64).prop_map(|(place, size_bytes)| Step::Grow { place, size_bytes }),
+        ]
+    }
+
+    /// An archive as the simplest list would keep it.
+    #[derive(Clone, Debug)]
+    struct Kept {
+        seq: i64,
+        session: usize,
+        status: Status,
+        size_bytes: i64,
+    }
+
+    async fn change(db: &SqlitePool, statement: &'static str, seq: i64, value: &str) {
+        sqlx::query(statement)
+            .bind(seq)
+            .bind(value)
+            .execute(db)
+            .await
+            .unwrap();
+    }
+
+    async fn take(db: &SqlitePool, list: &mut Vec<Kept>, step: Step) {
+        match step {
+            Step::Start { session, after } => {
+                let seq = list.iter().map(|kept| kept.seq).max().unwrap_or(0) + after;
+                // The tag is the number: sessions may have many running ones here.
+                sqlx::query(
+                    "INSERT INTO archives (seq, id, api_key, session_id, room, name, status, output_mode, stream_mode,
+                                           has_audio, has_video, resolution, layout, multi_archive_tag, started_by,
+                                           created_at_ms, updated_at_ms)
+                     VALUES ($1, $2, $3, $4, '', '', 'started', 'composed', 'auto', 1, 1, '640x480', '{}', $1, '', 0, 0)",
+                )
+                .bind(seq)
+                .bind(ArchiveId::random().to_string())
+                .bind(API_KEY)
+                .bind(format!("2_{session}"))
+                .execute(db)
+                .await
+                .unwrap();
+                list.push(Kept {
+                    seq,
+                    session,
+                    status: Status::Started,
+                    size_bytes: 0,
+                });
+            }
+            _ if list.is_empty() => {}
+            Step::Become { place, status } => {
+                let place = place % list.len();
+                let kept = &mut list[place];
+                if kept.status != Status::Deleted {
+                    kept.status = status;
+                    let statement = "UPDATE archives SET status = $2 WHERE seq = $1";
+                    change(db, statement, kept.seq, status.as_str()).await;
+                }
+            }
+            Step::Forget { place } => {
+                let kept = list.remove(place % list.len());
+                change(
+                    db,
+                    "DELETE FROM archives WHERE seq = $1 AND $2 = ''",
+                    kept.seq,
+                    "",
+                )
+                .await;
+            }
+            Step::Grow { place, size_bytes } => {
+                let place = place % list.len();
+                let kept = &mut list[place];
+                kept.size_bytes = size_bytes;
+                let statement =
+                    "UPDATE archives SET size_bytes = CAST($2 AS INTEGER) WHERE seq = $1";
+                change(db, statement, kept.seq, &size_bytes.to_string()).await;
+            }
+        }
+    }
+
+    /// Every page of `list` is what is left of `all` by `fits`, the newest first.
+    async fn same(db: &SqlitePool, list: &List, all: &[Kept], fits: impl Fn(&Kept) -> bool) {
+        let mut expected: Vec<&Kept> = all
+            .iter()
+            .filter(|kept| kept.status != Status::Deleted && fits(kept))
+            .collect();
+        expected.sort_by_key(|kept| -kept.seq);
+        let seqs: Vec<i64> = expected.iter().map(|kept| kept.seq).collect();
+        let size_bytes: i64 = expected.iter().map(|kept| kept.size_bytes).sum();
+        for per_page in [1, 3, 50] {
+            let pages = seqs.len().div_ceil(per_page) + 1;
+            for number in 1..=pages {
+                let got = page(db, list, number as u64, u32::try_from(per_page).unwrap())
+                    .await
+                    .unwrap();
+                let want: Vec<i64> = seqs
+                    .iter()
+                    .copied()
+                    .skip((number - 1) * per_page)
+                    .take(per_page)
+                    .collect();
+                let got_seqs: Vec<i64> = got.archives.iter().map(|archive| archive.seq).collect();
+                assert_eq!(got_seqs, want, "page {number} of {list:?}");
+                assert_eq!(got.total, seqs.len() as u64, "{list:?}");
+                assert_eq!(
+                    got.size_bytes,
+                    u64::try_from(size_bytes).unwrap(),
+                    "{list:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn every_page_of_every_list_is_what_the_simplest_list_would_show() {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let config = ProptestConfig {
+            cases: 24,
+            ..ProptestConfig::default()
+        };
+        proptest!(config, |(steps in proptest::collection::vec(step(), 1..60))| {
+            runtime.block_on(async {
+                let db = SqlitePool::connect("sqlite::memory:").await.unwrap();
+                sqlx::migrate!("./migrations").run(&db).await.unwrap();
+                let mut kept = Vec::new();
+                for step in steps {
+                    take(&db, &mut kept, step).await;
+                }
+                same(&db, &List::Project(API_KEY), &kept, |_| true).await;
+                for number in 0..3 {
+                    let list = List::Session(API_KEY, session(&number.to_string()));
+                    same(&db, &list, &kept, |kept| kept.session == number).await;
+                }
+                for status in Status::ALL {
+                    let list = List::Status(API_KEY, *status);
+                    same(&db, &list, &kept, |kept| kept.status == *status).await;
+                }
+                db.close().await;
+            });
+        });
+    }
+
+    #[sqlx::test]
+    async fn a_hundred_thousand_archives_with_holes_are_listed_right(db: SqlitePool) {
+        fill(&db, 100_000).await;
+        // Holes of every size: single rows, a whole bucket of 128, and one of 128².
+        sqlx::query(
+            "UPDATE archives
+             SET status = 'deleted'
+             WHERE seq % 7 = 0 OR seq BETWEEN 1280 AND 1407 OR seq BETWEEN 49152 AND 65535",
+        )
+        .execute(&db)
+        .await
+        .unwrap();
+        let expected: Vec<i64> = sqlx::query_scalar(
+            "SELECT seq FROM archives WHERE status <> 'deleted' ORDER BY seq DESC",
+        )
+        .fetch_all(&db)
+        .await
+        .unwrap();
+
+        let list = List::Project(API_KEY);
+        let pages = expected.len().div_ceil(5) as u64;
+        for number in (1..=pages).step_by(997).chain([2, 3, pages - 1, pages]) {
+            let page = page(&db, &list, number, 5).await.unwrap();
+            let from = usize::try_from(number - 1).unwrap() * 5;
+            let want: Vec<i64> = expected.iter().copied().skip(from).take(5).collect();
+            let got: Vec<i64> = page.archives.iter().map(|archive| archive.seq).collect();
+            assert_eq!(got, want, "page {number}");
+            assert_eq!(page.total, expected.len() as u64);
+            assert_eq!(page.last(), pages);
+        }
+    }
+
+    /// `count` archives of a hundred sessions, made by the database itself.
+    async fn fill(db: &SqlitePool, count: i64) {
+        sqlx::query(
+            "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < $1)
+             INSERT INTO archives (id, api_key, session_id, room, name, status, output_mode, stream_mode, has_audio,
+                                   has_video, resolution, layout, multi_archive_tag, started_by, created_at_ms,
+                                   updated_at_ms)
+             SELECT printf('%08x-0000-4000-8000-000000000000', n), $2, '2_' || (n % 100), '', '', 'available', 'composed',
+                    'auto', 1, 1, '640x480', '{}', '', '', n, n
+             FROM numbers",
+        )
+        .bind(count)
+        .bind(API_KEY)
+        .execute(db)
+        .await
+        .unwrap();
+    }
+
+    #[sqlx::test]
+    async fn the_newest_come_first_and_a_project_sees_only_its_own(db: SqlitePool) {
+        let first = in_status(&db, Status::Available).await;
+        let second = in_status(&db, Status::Started).await;
+        let mut foreign = new_archive();
+        foreign.api_key = API_KEY + 1;
+        lifecycle::start(&db, foreign, STARTED_MS).await.unwrap();
+
+        let page = page(&db, &List::Project(API_KEY), 1, 5).await.unwrap();
+
+        assert_eq!(page.archives, [second, first.clone()]);
+        assert_eq!((page.total, page.last()), (2, 1));
+        assert_eq!((page.newer(), page.older()), (None, None));
+        assert_eq!(page.size_bytes, 8_000_000);
+        let foreign = find(&db, API_KEY + 1, first.id).await.unwrap();
+        assert_eq!(foreign, None);
+    }
+
+    #[sqlx::test]
+    async fn a_deleted_archive_is_in_no_list(db: SqlitePool) {
+        let archive = in_status(&db, Status::Deleted).await;
+        for list in [
+            List::Project(API_KEY),
+            List::Session(API_KEY, archive.session_id.clone()),
+            List::Status(API_KEY, Status::Deleted),
+        ] {
+            let page = page(&db, &list, 1, 5).await.unwrap();
+            assert_eq!((page.archives.len(), page.total), (0, 0), "{list:?}");
+        }
+        assert_eq!(find(&db, API_KEY, archive.id).await.unwrap(), None);
+    }
+
+    #[sqlx::test]
+    async fn an_empty_history_has_one_empty_page(db: SqlitePool) {
+        let page = page(&db, &List::Project(API_KEY), 0, 5).await.unwrap();
+        assert_eq!((page.number, page.last(), page.archives.len()), (1, 1, 0));
+    }
+
+    #[sqlx::test]
+    async fn a_page_behind_the_last_is_empty_and_leads_back(db: SqlitePool) {
+        in_status(&db, Status::Available).await;
+        for number in [2, 20_000, u64::MAX] {
+            let page = page(&db, &List::Project(API_KEY), number, 5).await.unwrap();
+            assert_eq!((page.archives.len(), page.total), (0, 1));
+            assert_eq!((page.newer(), page.older()), (Some(1), None));
+        }
+    }
+
+    #[sqlx::test]
+    async fn a_search_finds_names_rooms_and_people_and_goes_on_where_it_ended(db: SqlitePool) {
+        for name in ["Weekly 100%", "weekly review", "Other"] {
+            let mut new = new_archive();
+            new.name = name.to_owned();
+            new.room = format!("{name}'s room");
+            let archive = lifecycle::start(&db, new, STARTED_MS).await.unwrap();
+            bring(&db, archive, Status::Available).await;
+        }
+        lifecycle::start(&db, new_archive(), LATER_MS)
+            .await
+            .unwrap();
+        let look = |text: &str, status, from| Search {
+            api_key: API_KEY,
+            text: text.to_owned(),
+            status,
+            from,
+        };
+        let names = |hits: &Hits| -> Vec<String> {
+            hits.archives
+                .iter()
+                .map(|archive| archive.name.clone())
+                .collect()
+        };
+
+        let hits = search(&db, &look("WEEKLY", None, None), 5).await.unwrap();
+        assert_eq!(names(&hits), ["weekly review", "Weekly 100%"]);
+        assert_eq!(hits.further, None);
+
+        let hits = search(&db, &look("weekly", None, None), 1).await.unwrap();
+        assert_eq!(names(&hits), ["weekly review"]);
+        let hits = search(&db, &look("weekly", None, hits.further), 1)
+            .await
+            .unwrap();
+        assert_eq!(names(&hits), ["Weekly 100%"]);
+        assert_eq!(hits.further, None);
+
+        let hits = search(&db, &look("100%", None, None), 5).await.unwrap();
+        assert_eq!(names(&hits), ["Weekly 100%"]);
+        let hits = search(&db, &look("0_", None, None), 5).await.unwrap();
+        assert_eq!(names(&hits), [""; 0]);
+        let hits = search(&db, &look("bob", None, None), 5).await.unwrap();
+        assert_eq!(hits.archives.len(), 3);
+        let hits = search(&db, &look("", Some(Status::Started), None), 5)
+            .await
+            .unwrap();
+        assert_eq!(names(&hits), [""]);
+    }
+}

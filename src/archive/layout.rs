@@ -1,0 +1,417 @@
+//! Where each stream stands in the composed picture: a pure function from a canvas and the streams to rectangles.
+//!
+//! The rules are OpenTok's ("Customizing the video layout for composed archives"):
+//!
+//! ```text
+//! bestFit             up to 16 in a grid of equal cells
+//! pip                 one fills the picture, the next lies in a corner of it; others are heard only
+//! verticalPresentation    one large on the right, the others share the left edge
+//! horizontalPresentation  one large on top, the others share the bottom edge
+//! focus               as horizontalPresentation; for screen shares
+//! ```
+//!
+//! "One" is the first screen share, or else who came first. While somebody shares a screen the archive's
+//! `screenshareType` applies, when it has one. Pictures keep their shape: cells are letterboxed when drawn.
+
+use serde::{Deserialize, Serialize};
+
+use super::words::UnknownWord;
+
+/// Tiles in one picture at most; everybody else is heard, not seen.
+pub const MAX_TILES: usize = 16;
+
+/// The share of the picture that the strip of a presentation takes.
+const STRIP: f64 = 0.2;
+/// The share of the picture's width and height that the inset of `pip` takes.
+const INSET: f64 = 0.25;
+/// The gap between the inset and the picture's edges, as a share of the picture's height.
+const INSET_MARGIN: f64 = 0.03;
+
+/// How streams are arranged. OpenTok layout "type".
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Arrangement {
+    #[default]
+    BestFit,
+    Pip,
+    VerticalPresentation,
+    HorizontalPresentation,
+    Focus,
+}
+
+/// The layout of an archive. OpenTok "layout"; `custom` with a style sheet is not supported.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Layout {
+    #[serde(rename = "type", default)]
+    pub arrangement: Arrangement,
+    /// Instead of `type` while a screen is shared.
+    #[serde(
+        rename = "screenshareType",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub screenshare: Option<Arrangement>,
+}
+
+impl Layout {
+    /// The layout as its JSON text.
+    pub fn to_json(self) -> String {
+        serde_json::to_string(&self).expect("two words are always JSON")
+    }
+
+    /// # Errors
+    /// When the text is not the JSON of a layout that is supported.
+    pub fn from_json(text: &str) -> Result<Layout, UnknownWord> {
+        serde_json::from_str(text).map_err(|_| UnknownWord {
+            given: text.to_owned(),
+            allowed: "bestFit, pip, verticalPresentation, horizontalPresentation, focus".to_owned(),
+        })
+    }
+}
+
+/// A part of the picture, in pixels. Everything is even, because 4:2:0 video halves its colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Rect {
+    pub x: u32,
+    pub y: u32,
+    pub width: u32,
+    pub height: u32,
+}
+
+/// One rectangle per stream, in the order of `screens`; `None` for who is not seen.
+///
+/// `screens` tells of each stream, in the order in which they came, whether it is a shared screen. Rectangles may
+/// lie on each other in `pip` only, where the larger one is drawn first.
+pub fn arrange(layout: Layout, (width, height): (u32, u32), screens: &[bool]) -> Vec<Option<Rect>> {
+    let canvas = Rect {
+        x: 0,
+        y: 0,
+        width: even(width),
+        height: even(height),
+    };
+    let shares = screens.contains(&true);
+    let arrangement = match layout.screenshare {
+        Some(arrangement) if shares => arrangement,
+        _ => layout.arrangement,
+    };
+
+    // Screens first, then who came first.
+    let mut order: Vec<usize> = (0..screens.len()).collect();
+    order.sort_by_key(|&index| !screens[index]);
+    order.truncate(MAX_TILES);
+
+    let rects = match (arrangement, order.len()) {
+        (_, 0) => Vec::new(),
+        (_, 1) => vec![canvas],
+        (Arrangement::BestFit, people) => grid(canvas, people),
+        (Arrangement::Pip, _) => vec![canvas, inset(canvas)],
+        (Arrangement::VerticalPresentation, people) => {
+            let (strip, main) = split_left(canvas);
+            presentation(main, column(strip, people - 1))
+        }
+        (Arrangement::HorizontalPresentation | Arrangement::Focus, people) => {
+            let (main, strip) = split_bottom(canvas);
+            presentation(main, row(strip, people - 1))
+        }
+    };
+
+    let mut places = vec![None; screens.len()];
+    for (index, rect) in order.into_iter().zip(rects) {
+        places[index] = Some(rect);
+    }
+    places
+}
+
+fn presentation(main: Rect, others: Vec<Rect>) -> Vec<Rect> {
+    [main].into_iter().chain(others).collect()
+}
+
+/// Equal cells, in as many columns as show a picture of the canvas's shape largest; the last row is centred.
+fn grid(canvas: Rect, people: usize) -> Vec<Rect> {
+    // Cameras are landscape also when the canvas stands upright.
+    let shape = f64::from(canvas.width.max(canvas.height))
+        / f64::from(canvas.width.min(canvas.height).max(1));
+    let columns = (1..=people)
+        .max_by(|&a, &b| {
+            let (a, b) = (
+                shown_area(canvas, a, people, shape),
+                shown_area(canvas, b, people, shape),
+            );
+            a.total_cmp(&b)
+        })
+        .unwrap_or(1);
+    let rows = people.div_ceil(columns);
+    let (width, height) = (
+        even(canvas.width / count(columns)),
+        even(canvas.height / count(rows)),
+    );
+    let top = even((canvas.height - height * count(rows)) / 2);
+    (0..people)
+        .map(|index| {
+            let (row, column) = (index / columns, index % columns);
+            let in_row = columns.min(people - row * columns);
+            let left = even((canvas.width - width * count(in_row)) / 2);
+            Rect {
+                x: left + width * count(column),
+                y: top + height * count(row),
+                width,
+                height,
+            }
+        })
+        .collect()
+}
+
+/// Pixels of one picture of `shape` (width by height) letterboxed into one of `columns` by as many rows as needed.
+fn shown_area(canvas: Rect, columns: usize, people: usize, shape: f64) -> f64 {
+    let width = f64::from(canvas.width / count(columns));
+    let height = f64::from(canvas.height / count(people.div_ceil(columns)));
+    let width = width.min(height * shape);
+    width * width / shape
+}
+
+fn inset(canvas: Rect) -> Rect {
+    let (width, height) = (share(canvas.width, INSET), share(canvas.height, INSET));
+    let margin = share(canvas.height, INSET_MARGIN);
+    Rect {
+        x: canvas.width - width - margin,
+        y: canvas.height - height - margin,
+        width,
+        height,
+    }
+}
+
+/// The strip on the left, and what is right of it.
+fn split_left(canvas: Rect) -> (Rect, Rect) {
+    let strip = share(canvas.width, STRIP);
+    (
+        Rect {
+            width: strip,
+            ..canvas
+        },
+        Rect {
+            x: strip,
+            width: canvas.width - strip,
+            ..canvas
+        },
+    )
+}
+
+/// What is above the strip, and the strip at the bottom.
+fn split_bottom(canvas: Rect) -> (Rect, Rect) {
+    let strip = share(canvas.height, STRIP);
+    (
+        Rect {
+            height: canvas.height - strip,
+            ..canvas
+        },
+        Rect {
+            y: canvas.height - strip,
+            height: strip,
+            ..canvas
+        },
+    )
+}
+
+fn column(strip: Rect, people: usize) -> Vec<Rect> {
+    let height = even(strip.height / count(people));
+    (0..people)
+        .map(|index| Rect {
+            y: strip.y + height * count(index),
+            height,
+            ..strip
+        })
+        .collect()
+}
+
+fn row(strip: Rect, people: usize) -> Vec<Rect> {
+    let width = even(strip.width / count(people));
+    (0..people)
+        .map(|index| Rect {
+            x: strip.x + width * count(index),
+            width,
+            ..strip
+        })
+        .collect()
+}
+
+fn even(pixels: u32) -> u32 {
+    pixels & !1
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a share of a u32 between 0 and 1 is a u32"
+)]
+fn share(pixels: u32, share: f64) -> u32 {
+    even((f64::from(pixels) * share) as u32)
+}
+
+fn count(tiles: usize) -> u32 {
+    u32::try_from(tiles).expect("there are 16 tiles at most")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::archive::words::Resolution;
+
+    const ALL: [Arrangement; 5] = [
+        Arrangement::BestFit,
+        Arrangement::Pip,
+        Arrangement::VerticalPresentation,
+        Arrangement::HorizontalPresentation,
+        Arrangement::Focus,
+    ];
+
+    fn places(arrangement: Arrangement, size: (u32, u32), screens: &[bool]) -> Vec<Option<Rect>> {
+        let layout = Layout {
+            arrangement,
+            screenshare: None,
+        };
+        arrange(layout, size, screens)
+    }
+
+    fn overlap(a: Rect, b: Rect) -> bool {
+        a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height
+    }
+
+    fn rect(x: u32, y: u32, width: u32, height: u32) -> Option<Rect> {
+        Some(Rect {
+            x,
+            y,
+            width,
+            height,
+        })
+    }
+
+    #[test]
+    fn at_every_size_each_tile_is_inside_even_and_apart_from_the_others() {
+        for resolution in Resolution::ALL {
+            let (width, height) = resolution.size();
+            for arrangement in ALL {
+                for people in 0..=20 {
+                    let rects = places(arrangement, (width, height), &vec![false; people]);
+                    assert_eq!(rects.len(), people);
+                    let seen: Vec<Rect> = rects.into_iter().flatten().collect();
+                    let expected = match arrangement {
+                        Arrangement::Pip => people.min(2),
+                        _ => people.min(MAX_TILES),
+                    };
+                    assert_eq!(seen.len(), expected, "{arrangement:?} of {people}");
+                    for (index, a) in seen.iter().enumerate() {
+                        let what = format!("{arrangement:?} of {people} in {resolution}: {a:?}");
+                        assert!(a.width >= 16 && a.height >= 16, "{what}");
+                        assert!(a.x + a.width <= width, "{what}");
+                        assert!(a.y + a.height <= height, "{what}");
+                        let odd = (a.x | a.y | a.width | a.height) & 1;
+                        assert_eq!(odd, 0, "{what}");
+                        if arrangement != Arrangement::Pip {
+                            for b in &seen[index + 1..] {
+                                assert!(!overlap(*a, *b), "{what} and {b:?}");
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn best_fit_puts_people_side_by_side_and_then_into_rows() {
+        let vga = (640, 480);
+        assert_eq!(
+            places(Arrangement::BestFit, vga, &[false]),
+            [rect(0, 0, 640, 480)]
+        );
+        assert_eq!(
+            places(Arrangement::BestFit, vga, &[false; 4]),
+            [
+                rect(0, 0, 320, 240),
+                rect(320, 0, 320, 240),
+                rect(0, 240, 320, 240),
+                rect(320, 240, 320, 240)
+            ]
+        );
+        // The third stands in the middle of the second row.
+        assert_eq!(
+            places(Arrangement::BestFit, vga, &[false; 3])[2],
+            rect(160, 240, 320, 240)
+        );
+        let wide = places(Arrangement::BestFit, (1280, 720), &[false; 2]);
+        assert_eq!(wide, [rect(0, 0, 640, 720), rect(640, 0, 640, 720)]);
+        // Upright, two landscape pictures are largest one above the other.
+        let upright = places(Arrangement::BestFit, (720, 1280), &[false; 2]);
+        assert_eq!(upright, [rect(0, 0, 720, 640), rect(0, 640, 720, 640)]);
+    }
+
+    #[test]
+    fn the_seventeenth_is_not_seen() {
+        let rects = places(Arrangement::BestFit, (1280, 720), &[false; 17]);
+        assert_eq!(rects.iter().flatten().count(), 16);
+        assert_eq!(rects[16], None);
+    }
+
+    #[test]
+    fn a_shared_screen_takes_the_large_place_although_it_came_last() {
+        let screens = [false, false, true];
+        for arrangement in [
+            Arrangement::VerticalPresentation,
+            Arrangement::HorizontalPresentation,
+            Arrangement::Focus,
+            Arrangement::Pip,
+        ] {
+            let rects = places(arrangement, (1280, 720), &screens);
+            let area = |rect: Option<Rect>| rect.map_or(0, |rect| rect.width * rect.height);
+            assert!(area(rects[2]) > area(rects[0]), "{arrangement:?}");
+        }
+        // In a grid it comes first.
+        let rects = places(Arrangement::BestFit, (640, 480), &screens);
+        assert_eq!(rects[2], rect(0, 0, 320, 240));
+    }
+
+    #[test]
+    fn the_screen_share_layout_applies_only_while_a_screen_is_shared() {
+        let layout = Layout {
+            arrangement: Arrangement::BestFit,
+            screenshare: Some(Arrangement::VerticalPresentation),
+        };
+        assert_eq!(
+            arrange(layout, (640, 480), &[false, false]),
+            places(Arrangement::BestFit, (640, 480), &[false, false])
+        );
+        assert_eq!(
+            arrange(layout, (640, 480), &[false, true]),
+            [rect(0, 0, 128, 480), rect(128, 0, 512, 480)]
+        );
+    }
+
+    #[test]
+    fn pip_shows_two_and_presentations_share_the_strip_evenly() {
+        let pip = places(Arrangement::Pip, (640, 480), &[false; 3]);
+        assert_eq!(pip, [rect(0, 0, 640, 480), rect(466, 346, 160, 120), None]);
+        let horizontal = places(Arrangement::HorizontalPresentation, (640, 480), &[false; 3]);
+        assert_eq!(
+            horizontal,
+            [
+                rect(0, 0, 640, 384),
+                rect(0, 384, 320, 96),
+                rect(320, 384, 320, 96)
+            ]
+        );
+    }
+
+    #[test]
+    fn a_layout_is_open_toks_json() {
+        let layout = Layout {
+            arrangement: Arrangement::HorizontalPresentation,
+            screenshare: Some(Arrangement::Focus),
+        };
+        let json = r#"{"type":"horizontalPresentation","screenshareType":"focus"}"#;
+        assert_eq!(layout.to_json(), json);
+        assert_eq!(Layout::from_json(json), Ok(layout));
+        assert_eq!(Layout::from_json("{}"), Ok(Layout::default()));
+        assert!(Layout::from_json(r#"{"type":"custom"}"#).is_err());
+    }
+}

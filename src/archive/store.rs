@@ -1,0 +1,802 @@
+//! The SQL of archives. Every change of status names the statuses it may be made from, so that of two who race one wins.
+
+use sqlx::{SqliteConnection, SqlitePool};
+
+use super::{
+    Archive, ArchiveId, Layout, NewArchive, Reason, composer::Composed, recording::Manifest,
+    recording::RecordedStream,
+};
+use crate::{
+    opentok::SessionId,
+    session::{ConnectionId, StreamId},
+};
+
+/// An archive as SQLite has it.
+struct Row {
+    seq: i64,
+    id: String,
+    api_key: i64,
+    session_id: String,
+    room: String,
+    name: String,
+    status: String,
+    reason: String,
+    problem: String,
+    compose_problem: String,
+    output_mode: String,
+    stream_mode: String,
+    has_audio: bool,
+    has_video: bool,
+    resolution: String,
+    layout: String,
+    multi_archive_tag: String,
+    started_by: String,
+    created_at_ms: i64,
+    updated_at_ms: i64,
+    duration_ms: i64,
+    size_bytes: i64,
+    people: i64,
+    recovered: bool,
+    has_tracks: bool,
+    has_poster: bool,
+    compose_percent: i64,
+}
+
+impl TryFrom<Row> for Archive {
+    type Error = sqlx::Error;
+
+    fn try_from(row: Row) -> Result<Archive, sqlx::Error> {
+        Ok(Archive {
+            seq: row.seq,
+            id: parsed("id", ArchiveId::parse(&row.id))?,
+            api_key: number(row.api_key)?,
+            session_id: SessionId::from(row.session_id),
+            room: row.room,
+            name: row.name,
+            status: row.status.parse().map_err(decode)?,
+            reason: row.reason,
+            problem: row.problem,
+            compose_problem: row.compose_problem,
+            output_mode: row.output_mode.parse().map_err(decode)?,
+            stream_mode: row.stream_mode.parse().map_err(decode)?,
+            has_audio: row.has_audio,
+            has_video: row.has_video,
+            resolution: match row.resolution.as_str() {
+                "" => None,
+                text => Some(text.parse().map_err(decode)?),
+            },
+            layout: Layout::from_json(&row.layout).map_err(decode)?,
+            multi_archive_tag: row.multi_archive_tag,
+            started_by: row.started_by,
+            created_at_ms: row.created_at_ms,
+            updated_at_ms: row.updated_at_ms,
+            duration_ms: number(row.duration_ms)?,
+            size_bytes: number(row.size_bytes)?,
+            people: number(row.people)?,
+            recovered: row.recovered,
+            has_tracks: row.has_tracks,
+            has_poster: row.has_poster,
+            compose_percent: number(row.compose_percent)?,
+        })
+    }
+}
+
+/// A query for whole rows: the columns stand between the two halves of its text.
+macro_rules! rows {
+    ($before:literal, $after:literal $(, $argument:expr)* $(,)?) => {
+        sqlx::query_as!(
+            Row,
+            $before
+                + r#" seq AS "seq!: i64", id AS "id!: String", api_key AS "api_key!: i64",
+                     session_id AS "session_id!: String", room AS "room!: String", name AS "name!: String",
+                     status AS "status!: String", reason AS "reason!: String", problem AS "problem!: String",
+                     compose_problem AS "compose_problem!: String", output_mode AS "output_mode!: String",
+                     stream_mode AS "stream_mode!: String", has_audio AS "has_audio!: bool",
+                     has_video AS "has_video!: bool", resolution AS "resolution!: String", layout AS "layout!: String",
+                     multi_archive_tag AS "multi_archive_tag!: String", started_by AS "started_by!: String",
+                     created_at_ms AS "created_at_ms!: i64", updated_at_ms AS "updated_at_ms!: i64",
+                     duration_ms AS "duration_ms!: i64", size_bytes AS "size_bytes!: i64", people AS "people!: i64",
+                     recovered AS "recovered!: bool", has_tracks AS "has_tracks!: bool",
+                     has_poster AS "has_poster!: bool", compose_percent AS "compose_percent!: i64" "#
+                + $after
+            $(, $argument)*
+        )
+    };
+}
+
+type Found = Result<Option<Archive>, sqlx::Error>;
+type List = Result<Vec<Archive>, sqlx::Error>;
+
+fn one(row: Option<Row>) -> Found {
+    row.map(Archive::try_from).transpose()
+}
+
+fn all(rows: Vec<Row>) -> List {
+    rows.into_iter().map(Archive::try_from).collect()
+}
+
+/// `None` when the session is being recorded under the same tag.
+pub(super) async fn insert(db: &SqlitePool, id: ArchiveId, new: &NewArchive, now_ms: i64) -> Found {
+    let id = id.to_string();
+    let session_id = new.session_id.as_str();
+    let (output_mode, stream_mode) = (new.output_mode.as_str(), new.stream_mode.as_str());
+    let resolution = new.resolution.map_or("", |resolution| resolution.as_str());
+    let layout = new.layout.to_json();
+    let row = rows!(
+        "INSERT INTO archives (id, api_key, session_id, room, name, status, output_mode, stream_mode, has_audio,
+                               has_video, resolution, layout, multi_archive_tag, started_by, created_at_ms,
+                               updated_at_ms)
+         VALUES ($1, $2, $3, $4, $5, 'started', $6, $7, $8, $9, $10, $11, $12, $13, $14, $14)
+         ON CONFLICT (session_id, multi_archive_tag) WHERE status IN ('started', 'paused') DO NOTHING
+         RETURNING",
+        "",
+        id,
+        new.api_key,
+        session_id,
+        new.room,
+        new.name,
+        output_mode,
+        stream_mode,
+        new.has_audio,
+        new.has_video,
+        resolution,
+        layout,
+        new.multi_archive_tag,
+        new.started_by,
+        now_ms,
+    )
+    .fetch_optional(db)
+    .await?;
+    one(row)
+}
+
+pub(super) async fn find(db: &SqlitePool, id: ArchiveId) -> Found {
+    let id = id.to_string();
+    let row = rows!("SELECT", "FROM archives WHERE id = $1", id)
+        .fetch_optional(db)
+        .await?;
+    one(row)
+}
+
+pub(super) async fn running_of(db: &SqlitePool, session: &SessionId, tag: &str) -> Found {
+    let session = session.as_str();
+    let row = rows!(
+        "SELECT",
+        "FROM archives
+         WHERE session_id = $1
+           AND multi_archive_tag = $2
+           AND status IN ('started', 'paused')",
+        session,
+        tag,
+    )
+    .fetch_optional(db)
+    .await?;
+    one(row)
+}
+
+/// All that record, the oldest first; of one session, or of all.
+pub(super) async fn running(db: &SqlitePool, session: Option<&SessionId>) -> List {
+    let session = session.map(SessionId::as_str);
+    let rows = rows!(
+        "SELECT",
+        "FROM archives
+         WHERE status IN ('started', 'paused')
+           AND ($1 IS NULL OR session_id = $1)
+         ORDER BY seq",
+        session,
+    )
+    .fetch_all(db)
+    .await?;
+    all(rows)
+}
+
+/// All whose recording is over and whose file is not made yet, the oldest first.
+pub(super) async fn stopped(db: &SqlitePool) -> List {
+    let rows = rows!(
+        "SELECT",
+        "FROM archives
+         WHERE status = 'stopped'
+         ORDER BY seq",
+    )
+    .fetch_all(db)
+    .await?;
+    all(rows)
+}
+
+pub(super) async fn pause(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Found {
+    let id = id.to_string();
+    let row = rows!(
+        "UPDATE archives
+         SET status = 'paused', updated_at_ms = $2
+         WHERE id = $1 AND status = 'started'
+         RETURNING",
+        "",
+        id,
+        now_ms,
+    )
+    .fetch_optional(db)
+    .await?;
+    one(row)
+}
+
+pub(super) async fn resume(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Found {
+    let id = id.to_string();
+    let row = rows!(
+        "UPDATE archives
+         SET status = 'started', updated_at_ms = $2
+         WHERE id = $1 AND status = 'paused'
+         RETURNING",
+        "",
+        id,
+        now_ms,
+    )
+    .fetch_optional(db)
+    .await?;
+    one(row)
+}
+
+pub(super) async fn stop(
+    db: &SqlitePool,
+    id: ArchiveId,
+    reason: Reason,
+    problem: &str,
+    now_ms: i64,
+) -> Found {
+    let id = id.to_string();
+    let reason = reason.as_str();
+    let row = rows!(
+        "UPDATE archives
+         SET status = 'stopped', reason = $2, problem = $3, updated_at_ms = $4,
+             duration_ms = MAX(0, $4 - created_at_ms)
+         WHERE id = $1 AND status IN ('started', 'paused')
+         RETURNING",
+        "",
+        id,
+        reason,
+        problem,
+        now_ms,
+    )
+    .fetch_optional(db)
+    .await?;
+    one(row)
+}
+
+pub(super) async fn stop_abandoned(db: &SqlitePool, now_ms: i64) -> List {
+    let reason = Reason::ServerRestarted.as_str();
+    let rows = rows!(
+        "UPDATE archives
+         SET status = 'stopped', reason = $1, recovered = 1, updated_at_ms = $2
+         WHERE status IN ('started', 'paused')
+         RETURNING",
+        "",
+        reason,
+        now_ms,
+    )
+    .fetch_all(db)
+    .await?;
+    all(rows)
+}
+
+pub(super) async fn note_problem(
+    db: &SqlitePool,
+    id: ArchiveId,
+    problem: &str,
+    now_ms: i64,
+) -> Found {
+    let id = id.to_string();
+    let row = rows!(
+        "UPDATE archives
+         SET problem = $2, updated_at_ms = $3
+         WHERE id = $1 AND status = 'stopped'
+         RETURNING",
+        "",
+        id,
+        problem,
+        now_ms,
+    )
+    .fetch_optional(db)
+    .await?;
+    one(row)
+}
+
+pub(super) async fn keep_tracks(
+    db: &SqlitePool,
+    id: ArchiveId,
+    manifest: &Manifest,
+    now_ms: i64,
+) -> Found {
+    let mut names: Vec<&str> = Vec::new();
+    let mut connections: Vec<ConnectionId> = Vec::new();
+    for stream in &manifest.streams {
+        if !connections.contains(&stream.connection) {
+            connections.push(stream.connection);
+        }
+        if !names.contains(&stream.name.as_str()) {
+            names.push(&stream.name);
+        }
+    }
+    let people = integer(connections.len() as u64);
+    let names = names.join("\n");
+    let has_files = manifest.streams.iter().any(|stream| stream.file.is_some());
+    let size_bytes = integer(manifest.streams.iter().map(|s| s.size_bytes).sum());
+    let duration_ms = integer(manifest.duration_ms);
+
+    // The first statement writes, so two of these never deadlock.
+    let mut transaction = db.begin().await?;
+    let id = id.to_string();
+    let row = rows!(
+        "UPDATE archives
+         SET status = CASE WHEN NOT $2 THEN 'failed'
+                           WHEN output_mode = 'individual' THEN 'available'
+                           ELSE 'stopped' END,
+             reason = CASE WHEN $2 OR reason = 'system failure' THEN reason ELSE 'nobody published' END,
+             has_tracks = $2, duration_ms = $3, size_bytes = $4, people = $5, people_names = $6, updated_at_ms = $7
+         WHERE id = $1 AND status IN ('started', 'paused', 'stopped') AND has_tracks = 0
+         RETURNING",
+        "",
+        id,
+        has_files,
+        duration_ms,
+        size_bytes,
+        people,
+        names,
+        now_ms,
+    )
+    .fetch_optional(&mut *transaction)
+    .await?;
+    let Some(archive) = one(row)? else {
+        return Ok(None);
+    };
+    for (position, stream) in manifest.streams.iter().enumerate() {
+        insert_stream(&mut transaction, archive.seq, position as u64, stream).await?;
+    }
+    transaction.commit().await?;
+    Ok(Some(archive))
+}
+
+async fn insert_stream(
+    db: &mut SqliteConnection,
+    archive: i64,
+    position: u64,
+    stream: &RecordedStream,
+) -> Result<(), sqlx::Error> {
+    let position = integer(position);
+    let (stream_id, connection_id) = (stream.stream.to_string(), stream.connection.to_string());
+    let (joined_ms, left_ms) = (integer(stream.joined_ms), integer(stream.left_ms));
+    let (starts_ms, ends_ms) = (integer(stream.starts_ms), integer(stream.ends_ms));
+    let size_bytes = integer(stream.size_bytes);
+    let shown = serde_json::to_string(&stream.shown).map_err(decode)?;
+    sqlx::query!(
+        "INSERT INTO archive_streams (archive, position, stream_id, connection_id, name, video_type, joined_ms,
+                                      left_ms, file, starts_ms, ends_ms, size_bytes, has_audio, has_video, shown)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+        archive,
+        position,
+        stream_id,
+        connection_id,
+        stream.name,
+        stream.video_type,
+        joined_ms,
+        left_ms,
+        stream.file,
+        starts_ms,
+        ends_ms,
+        size_bytes,
+        stream.has_audio,
+        stream.has_video,
+        shown,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// The streams of an archive, in the order in which they appeared; none before its recording is over.
+pub(super) async fn streams(
+    db: &SqlitePool,
+    archive: &Archive,
+) -> Result<Vec<RecordedStream>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"SELECT stream_id, connection_id, name, video_type, joined_ms, left_ms, file, starts_ms, ends_ms, size_bytes,
+                  has_audio AS "has_audio: bool", has_video AS "has_video: bool", shown
+           FROM archive_streams
+           WHERE archive = $1
+           ORDER BY position"#,
+        archive.seq,
+    )
+    .fetch_all(db)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(RecordedStream {
+                stream: parsed("stream_id", StreamId::parse(&row.stream_id))?,
+                connection: parsed("connection_id", ConnectionId::parse(&row.connection_id))?,
+                name: row.name,
+                video_type: row.video_type,
+                joined_ms: number(row.joined_ms)?,
+                left_ms: number(row.left_ms)?,
+                file: row.file,
+                starts_ms: number(row.starts_ms)?,
+                ends_ms: number(row.ends_ms)?,
+                size_bytes: number(row.size_bytes)?,
+                has_audio: row.has_audio,
+                has_video: row.has_video,
+                shown: serde_json::from_str(&row.shown).map_err(decode)?,
+            })
+        })
+        .collect()
+}
+
+pub(super) async fn fail(
+    db: &SqlitePool,
+    id: ArchiveId,
+    reason: Reason,
+    problem: &str,
+    now_ms: i64,
+) -> Found {
+    let id = id.to_string();
+    let reason = reason.as_str();
+    let row = rows!(
+        "UPDATE archives
+         SET status = 'failed', reason = $2, problem = $3, updated_at_ms = $4
+         WHERE id = $1 AND status IN ('started', 'paused', 'stopped')
+         RETURNING",
+        "",
+        id,
+        reason,
+        problem,
+        now_ms,
+    )
+    .fetch_optional(db)
+    .await?;
+    one(row)
+}
+
+pub(super) async fn make_available(
+    db: &SqlitePool,
+    id: ArchiveId,
+    file: &Composed,
+    now_ms: i64,
+) -> Found {
+    let id = id.to_string();
+    let size_bytes = integer(file.size_bytes);
+    let duration_ms = integer(file.duration_ms);
+    let row = rows!(
+        "UPDATE archives
+         SET status = 'available', size_bytes = $2, duration_ms = $3, has_poster = $4, compose_percent = 100,
+             compose_problem = '', updated_at_ms = $5
+         WHERE id = $1 AND status = 'stopped'
+         RETURNING",
+        "",
+        id,
+        size_bytes,
+        duration_ms,
+        file.has_poster,
+        now_ms,
+    )
+    .fetch_optional(db)
+    .await?;
+    one(row)
+}
+
+/// How far the composed file is, and what is in its way. `None` when nobody waits for it any more.
+pub(super) async fn note_composing(
+    db: &SqlitePool,
+    id: ArchiveId,
+    percent: u8,
+    problem: &str,
+) -> Found {
+    let id = id.to_string();
+    let row = rows!(
+        "UPDATE archives
+         SET compose_percent = $2, compose_problem = $3
+         WHERE id = $1 AND status = 'stopped'
+         RETURNING",
+        "",
+        id,
+        percent,
+        problem,
+    )
+    .fetch_optional(db)
+    .await?;
+    one(row)
+}
+
+pub(super) async fn expire(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Found {
+    let id = id.to_string();
+    let row = rows!(
+        "UPDATE archives
+         SET status = 'expired', updated_at_ms = $2
+         WHERE id = $1 AND status IN ('stopped', 'available', 'failed')
+         RETURNING",
+        "",
+        id,
+        now_ms,
+    )
+    .fetch_optional(db)
+    .await?;
+    one(row)
+}
+
+pub(super) async fn delete(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Found {
+    let id = id.to_string();
+    let row = rows!(
+        "UPDATE archives
+         SET status = 'deleted', updated_at_ms = $2
+         WHERE id = $1 AND status IN ('stopped', 'available', 'uploaded', 'failed', 'expired')
+         RETURNING",
+        "",
+        id,
+        now_ms,
+    )
+    .fetch_optional(db)
+    .await?;
+    one(row)
+}
+
+/// Archives that started before `before_ms` and still have what expires, the oldest first, a hundred at most.
+pub(super) async fn older_than(
+    db: &SqlitePool,
+    before_ms: i64,
+) -> Result<Vec<ArchiveId>, sqlx::Error> {
+    let ids = sqlx::query_scalar!(
+        "SELECT id
+         FROM archives
+         WHERE status IN ('stopped', 'available', 'failed') AND created_at_ms < $1
+         ORDER BY created_at_ms
+         LIMIT 100",
+        before_ms,
+    )
+    .fetch_all(db)
+    .await?;
+    ids.iter()
+        .map(|id| parsed("id", ArchiveId::parse(id)))
+        .collect()
+}
+
+/// Deleted and expired archives whose files are still there.
+pub(super) async fn to_clear(db: &SqlitePool) -> Result<Vec<ArchiveId>, sqlx::Error> {
+    let ids = sqlx::query_scalar!(
+        "SELECT id
+         FROM archives
+         WHERE status IN ('deleted', 'expired') AND has_files = 1
+         ORDER BY seq",
+    )
+    .fetch_all(db)
+    .await?;
+    ids.iter()
+        .map(|id| parsed("id", ArchiveId::parse(id)))
+        .collect()
+}
+
+/// Notes that an archive's folder is gone. Of a deleted one, the names of people go with it.
+pub(super) async fn note_cleared(db: &SqlitePool, id: ArchiveId) -> Result<(), sqlx::Error> {
+    let id = id.to_string();
+    let mut transaction = db.begin().await?;
+    sqlx::query!(
+        "UPDATE archives
+         SET has_files = 0, has_poster = 0,
+             name = CASE status WHEN 'deleted' THEN '' ELSE name END,
+             people_names = CASE status WHEN 'deleted' THEN '' ELSE people_names END
+         WHERE id = $1 AND status IN ('deleted', 'expired')",
+        id,
+    )
+    .execute(&mut *transaction)
+    .await?;
+    sqlx::query!(
+        "DELETE FROM archive_streams
+         WHERE archive = (SELECT seq FROM archives WHERE id = $1 AND status = 'deleted')",
+        id,
+    )
+    .execute(&mut *transaction)
+    .await?;
+    transaction.commit().await
+}
+
+/// How many archives a list has, and their size in bytes.
+pub(super) async fn totals(
+    db: &mut SqliteConnection,
+    list: &str,
+) -> Result<Option<ListTotals>, sqlx::Error> {
+    let row = sqlx::query!(
+        "SELECT id, archives, size_bytes
+         FROM archive_lists
+         WHERE name = $1",
+        list,
+    )
+    .fetch_optional(db)
+    .await?;
+    row.map(|row| {
+        Ok(ListTotals {
+            list: row.id,
+            archives: number(row.archives)?,
+            size_bytes: number(row.size_bytes)?,
+        })
+    })
+    .transpose()
+}
+
+pub(super) struct ListTotals {
+    /// Stands for the list in [`counts`].
+    pub list: i64,
+    pub archives: u64,
+    pub size_bytes: u64,
+}
+
+/// Of the buckets of `level` from `first` to `last`, the one with the archive that has `skip` newer ones among them; and
+/// how many are in the buckets before it.
+pub(super) async fn bucket(
+    db: &mut SqliteConnection,
+    list: i64,
+    level: u32,
+    (first, last): (i64, i64),
+    skip: i64,
+) -> Result<(i64, i64), sqlx::Error> {
+    let row = sqlx::query!(
+        r#"SELECT bucket, newer AS "newer!: i64"
+           FROM (SELECT bucket, archives, SUM(archives) OVER (ORDER BY bucket DESC) - archives AS newer
+                 FROM archive_counts
+                 WHERE list = $1 AND level = $2 AND bucket BETWEEN $3 AND $4)
+           WHERE newer <= $5 AND $5 < newer + archives"#,
+        list,
+        level,
+        first,
+        last,
+        skip,
+    )
+    .fetch_one(db)
+    .await?;
+    Ok((row.bucket, row.newer))
+}
+
+/// Archives of a project that started no later than `from`, the newest first.
+pub(super) async fn page_of_project(
+    db: &mut SqliteConnection,
+    api_key: u32,
+    from: i64,
+    (skip, limit): (i64, i64),
+) -> List {
+    let rows = rows!(
+        "SELECT",
+        "FROM archives
+         WHERE api_key = $1 AND status <> 'deleted' AND seq <= $2
+         ORDER BY seq DESC
+         LIMIT $4 OFFSET $3",
+        api_key,
+        from,
+        skip,
+        limit,
+    )
+    .fetch_all(db)
+    .await?;
+    all(rows)
+}
+
+/// Likewise, of one session.
+pub(super) async fn page_of_session(
+    db: &mut SqliteConnection,
+    api_key: u32,
+    session: &SessionId,
+    from: i64,
+    (skip, limit): (i64, i64),
+) -> List {
+    let session = session.as_str();
+    let rows = rows!(
+        "SELECT",
+        "FROM archives
+         WHERE api_key = $1 AND session_id = $2 AND status <> 'deleted' AND seq <= $3
+         ORDER BY seq DESC
+         LIMIT $5 OFFSET $4",
+        api_key,
+        session,
+        from,
+        skip,
+        limit,
+    )
+    .fetch_all(db)
+    .await?;
+    all(rows)
+}
+
+/// Likewise, of one status.
+pub(super) async fn page_of_status(
+    db: &mut SqliteConnection,
+    api_key: u32,
+    status: &str,
+    from: i64,
+    (skip, limit): (i64, i64),
+) -> List {
+    let rows = rows!(
+        "SELECT",
+        "FROM archives
+         WHERE api_key = $1 AND status = $2 AND status <> 'deleted' AND seq <= $3
+         ORDER BY seq DESC
+         LIMIT $5 OFFSET $4",
+        api_key,
+        status,
+        from,
+        skip,
+        limit,
+    )
+    .fetch_all(db)
+    .await?;
+    all(rows)
+}
+
+/// What [`search`] looks for.
+pub(super) struct Wanted<'a> {
+    pub api_key: u32,
+    /// For `LIKE … ESCAPE '\'`; in the name, the room or a person's name.
+    pub pattern: &'a str,
+    pub status: Option<&'a str>,
+    /// Of the newest `window` that started no later than `from`, `limit` at most.
+    pub from: i64,
+    pub window: i64,
+    pub limit: i64,
+}
+
+/// The archives that fit, the newest first.
+pub(super) async fn search(db: &SqlitePool, wanted: &Wanted<'_>) -> List {
+    let rows = rows!(
+        "SELECT",
+        r"FROM (SELECT *
+                FROM archives
+                WHERE api_key = $1 AND status <> 'deleted' AND seq <= $2
+                ORDER BY seq DESC
+                LIMIT $3)
+          WHERE ($4 IS NULL OR status = $4)
+            AND (name LIKE $5 ESCAPE '\' OR room LIKE $5 ESCAPE '\' OR people_names LIKE $5 ESCAPE '\')
+          ORDER BY seq DESC
+          LIMIT $6",
+        wanted.api_key,
+        wanted.from,
+        wanted.window,
+        wanted.status,
+        wanted.pattern,
+        wanted.limit,
+    )
+    .fetch_all(db)
+    .await?;
+    all(rows)
+}
+
+/// The archive that stands `window` behind `from` in a project's list: where a search goes on.
+pub(super) async fn after_window(
+    db: &SqlitePool,
+    api_key: u32,
+    from: i64,
+    window: i64,
+) -> Result<Option<i64>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "SELECT seq
+         FROM archives
+         WHERE api_key = $1 AND status <> 'deleted' AND seq <= $2
+         ORDER BY seq DESC
+         LIMIT 1 OFFSET $3",
+        api_key,
+        from,
+        window,
+    )
+    .fetch_optional(db)
+    .await
+}
+
+fn decode(error: impl std::error::Error + Send + Sync + 'static) -> sqlx::Error {
+    sqlx::Error::Decode(Box::new(error))
+}
+
+fn parsed<T>(column: &str, value: Option<T>) -> Result<T, sqlx::Error> {
+    value.ok_or_else(|| sqlx::Error::Decode(format!("a damaged {column}").into()))
+}
+
+fn number<T: TryFrom<i64>>(value: i64) -> Result<T, sqlx::Error>
+where
+    T::Error: std::error::Error + Send + Sync + 'static,
+{
+    T::try_from(value).map_err(decode)
+}
+
+/// SQLite's integers are signed; nothing that is counted here comes near 2⁶³.
+fn integer(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,113 @@
+//! Archives for tests.
+
+use sqlx::SqlitePool;
+
+use super::{
+    Archive, ArchiveId, NewArchive, Reason, Status,
+    composer::Composed,
+    lifecycle,
+    recording::{Manifest, RecordedStream, Span},
+    store,
+};
+use crate::{
+    opentok::SessionId,
+    session::{ConnectionId, StreamId},
+};
+
+pub const API_KEY: u32 = 123_456;
+/// When archives start, and the later moments at which they change.
+pub const STARTED_MS: i64 = 1_000_000;
+pub const LATER_MS: i64 = STARTED_MS + 62_000;
+
+pub const FILE: Composed = Composed {
+    size_bytes: 8_000_000,
+    duration_ms: 62_000,
+    has_poster: true,
+};
+
+pub fn session(name: &str) -> SessionId {
+    SessionId::from(format!("2_{name}"))
+}
+
+/// An archive of a session of its own.
+pub fn new_archive() -> NewArchive {
+    NewArchive::of(API_KEY, session(&ArchiveId::random().to_string()))
+}
+
+/// Ann, who came at once, and Bob, who came after ten seconds.
+pub fn manifest() -> Manifest {
+    Manifest {
+        duration_ms: 60_000,
+        streams: vec![stream("Ann", 0), stream("Bob", 10_000)],
+    }
+}
+
+fn stream(name: &str, joined_ms: u64) -> RecordedStream {
+    RecordedStream {
+        stream: StreamId::random(),
+        connection: ConnectionId::random(),
+        name: name.to_owned(),
+        video_type: "camera".to_owned(),
+        joined_ms,
+        left_ms: 60_000,
+        file: Some(format!("{name}.webm")),
+        starts_ms: joined_ms + 100,
+        ends_ms: 60_000,
+        size_bytes: 500_000,
+        has_audio: true,
+        has_video: true,
+        shown: vec![Span {
+            from_ms: joined_ms,
+            to_ms: 60_000,
+        }],
+    }
+}
+
+/// An archive that has come to this status the way archives do.
+pub async fn in_status(db: &SqlitePool, status: Status) -> Archive {
+    let archive = lifecycle::start(db, new_archive(), STARTED_MS)
+        .await
+        .unwrap();
+    bring(db, archive, status).await
+}
+
+/// Takes a started archive to a status.
+pub async fn bring(db: &SqlitePool, archive: Archive, status: Status) -> Archive {
+    let id = archive.id;
+    match status {
+        Status::Started => return archive,
+        Status::Paused => return lifecycle::pause(db, id, LATER_MS).await.unwrap(),
+        Status::Failed => {
+            let reason = Reason::SystemFailure;
+            return lifecycle::fail(db, id, reason, "the disk is full", LATER_MS)
+                .await
+                .unwrap();
+        }
+        _ => {}
+    }
+    lifecycle::stop(db, id, Reason::UserInitiated, LATER_MS)
+        .await
+        .unwrap();
+    let stopped = lifecycle::keep_tracks(db, id, &manifest(), LATER_MS)
+        .await
+        .unwrap();
+    if status == Status::Stopped {
+        return stopped;
+    }
+    let available = lifecycle::make_available(db, id, &FILE, LATER_MS)
+        .await
+        .unwrap();
+    match status {
+        Status::Expired => lifecycle::expire(db, id, LATER_MS).await.unwrap(),
+        Status::Deleted => lifecycle::delete(db, id, LATER_MS).await.unwrap(),
+        Status::Uploaded => {
+            sqlx::query("UPDATE archives SET status = 'uploaded' WHERE seq = $1")
+                .bind(archive.seq)
+                .execute(db)
+                .await
+                .unwrap();
+            store::find(db, id).await.unwrap().unwrap()
+        }
+        _ => available,
+    }
+}

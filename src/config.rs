@@ -1,0 +1,326 @@
+//! Every setting: a flag, an environment variable and a line of `--help`. All have defaults that
+//! give a working room on this machine.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::PathBuf,
+};
+
+use clap::{Args, Parser, Subcommand};
+
+/// Video rooms you host yourself: people meet, call one another, and keep the recording.
+#[derive(Debug, Parser)]
+#[command(name = "parlor", version, args_conflicts_with_subcommands = false)]
+pub struct CommandLine {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    #[command(flatten)]
+    pub config: Config,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Runs the server; what `parlor` without a command does.
+    Serve,
+    /// Adds or lists the people who may record and moderate.
+    #[command(subcommand)]
+    Moderator(ModeratorCommand),
+    /// Shows the API key and secret that server SDKs use.
+    Keys,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ModeratorCommand {
+    /// Adds a moderator, or gives one a new password. The password is read from standard input.
+    Add {
+        /// The name to sign in with; 1–100 characters.
+        name: String,
+    },
+    /// Lists the moderators.
+    List,
+    /// Removes a moderator; the account is signed out everywhere.
+    Remove { name: String },
+    /// Makes a sign-in link that works once, within an hour.
+    Link,
+}
+
+/// The settings of a server.
+#[derive(Clone, Debug, Args)]
+pub struct Config {
+    #[command(flatten)]
+    pub network: Network,
+    #[command(flatten)]
+    pub data: Data,
+    #[command(flatten)]
+    pub keys: Keys,
+    #[command(flatten)]
+    pub archives: Archives,
+
+    /// What is logged: a level, or `tracing` directives such as `warn,parlor::sfu=debug`.
+    #[arg(
+        long,
+        env = "PARLOR_LOG",
+        value_name = "FILTER",
+        default_value = "info",
+        global = true
+    )]
+    pub log: String,
+}
+
+/// Where Parlor is reached.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Network")]
+pub struct Network {
+    /// Address and port of pages, signaling (TCP) and media (UDP, same number).
+    #[arg(long, env = "PARLOR_LISTEN", value_name = "IP:PORT", default_value_t = SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)), global = true)]
+    pub listen: SocketAddr,
+
+    /// The address people type, when a proxy or a name stands before Parlor; https makes cookies Secure.
+    #[arg(long, env = "PARLOR_PUBLIC_URL", value_name = "URL", value_parser = public_url, global = true)]
+    pub public_url: Option<String>,
+
+    /// Addresses at which media reach this machine from outside, when it stands behind NAT. Its own addresses are found by themselves.
+    #[arg(
+        long,
+        env = "PARLOR_PUBLIC_ADDRESS",
+        value_name = "IP",
+        value_delimiter = ',',
+        global = true
+    )]
+    pub public_address: Vec<IpAddr>,
+
+    /// Threads that route media, each with a UDP port of its own from the listening one on. 0: one on up to 3 cores, else one less than there are cores.
+    #[arg(
+        long,
+        env = "PARLOR_MEDIA_WORKERS",
+        value_name = "N",
+        default_value_t = 0,
+        global = true
+    )]
+    pub media_workers: usize,
+}
+
+/// Where Parlor keeps what it keeps.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Data")]
+pub struct Data {
+    /// The folder for the database, the keys and the recordings; made if missing.
+    #[arg(
+        long = "data",
+        env = "PARLOR_DATA",
+        value_name = "FOLDER",
+        default_value = "data",
+        global = true
+    )]
+    pub folder: PathBuf,
+
+    /// Recording starts only with this much room on the disk, and stops at half of it. MiB.
+    #[arg(
+        long,
+        env = "PARLOR_MIN_FREE_MIB",
+        value_name = "MIB",
+        default_value_t = 512,
+        global = true
+    )]
+    pub min_free_mib: u64,
+}
+
+/// The project whose rooms the pages show.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Keys")]
+pub struct Keys {
+    /// API key, digits. Made on the first start if not given.
+    #[arg(
+        long,
+        env = "API_KEY",
+        value_name = "DIGITS",
+        requires = "api_secret",
+        global = true
+    )]
+    pub api_key: Option<u32>,
+
+    /// API secret, without dots. Made on the first start if not given.
+    #[arg(
+        long,
+        env = "API_SECRET",
+        value_name = "TEXT",
+        hide_env_values = true,
+        requires = "api_key",
+        global = true
+    )]
+    pub api_secret: Option<Secret>,
+}
+
+/// What archives become and how long they stay.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Archives")]
+pub struct Archives {
+    /// Size of the composed file: 640x480, 1280x720, 1920x1080 or these turned upright. Twice the height costs about three times the work.
+    #[arg(
+        long,
+        env = "PARLOR_ARCHIVE_RESOLUTION",
+        value_name = "WxH",
+        default_value = "640x480",
+        global = true
+    )]
+    pub archive_resolution: String,
+
+    /// Days after which an archive's files are deleted. 0: never.
+    #[arg(
+        long,
+        env = "PARLOR_ARCHIVE_KEEP_DAYS",
+        value_name = "DAYS",
+        default_value_t = 0,
+        global = true
+    )]
+    pub archive_keep_days: u32,
+
+    /// Minutes after which an archive stops by itself. 0: never.
+    #[arg(
+        long,
+        env = "PARLOR_ARCHIVE_MAX_MINUTES",
+        value_name = "MINUTES",
+        default_value_t = 240,
+        global = true
+    )]
+    pub archive_max_minutes: u32,
+
+    /// Archives on a page of the history.
+    #[arg(long, env = "PARLOR_HISTORY_PAGE", value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100), global = true)]
+    pub history_page: u32,
+
+    /// The program that composes the MP4; ffprobe, which checks it, is expected beside it.
+    #[arg(
+        long,
+        env = "PARLOR_FFMPEG",
+        value_name = "PATH",
+        default_value = "ffmpeg",
+        global = true
+    )]
+    pub ffmpeg: PathBuf,
+}
+
+impl Default for Config {
+    /// What runs when nothing is set, whatever the environment says.
+    fn default() -> Self {
+        Config {
+            network: Network {
+                listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+                public_url: None,
+                public_address: Vec::new(),
+                media_workers: 0,
+            },
+            data: Data {
+                folder: PathBuf::from("data"),
+                min_free_mib: 512,
+            },
+            keys: Keys {
+                api_key: None,
+                api_secret: None,
+            },
+            archives: Archives {
+                archive_resolution: "640x480".to_owned(),
+                archive_keep_days: 0,
+                archive_max_minutes: 240,
+                history_page: 5,
+                ffmpeg: PathBuf::from("ffmpeg"),
+            },
+            log: "info".to_owned(),
+        }
+    }
+}
+
+impl Config {
+    /// Is Parlor reached over TLS, so that cookies may be `Secure`?
+    pub fn is_secure(&self) -> bool {
+        self.network
+            .public_url
+            .as_deref()
+            .is_some_and(|url| url.starts_with("https://"))
+    }
+}
+
+/// A setting that is never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Secret(text)
+    }
+}
+
+impl std::str::FromStr for Secret {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.is_empty() {
+            return Err("it is empty");
+        }
+        // Some SDKs take a secret with a dot for the path of a key file.
+        if text.contains('.') {
+            return Err("it has a dot, which some server SDKs take for a file's name");
+        }
+        Ok(Secret(text.to_owned()))
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+fn public_url(text: &str) -> Result<String, String> {
+    let rest = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"));
+    match rest {
+        Some(rest) if !rest.is_empty() => Ok(text.trim_end_matches('/').to_owned()),
+        _ => {
+            Err("it must start with http:// or https://, as in https://meet.example.org".to_owned())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn defaults_are_the_same_with_and_without_a_command_line() {
+        let parsed = CommandLine::parse_from(["parlor"]).config;
+        assert_eq!(format!("{parsed:?}"), format!("{:?}", Config::default()));
+    }
+
+    #[test]
+    fn a_secret_is_never_printed() {
+        let line =
+            CommandLine::parse_from(["parlor", "--api-key", "12", "--api-secret", "swordfish"]);
+        assert!(!format!("{line:?}").contains("swordfish"));
+    }
+
+    #[test]
+    fn only_web_addresses_are_public_urls() {
+        assert_eq!(
+            public_url("https://meet.example/"),
+            Ok("https://meet.example".to_owned())
+        );
+        assert!(public_url("meet.example").is_err());
+        assert!(public_url("https://").is_err());
+    }
+}

@@ -1,0 +1,291 @@
+//! Moderators: the people with an account, who may record and moderate.
+//!
+//! The first one is made with a one-time sign-in link that the server prints when there is none yet;
+//! further ones with the command line. Passwords are kept as argon2id hashes, links as SHA-256.
+
+mod limiter;
+mod store;
+
+use argon2::{
+    Argon2,
+    password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
+};
+use aws_lc_rs::{digest, rand};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use sqlx::SqlitePool;
+use tokio::sync::Semaphore;
+
+pub use limiter::{SignInLimiter, TooManyAttempts};
+
+/// Characters of a password, at least.
+pub const SHORTEST_PASSWORD: usize = 8;
+
+/// Longer ones only keep the machine busy. Bytes.
+const LONGEST_PASSWORD: usize = 1024;
+
+/// Characters of an account's name.
+const LONGEST_NAME: usize = 100;
+
+/// How long a sign-in link works. ms.
+const LINK_LIFETIME_MS: i64 = 60 * 60 * 1000;
+
+/// Passwords hashed at once: each takes 19 MiB and a core, and strangers may ask for it.
+static HASHING: Semaphore = Semaphore::const_new(2);
+
+/// A moderator's account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moderator {
+    pub id: i64,
+    pub name: String,
+    /// Changes with the password, so that a new password signs out everywhere.
+    pub stamp: String,
+}
+
+/// Why an account was not made or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum AccountError {
+    #[error("a name of 1–{LONGEST_NAME} characters is needed")]
+    BadName,
+    #[error("a password of at least {SHORTEST_PASSWORD} characters is needed")]
+    BadPassword,
+    #[error("the name {0} is taken")]
+    NameTaken(String),
+    #[error("this sign-in link has been used or has expired")]
+    BadLink,
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+    #[error(transparent)]
+    Internal(#[from] anyhow::Error),
+}
+
+/// Adds an account, or gives an existing one a new password.
+///
+/// # Errors
+/// [`AccountError::BadName`], [`AccountError::BadPassword`], or the database.
+pub async fn put(
+    db: &SqlitePool,
+    name: &str,
+    password: &str,
+    now_ms: i64,
+) -> Result<(), AccountError> {
+    let name = checked_name(name)?;
+    let hash = hash(checked_password(password)?).await?;
+    store::put(db, name, &hash, now_ms).await?;
+    Ok(())
+}
+
+/// The account that this name and password belong to; `None` if they belong to none.
+///
+/// An unknown name takes as long as a wrong password, so that names cannot be found out.
+///
+/// # Errors
+/// The database, or the system has no thread to spare.
+pub async fn check(
+    db: &SqlitePool,
+    name: &str,
+    password: &str,
+) -> Result<Option<Moderator>, AccountError> {
+    if password.len() > LONGEST_PASSWORD {
+        return Ok(None);
+    }
+    let found = store::find_by_name(db, name.trim()).await?;
+    let kept = found.as_ref().map(|account| account.password_hash.clone());
+    let password = password.to_owned();
+    let _permit = HASHING.acquire().await.map_err(anyhow::Error::from)?;
+    let is_right = tokio::task::spawn_blocking(move || match kept {
+        Some(kept) => verify(&password, &kept),
+        None => {
+            drop(Argon2::default().hash_password(password.as_bytes()));
+            false
+        }
+    })
+    .await
+    .map_err(anyhow::Error::from)?;
+    Ok(found.filter(|_| is_right).map(Moderator::from))
+}
+
+/// # Errors
+/// When the database does not answer.
+pub async fn find(db: &SqlitePool, id: i64) -> Result<Option<Moderator>, sqlx::Error> {
+    Ok(store::find(db, id).await?.map(Moderator::from))
+}
+
+/// The names of all moderators.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn list(db: &SqlitePool) -> Result<Vec<String>, sqlx::Error> {
+    store::list(db).await
+}
+
+/// Removes an account, which signs it out everywhere. False if there is none of this name.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn remove(db: &SqlitePool, name: &str) -> Result<bool, sqlx::Error> {
+    store::remove(db, name.trim()).await
+}
+
+/// Makes a link that works once, within an hour: the part after `/sign-in?link=`.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn make_link(db: &SqlitePool, now_ms: i64) -> Result<String, sqlx::Error> {
+    let mut random = [0_u8; 24];
+    rand::fill(&mut random).expect("the system has random bytes");
+    let link = URL_SAFE_NO_PAD.encode(random);
+    store::add_link(db, &sha256(&link), now_ms + LINK_LIFETIME_MS).await?;
+    Ok(link)
+}
+
+/// Would this link still make an account?
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn link_is_good(db: &SqlitePool, link: &str, now_ms: i64) -> Result<bool, sqlx::Error> {
+    store::link_is_good(db, &sha256(link), now_ms).await
+}
+
+/// Makes an account with a link and uses the link up. The link survives a name or a password that
+/// will not do.
+///
+/// # Errors
+/// [`AccountError::BadLink`] also when somebody else was faster.
+pub async fn use_link(
+    db: &SqlitePool,
+    link: &str,
+    name: &str,
+    password: &str,
+    now_ms: i64,
+) -> Result<Moderator, AccountError> {
+    let link = sha256(link);
+    if !store::link_is_good(db, &link, now_ms).await? {
+        return Err(AccountError::BadLink);
+    }
+    let name = checked_name(name)?;
+    let hash = hash(checked_password(password)?).await?;
+    store::use_link(db, &link, name, &hash, now_ms).await
+}
+
+fn checked_name(name: &str) -> Result<&str, AccountError> {
+    let name = name.trim();
+    let length = name.chars().count();
+    if length == 0 || length > LONGEST_NAME || name.contains(char::is_control) {
+        return Err(AccountError::BadName);
+    }
+    Ok(name)
+}
+
+fn checked_password(password: &str) -> Result<&str, AccountError> {
+    let is_good =
+        password.chars().count() >= SHORTEST_PASSWORD && password.len() <= LONGEST_PASSWORD;
+    is_good.then_some(password).ok_or(AccountError::BadPassword)
+}
+
+/// Argon2id with the library's parameters (19 MiB, 2 passes), off the event loop.
+async fn hash(password: &str) -> Result<String, AccountError> {
+    let password = password.to_owned();
+    let _permit = HASHING.acquire().await.map_err(anyhow::Error::from)?;
+    let hash = tokio::task::spawn_blocking(move || {
+        Argon2::default()
+            .hash_password(password.as_bytes())
+            .map(|hash| hash.to_string())
+            .map_err(|error| anyhow::anyhow!("hashing a password: {error}"))
+    })
+    .await
+    .map_err(anyhow::Error::from)??;
+    Ok(hash)
+}
+
+fn verify(password: &str, kept: &str) -> bool {
+    PasswordHash::new(kept).is_ok_and(|kept| {
+        Argon2::default()
+            .verify_password(password.as_bytes(), &kept)
+            .is_ok()
+    })
+}
+
+fn sha256(text: &str) -> String {
+    let digest = digest::digest(&digest::SHA256, text.as_bytes());
+    URL_SAFE_NO_PAD.encode(digest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PASSWORD: &str = "correct horse";
+
+    #[sqlx::test]
+    async fn only_the_right_password_opens_an_account(db: SqlitePool) {
+        put(&db, "ada", PASSWORD, 1).await.unwrap();
+        assert_eq!(
+            check(&db, "Ada", PASSWORD).await.unwrap().unwrap().name,
+            "ada"
+        );
+        assert_eq!(check(&db, "ada", "wrong horse").await.unwrap(), None);
+        assert_eq!(check(&db, "bob", PASSWORD).await.unwrap(), None);
+    }
+
+    #[sqlx::test]
+    async fn the_password_itself_is_not_kept(db: SqlitePool) {
+        put(&db, "ada", PASSWORD, 1).await.unwrap();
+        let kept = store::find_by_name(&db, "ada").await.unwrap().unwrap();
+        assert!(
+            kept.password_hash.starts_with("$argon2id$"),
+            "{}",
+            kept.password_hash
+        );
+    }
+
+    #[sqlx::test]
+    async fn a_new_password_changes_the_stamp(db: SqlitePool) {
+        put(&db, "ada", PASSWORD, 1).await.unwrap();
+        let before = check(&db, "ada", PASSWORD).await.unwrap().unwrap();
+        put(&db, "ada", "another horse", 2).await.unwrap();
+        let after = find(&db, before.id).await.unwrap().unwrap();
+        assert_eq!(before.id, after.id);
+        assert_ne!(before.stamp, after.stamp);
+    }
+
+    #[sqlx::test]
+    async fn a_link_makes_one_account(db: SqlitePool) {
+        let link = make_link(&db, 0).await.unwrap();
+        assert!(link_is_good(&db, &link, 1).await.unwrap());
+
+        let weak = use_link(&db, &link, "ada", "short", 1).await;
+        assert!(matches!(weak, Err(AccountError::BadPassword)));
+        let made = use_link(&db, &link, "ada", PASSWORD, 1).await.unwrap();
+        assert_eq!(made.name, "ada");
+
+        let again = use_link(&db, &link, "eve", PASSWORD, 2).await;
+        assert!(matches!(again, Err(AccountError::BadLink)));
+    }
+
+    #[sqlx::test]
+    async fn a_link_never_takes_over_an_account(db: SqlitePool) {
+        put(&db, "ada", PASSWORD, 1).await.unwrap();
+        let link = make_link(&db, 0).await.unwrap();
+        let taken = use_link(&db, &link, "ADA", "another horse", 1).await;
+        assert!(matches!(taken, Err(AccountError::NameTaken(_))));
+        assert!(
+            link_is_good(&db, &link, 1).await.unwrap(),
+            "the link survives"
+        );
+    }
+
+    #[sqlx::test]
+    async fn a_link_expires(db: SqlitePool) {
+        let link = make_link(&db, 0).await.unwrap();
+        assert!(!link_is_good(&db, &link, LINK_LIFETIME_MS).await.unwrap());
+        assert!(!link_is_good(&db, "guessed", 1).await.unwrap());
+    }
+
+    #[sqlx::test]
+    async fn a_removed_account_is_gone(db: SqlitePool) {
+        put(&db, "ada", PASSWORD, 1).await.unwrap();
+        assert_eq!(list(&db).await.unwrap(), ["ada"]);
+        assert!(remove(&db, "ada").await.unwrap());
+        assert!(!remove(&db, "ada").await.unwrap());
+    }
+}

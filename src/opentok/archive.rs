@@ -1,0 +1,94 @@
+//! One archive, as the server of an application holds it.
+
+use std::ops::Deref;
+
+use serde::{Serialize, Serializer};
+
+use super::{ArchiveObject, ArchiveStatus, Error, Layout, OpenTok, StreamMedia};
+
+/// An archive with which something can be done. Its fields are those of [`ArchiveObject`], and
+/// as JSON it is one.
+///
+/// What is done changes the fields: after [`stop`](Self::stop) they are those of the server's
+/// reply, after [`delete`](Self::delete) the status is `deleted`. (In the gem 2.2.0 no field of an
+/// archive could be read any more after either.)
+#[derive(Clone, Debug)]
+pub struct Archive {
+    opentok: OpenTok,
+    object: ArchiveObject,
+}
+
+impl Archive {
+    pub(super) fn new(opentok: OpenTok, object: ArchiveObject) -> Archive {
+        Archive { opentok, object }
+    }
+
+    /// Ends the recording.
+    ///
+    /// # Errors
+    /// As [`Archives::stop`](super::Archives::stop); the fields are then as they were.
+    pub async fn stop(&mut self) -> Result<(), Error> {
+        self.object = self.opentok.archives().stop(&self.object.id).await?.object;
+        Ok(())
+    }
+
+    /// Deletes the archive and its file.
+    ///
+    /// # Errors
+    /// As [`Archives::delete`](super::Archives::delete); the fields are then as they were.
+    pub async fn delete(&mut self) -> Result<(), Error> {
+        self.opentok.archives().delete(&self.object.id).await?;
+        self.object.status = ArchiveStatus::Deleted;
+        self.object.url = None;
+        Ok(())
+    }
+
+    /// Asks the server how the archive is by now.
+    ///
+    /// # Errors
+    /// As [`Archives::find`](super::Archives::find); the fields are then as they were.
+    pub async fn refresh(&mut self) -> Result<(), Error> {
+        self.object = self.opentok.archives().find(&self.object.id).await?.object;
+        Ok(())
+    }
+
+    /// # Errors
+    /// As [`Archives::set_layout`](super::Archives::set_layout).
+    pub async fn set_layout(&self, layout: &Layout) -> Result<(), Error> {
+        let archives = self.opentok.archives();
+        archives.set_layout(&self.object.id, layout).await
+    }
+
+    /// # Errors
+    /// As [`Archives::add_stream`](super::Archives::add_stream).
+    pub async fn add_stream(&self, stream_id: &str, media: StreamMedia) -> Result<(), Error> {
+        let archives = self.opentok.archives();
+        archives.add_stream(&self.object.id, stream_id, media).await
+    }
+
+    /// # Errors
+    /// As [`Archives::remove_stream`](super::Archives::remove_stream).
+    pub async fn remove_stream(&self, stream_id: &str) -> Result<(), Error> {
+        let archives = self.opentok.archives();
+        archives.remove_stream(&self.object.id, stream_id).await
+    }
+
+    /// The fields alone.
+    pub fn into_object(self) -> ArchiveObject {
+        self.object
+    }
+}
+
+impl Deref for Archive {
+    type Target = ArchiveObject;
+
+    fn deref(&self) -> &ArchiveObject {
+        &self.object
+    }
+}
+
+impl Serialize for Archive {
+    fn serialize<S: Serializer>(&self, output: S) -> Result<S::Ok, S::Error> {
+        self.object.serialize(output)
+    }
+}

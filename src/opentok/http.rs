@@ -1,0 +1,317 @@
+//! One request to OpenTok's REST API, and what comes back.
+//!
+//! Every client has its own connections, URL and credentials: nothing is shared between two of them
+//! (in the Ruby SDK 2.2.0 the last one made won).
+
+use std::{fmt, time::Duration};
+
+use form_urlencoded::Serializer;
+use reqwest::{
+    Client, Method, Url,
+    header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER},
+    redirect,
+};
+use serde::Deserialize;
+
+use super::{
+    Error, Refusal,
+    credentials::{Credentials, now},
+};
+
+/// The longest reply that is read: a full list of 1000 archives is below 1 MiB. Bytes.
+const LONGEST_REPLY: usize = 16 * 1024 * 1024;
+
+/// How much is kept of the server's own words. Characters.
+const LONGEST_REASON: usize = 500;
+
+/// Before something is asked a second time: long enough for a proxy to notice a restart, and too
+/// short for a person to mind.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// A redirect is followed this often.
+const REDIRECTS: usize = 3;
+
+#[derive(Clone)]
+pub(super) struct Http {
+    client: Client,
+    url: Url,
+    credentials: Credentials,
+}
+
+/// How to reach a server.
+pub(super) struct Settings {
+    /// May end in a slash and have a path.
+    pub(super) api_url: String,
+    pub(super) connect_timeout: Duration,
+    /// For the whole of a request.
+    pub(super) timeout: Duration,
+    pub(super) user_agent: String,
+}
+
+pub(super) struct Call<'a> {
+    method: Method,
+    path: Vec<&'a str>,
+    query: Vec<(&'static str, String)>,
+    body: Option<(&'static str, String)>,
+}
+
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) body: Vec<u8>,
+    /// The first try got no answer, so it may have been done then.
+    pub(super) is_second_try: bool,
+    retry_after: Option<Duration>,
+}
+
+impl<'a> Call<'a> {
+    pub(super) fn new(method: Method, path: impl IntoIterator<Item = &'a str>) -> Call<'a> {
+        Call {
+            method,
+            path: path.into_iter().collect(),
+            query: Vec::new(),
+            body: None,
+        }
+    }
+
+    pub(super) fn query(mut self, name: &'static str, value: Option<impl ToString>) -> Self {
+        self.query
+            .extend(value.map(|value| (name, value.to_string())));
+        self
+    }
+
+    pub(super) fn json(mut self, body: &impl serde::Serialize) -> Self {
+        let text = serde_json::to_string(body).expect("the SDK's bodies have text for keys");
+        self.body = Some(("application/json", text));
+        self
+    }
+
+    pub(super) fn form(mut self, fields: &[(&str, String)]) -> Self {
+        let text = Serializer::new(String::new()).extend_pairs(fields).finish();
+        self.body = Some(("application/x-www-form-urlencoded", text));
+        self
+    }
+
+    /// Doing it twice is the same as doing it once.
+    fn is_idempotent(&self) -> bool {
+        [Method::GET, Method::PUT, Method::DELETE].contains(&self.method)
+    }
+}
+
+impl Http {
+    pub(super) fn new(settings: Settings, credentials: Credentials) -> Result<Http, Error> {
+        let url = Url::parse(&settings.api_url)
+            .ok()
+            .filter(|url| ["http", "https"].contains(&url.scheme()))
+            .filter(|url| url.username().is_empty() && url.password().is_none())
+            .ok_or_else(|| {
+                Error::Argument("api_url must be an http or https address".to_owned())
+            })?;
+        let client = Client::builder()
+            .user_agent(settings.user_agent)
+            .connect_timeout(settings.connect_timeout)
+            .timeout(settings.timeout)
+            .redirect(redirect::Policy::custom(follow))
+            .build()
+            .map_err(|error| Error::Argument(innermost(&error)))?;
+        Ok(Http {
+            client,
+            url,
+            credentials,
+        })
+    }
+
+    /// As it was given, without a slash at its end.
+    pub(super) fn url(&self) -> &str {
+        self.url.as_str().trim_end_matches('/')
+    }
+
+    pub(super) fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+
+    /// Sends `call` to `/v2/project/{key}/…`.
+    pub(super) async fn project(&self, mut call: Call<'_>) -> Result<Reply, Error> {
+        let key = self.credentials.api_key.to_string();
+        call.path.splice(0..0, ["v2", "project", &key]);
+        self.send(&call).await
+    }
+
+    /// Sends `call`, and once more if that cannot do harm: when no connection was made, and, of what
+    /// is idempotent, when the connection broke or a proxy had nobody behind it. What took too long
+    /// is not tried again: the caller has waited enough.
+    pub(super) async fn send(&self, call: &Call<'_>) -> Result<Reply, Error> {
+        let first = self.attempt(call).await;
+        let try_again = match &first {
+            Ok(reply) => call.is_idempotent() && [502, 503, 504].contains(&reply.status),
+            Err(NoReply::Setup(_)) => false,
+            Err(NoReply::Failed(error)) => {
+                !error.is_timeout() && (error.is_connect() || call.is_idempotent())
+            }
+        };
+        if !try_again {
+            return first.map_err(Error::from);
+        }
+        tokio::time::sleep(PAUSE).await;
+        let mut second = self.attempt(call).await?;
+        second.is_second_try = true;
+        Ok(second)
+    }
+
+    async fn attempt(&self, call: &Call<'_>) -> Result<Reply, NoReply> {
+        let mut auth = HeaderValue::try_from(self.credentials.request_jwt(now()))
+            .expect("a JWT is plain ASCII");
+        auth.set_sensitive(true);
+        let mut request = self
+            .client
+            .request(call.method.clone(), self.address(call)?)
+            .header("X-OPENTOK-AUTH", auth)
+            .header(ACCEPT, "application/json");
+        if let Some((content_type, body)) = &call.body {
+            request = request
+                .header(CONTENT_TYPE, *content_type)
+                .body(body.clone());
+        }
+
+        let mut response = request.send().await?;
+        let status = response.status().as_u16();
+        let retry_after = retry_after(response.headers());
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await? {
+            if body.len() + chunk.len() > LONGEST_REPLY {
+                return Err(NoReply::Setup(Error::Reply("it is too long".to_owned())));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Reply {
+            status,
+            body,
+            is_second_try: false,
+            retry_after,
+        })
+    }
+
+    /// Ids come from anywhere, so each is one encoded segment of the path, and never a step up.
+    fn address(&self, call: &Call<'_>) -> Result<Url, NoReply> {
+        if call.path.iter().any(|part| ["", ".", ".."].contains(part)) {
+            return Err(NoReply::Setup(Error::Argument(
+                "an id is empty or no id".to_owned(),
+            )));
+        }
+        let mut url = self.url.clone();
+        url.path_segments_mut()
+            .expect("an http address has a path")
+            .pop_if_empty()
+            .extend(&call.path);
+        if !call.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&call.query);
+        }
+        Ok(url)
+    }
+}
+
+impl fmt::Debug for Http {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Http")
+            .field("url", &self.url())
+            .field("credentials", &self.credentials)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Reply {
+    pub(super) fn read<T: for<'de> Deserialize<'de>>(&self) -> Result<T, Error> {
+        serde_json::from_slice(&self.body).map_err(Error::from)
+    }
+
+    /// The server's no, which means `message`.
+    pub(super) fn refusal(&self, message: impl Into<String>) -> Refusal {
+        let (code, reason) = complaint(&self.body);
+        Refusal {
+            message: message.into(),
+            status: self.status,
+            code,
+            reason,
+            retry_after: self.retry_after,
+        }
+    }
+}
+
+/// Why there is no reply.
+enum NoReply {
+    /// Trying again would come to the same.
+    Setup(Error),
+    Failed(reqwest::Error),
+}
+
+impl From<reqwest::Error> for NoReply {
+    fn from(error: reqwest::Error) -> Self {
+        NoReply::Failed(error)
+    }
+}
+
+impl From<NoReply> for Error {
+    fn from(none: NoReply) -> Self {
+        match none {
+            NoReply::Setup(error) => error,
+            NoReply::Failed(error) => Error::Connection {
+                cause: innermost(&error),
+                timed_out: error.is_timeout(),
+            },
+        }
+    }
+}
+
+impl From<serde_json::Error> for Error {
+    fn from(error: serde_json::Error) -> Self {
+        Error::Reply(error.to_string())
+    }
+}
+
+/// A redirect may not carry the signed request to another server.
+fn follow(attempt: redirect::Attempt<'_>) -> redirect::Action {
+    let is_same_server = attempt
+        .previous()
+        .first()
+        .is_some_and(|first| first.origin() == attempt.url().origin());
+    if is_same_server && attempt.previous().len() <= REDIRECTS {
+        attempt.follow()
+    } else {
+        attempt.stop()
+    }
+}
+
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+/// Code and sentence of an error body, which is JSON or XML.
+fn complaint(body: &[u8]) -> (Option<i64>, Option<String>) {
+    #[derive(Deserialize)]
+    struct Complaint {
+        #[serde(default, deserialize_with = "super::wire::lenient")]
+        code: Option<i64>,
+        #[serde(default, deserialize_with = "super::wire::lenient")]
+        message: Option<String>,
+        #[serde(default, deserialize_with = "super::wire::lenient")]
+        description: Option<String>,
+    }
+
+    let (code, reason) = match serde_json::from_slice::<Complaint>(body) {
+        Ok(complaint) => (complaint.code, complaint.message.or(complaint.description)),
+        Err(_) => super::xml::complaint(body).unwrap_or_default(),
+    };
+    let reason = reason
+        .map(|text| text.trim().chars().take(LONGEST_REASON).collect())
+        .filter(|text: &String| !text.is_empty());
+    (code, reason)
+}
+
+/// The last of an error's causes: the outer ones only say that sending failed.
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}

@@ -1,0 +1,228 @@
+//! How a composed archive looks: its size, and where the streams are in it.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+/// Width and height of a composed archive, in pixels. OpenTok "resolution".
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(into = "&'static str", try_from = "String")]
+pub enum Resolution {
+    #[default]
+    R640X480,
+    R1280X720,
+    R1920X1080,
+    R480X640,
+    R720X1280,
+    R1080X1920,
+}
+
+impl Resolution {
+    /// All there are.
+    pub const ALL: [Resolution; 6] = [
+        Resolution::R640X480,
+        Resolution::R1280X720,
+        Resolution::R1920X1080,
+        Resolution::R480X640,
+        Resolution::R720X1280,
+        Resolution::R1080X1920,
+    ];
+
+    /// The word used on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Resolution::R640X480 => "640x480",
+            Resolution::R1280X720 => "1280x720",
+            Resolution::R1920X1080 => "1920x1080",
+            Resolution::R480X640 => "480x640",
+            Resolution::R720X1280 => "720x1280",
+            Resolution::R1080X1920 => "1080x1920",
+        }
+    }
+}
+
+impl fmt::Display for Resolution {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl From<Resolution> for &'static str {
+    fn from(resolution: Resolution) -> Self {
+        resolution.as_str()
+    }
+}
+
+/// A text that is no resolution of OpenTok's.
+#[derive(Debug, thiserror::Error)]
+#[error("'{0}' is not a resolution an archive can have")]
+pub struct UnknownResolution(pub String);
+
+impl FromStr for Resolution {
+    type Err = UnknownResolution;
+
+    fn from_str(text: &str) -> Result<Self, UnknownResolution> {
+        Resolution::ALL
+            .into_iter()
+            .find(|resolution| resolution.as_str() == text)
+            .ok_or_else(|| UnknownResolution(text.to_owned()))
+    }
+}
+
+impl TryFrom<String> for Resolution {
+    type Error = UnknownResolution;
+
+    fn try_from(text: String) -> Result<Self, UnknownResolution> {
+        text.parse()
+    }
+}
+
+/// How the streams of a composed archive are arranged. OpenTok "layout".
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Layout {
+    #[serde(rename = "type")]
+    pub kind: LayoutType,
+    /// CSS; with [`LayoutType::Custom`] only, and always with that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stylesheet: Option<String>,
+    /// The arrangement while somebody shares a screen; with [`LayoutType::BestFit`] only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub screenshare_type: Option<LayoutType>,
+}
+
+/// OpenTok's arrangements.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum LayoutType {
+    /// A grid that wastes little space.
+    #[default]
+    BestFit,
+    /// One large, another in its corner.
+    Pip,
+    /// One large, the others in a column beside it.
+    VerticalPresentation,
+    /// One large, the others in a row beneath it.
+    HorizontalPresentation,
+    /// As the stylesheet says.
+    Custom,
+    /// The screen alone; as a `screenshare_type` only.
+    Focus,
+}
+
+impl Layout {
+    pub fn new(kind: LayoutType) -> Layout {
+        Layout {
+            kind,
+            stylesheet: None,
+            screenshare_type: None,
+        }
+    }
+
+    /// An arrangement of the application's own; `stylesheet` is CSS.
+    pub fn custom(stylesheet: impl Into<String>) -> Layout {
+        Layout {
+            stylesheet: Some(stylesheet.into()),
+            ..Layout::new(LayoutType::Custom)
+        }
+    }
+
+    /// Best fit, and another arrangement while a screen is shared.
+    pub fn screenshare(kind: LayoutType) -> Layout {
+        Layout {
+            screenshare_type: Some(kind),
+            ..Layout::new(LayoutType::BestFit)
+        }
+    }
+
+    /// Whether the fields go together.
+    ///
+    /// # Errors
+    /// A sentence that says what does not.
+    pub fn check(&self) -> Result<(), &'static str> {
+        let has_stylesheet = self.stylesheet.as_ref().is_some_and(|css| !css.is_empty());
+        match (self.kind, has_stylesheet) {
+            (LayoutType::Custom, false) => return Err("a custom layout needs a stylesheet"),
+            (LayoutType::Focus, _) => return Err("focus is a screenshare type only"),
+            (LayoutType::Custom, true) | (_, false) => {}
+            (_, true) => return Err("only a custom layout has a stylesheet"),
+        }
+        match self.screenshare_type {
+            None => Ok(()),
+            Some(_) if self.kind != LayoutType::BestFit => {
+                Err("a screenshare type goes with the layout type bestFit only")
+            }
+            Some(LayoutType::Custom) => Err("a screenshare type cannot be custom"),
+            Some(_) => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_resolution_is_read_as_it_is_written() {
+        for resolution in Resolution::ALL {
+            assert_eq!(
+                resolution.as_str().parse::<Resolution>().unwrap(),
+                resolution
+            );
+            let json = serde_json::to_value(resolution).unwrap();
+            assert_eq!(json, resolution.as_str());
+            assert_eq!(
+                serde_json::from_value::<Resolution>(json).unwrap(),
+                resolution
+            );
+        }
+        for text in ["", "640X480", "640x481", "640x480 "] {
+            assert!(text.parse::<Resolution>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn layouts_are_written_as_open_tok_reads_them() {
+        for (layout, json) in [
+            (
+                Layout::new(LayoutType::HorizontalPresentation),
+                json!({ "type": "horizontalPresentation" }),
+            ),
+            (
+                Layout::custom("stream { width: 50% }"),
+                json!({ "type": "custom", "stylesheet": "stream { width: 50% }" }),
+            ),
+            (
+                Layout::screenshare(LayoutType::Pip),
+                json!({ "type": "bestFit", "screenshareType": "pip" }),
+            ),
+        ] {
+            assert_eq!(serde_json::to_value(&layout).unwrap(), json);
+            assert_eq!(serde_json::from_value::<Layout>(json).unwrap(), layout);
+            assert_eq!(layout.check(), Ok(()));
+        }
+    }
+
+    #[test]
+    fn fields_of_a_layout_that_do_not_go_together_are_refused() {
+        let stylesheet = Some("css".to_owned());
+        for layout in [
+            Layout::new(LayoutType::Custom),
+            Layout::custom(""),
+            Layout::new(LayoutType::Focus),
+            Layout {
+                stylesheet,
+                ..Layout::new(LayoutType::Pip)
+            },
+            Layout {
+                kind: LayoutType::Pip,
+                ..Layout::screenshare(LayoutType::Pip)
+            },
+            Layout::screenshare(LayoutType::Custom),
+        ] {
+            assert!(layout.check().is_err(), "{layout:?}");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Who is in a session, and what they publish.
+
+use reqwest::Method;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{
+    Error, OpenTok, SessionId,
+    http::Call,
+    wire::{lenient, number, text},
+};
+
+/// A stream that is published in a session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Stream {
+    pub id: String,
+    /// `camera`, `screen` or `custom`.
+    #[serde(default, deserialize_with = "lenient")]
+    pub video_type: String,
+    /// What its publisher called it; may be empty.
+    #[serde(default, deserialize_with = "lenient")]
+    pub name: String,
+    /// By which a custom layout tells it from others.
+    #[serde(default, deserialize_with = "lenient")]
+    pub layout_class_list: Vec<String>,
+}
+
+/// The layout classes that a stream is to have from now on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StreamClasses {
+    pub id: String,
+    pub layout_class_list: Vec<String>,
+}
+
+/// A client in a session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Connection {
+    pub connection_id: String,
+    #[serde(default, deserialize_with = "lenient")]
+    pub connection_state: ConnectionState,
+    /// Unix time, ms. (OpenTok writes it as text.)
+    #[serde(default, deserialize_with = "number", serialize_with = "text")]
+    pub created_at: i64,
+}
+
+/// How far a client has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ConnectionState {
+    Connecting,
+    #[default]
+    Connected,
+}
+
+#[derive(Deserialize)]
+struct Page<T> {
+    items: Option<Vec<T>>,
+}
+
+/// All of these may fail with [`Error::Authentication`], [`Error::Refused`], [`Error::Connection`]
+/// and [`Error::Reply`], and with [`Error::Argument`] when an id is missing.
+impl OpenTok {
+    /// The streams in a session; none if nobody publishes.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] 404 when there is no such session. Some servers say that of a session that
+    /// nobody is in.
+    pub async fn streams(&self, session_id: &SessionId) -> Result<Vec<Stream>, Error> {
+        let path = ["session", session_id.as_str(), "stream"];
+        let reply = self.http.project(Call::new(Method::GET, path)).await?;
+        self.outcome(&reply, "The streams could not be listed.")?;
+        Ok(reply.read::<Page<Stream>>()?.items.unwrap_or_default())
+    }
+
+    /// One stream.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] 404 when there is none with this id.
+    pub async fn stream(&self, session_id: &SessionId, stream_id: &str) -> Result<Stream, Error> {
+        let path = ["session", session_id.as_str(), "stream", stream_id];
+        let reply = self.http.project(Call::new(Method::GET, path)).await?;
+        self.outcome(&reply, "The stream could not be retrieved.")?;
+        reply.read()
+    }
+
+    /// Sets the layout classes of streams. Those that are not named keep theirs.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] 400 when a stream is not in the session.
+    pub async fn set_stream_classes(
+        &self,
+        session_id: &SessionId,
+        streams: &[StreamClasses],
+    ) -> Result<(), Error> {
+        let path = ["session", session_id.as_str(), "stream"];
+        let call = Call::new(Method::PUT, path).json(&json!({ "items": streams }));
+        let reply = self.http.project(call).await?;
+        self.outcome(&reply, "The streams' layout classes could not be set.")
+    }
+
+    /// The clients in a session.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] 404 when there is no such session.
+    pub async fn connections(&self, session_id: &SessionId) -> Result<Vec<Connection>, Error> {
+        let path = ["session", session_id.as_str(), "connection"];
+        let reply = self.http.project(Call::new(Method::GET, path)).await?;
+        self.outcome(&reply, "The connections could not be listed.")?;
+        Ok(reply.read::<Page<Connection>>()?.items.unwrap_or_default())
+    }
+}

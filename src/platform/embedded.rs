@@ -1,0 +1,316 @@
+//! Parlor's own engine as the platform: sessions, tokens and archives of this process.
+
+use std::{sync::Arc, time::Instant};
+
+use anyhow::{Context, anyhow};
+use async_trait::async_trait;
+use sqlx::SqlitePool;
+use tracing::{error, warn};
+
+use super::{Meter, Platform, PlatformError, Recording, StartArchive};
+use crate::{
+    archive::{
+        Archive, ArchiveId, Archives, NewArchive, Reason, SessionChange,
+        lifecycle::{ChangeError, StartError},
+        recording::Recorder,
+    },
+    clock,
+    opentok::{Claims, NewToken, Role, SessionId, Token},
+    project::{self, MediaMode, Project, SessionRecord},
+    session::{self, Admission, AdmissionError, ArchiveInfo, Phase, Sessions},
+};
+
+/// The embedded platform. Clones are the same platform.
+#[derive(Clone)]
+pub struct Embedded {
+    pub db: SqlitePool,
+    /// Whose sessions it makes; it admits to the sessions of every project.
+    pub project: Project,
+    pub sessions: Sessions,
+    pub archives: Archives,
+    pub recorder: Arc<dyn Recorder>,
+}
+
+#[async_trait]
+impl Platform for Embedded {
+    async fn create_session(&self) -> Result<SessionId, PlatformError> {
+        let now_ms = clock::now_ms();
+        let record = SessionRecord {
+            id: SessionId::generate(self.project.api_key, "", now_ms),
+            api_key: self.project.api_key,
+            media_mode: MediaMode::Routed,
+        };
+        project::add_session(&self.db, &record, now_ms).await?;
+        Ok(record.id)
+    }
+
+    async fn token(
+        &self,
+        session: &SessionId,
+        role: Role,
+        data: &str,
+    ) -> Result<String, PlatformError> {
+        let token = Token {
+            api_key: self.project.api_key,
+            api_secret: self.project.api_secret.expose(),
+        };
+        let claims = NewToken {
+            session_id: session,
+            role,
+            data: Some(data),
+            expires_at: None,
+        };
+        let nonce = uuid::Uuid::new_v4().to_string();
+        Ok(token.generate(&claims, clock::now_s(), &nonce))
+    }
+
+    async fn people(&self, session: &SessionId) -> Result<Vec<String>, PlatformError> {
+        let people = self.sessions.people(session);
+        Ok(people.into_iter().map(|person| person.data).collect())
+    }
+
+    async fn recording(&self, session: &SessionId) -> Result<Option<Recording>, PlatformError> {
+        Ok(self.sessions.recording(session).map(|archive| Recording {
+            id: archive.id,
+            started_at_ms: archive.started_at,
+        }))
+    }
+
+    async fn start_archive(
+        &self,
+        session: &SessionId,
+        options: StartArchive,
+    ) -> Result<ArchiveId, PlatformError> {
+        let record = project::find_session(&self.db, session)
+            .await?
+            .ok_or(PlatformError::NotFound("session"))?;
+        if record.media_mode == MediaMode::Relayed {
+            return Err(PlatformError::Conflict(
+                "the media of this session go from browser to browser, so the server cannot record them"
+                    .to_owned(),
+            ));
+        }
+        let resolution = options.resolution.as_deref().map(str::parse).transpose();
+        let new = NewArchive {
+            room: options.room,
+            name: options.name,
+            started_by: options.started_by,
+            resolution: resolution
+                .map_err(|error| PlatformError::BadRequest(format!("the resolution: {error}")))?,
+            ..NewArchive::of(record.api_key, session.clone())
+        };
+        let archive = self.archives.start(new).await?;
+        self.begin_recording(&archive).await?;
+        Ok(archive.id)
+    }
+
+    async fn stop_archive(&self, id: ArchiveId) -> Result<(), PlatformError> {
+        self.stop(id, Reason::UserInitiated).await
+    }
+
+    async fn delete_archive(&self, id: ArchiveId) -> Result<(), PlatformError> {
+        self.archives.delete(id).await?;
+        Ok(())
+    }
+
+    fn meters(&self) -> Vec<Meter> {
+        let meter = |name, help, value| Meter { name, help, value };
+        let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        let live = self.sessions.counts();
+        let media = self.sessions.media_statistics();
+        vec![
+            meter("sessions", "Live sessions", count(live.sessions)),
+            meter("connections", "Clients connected", count(live.connections)),
+            meter("streams", "Streams published", count(live.streams)),
+            meter(
+                "udp_packets_received_total",
+                "UDP packets that arrived",
+                media.packets_in,
+            ),
+            meter(
+                "udp_packets_unknown_total",
+                "UDP packets of nobody known",
+                media.packets_unknown,
+            ),
+            meter(
+                "udp_packets_sent_total",
+                "UDP packets sent",
+                media.packets_out,
+            ),
+            meter(
+                "udp_packets_dropped_total",
+                "UDP packets the system did not take",
+                media.packets_dropped,
+            ),
+            meter(
+                "rtp_packets_received_total",
+                "RTP packets from publishers",
+                media.media_in,
+            ),
+            meter(
+                "rtp_packets_forwarded_total",
+                "RTP packets to subscribers",
+                media.media_forwarded,
+            ),
+        ]
+    }
+}
+
+impl Embedded {
+    /// The row is there; now the engine and the recorder follow it.
+    async fn begin_recording(&self, archive: &Archive) -> Result<(), PlatformError> {
+        let (recorder, id) = (Arc::clone(&self.recorder), archive.id);
+        let started = tokio::task::spawn_blocking(move || recorder.start(id, Instant::now()))
+            .await
+            .context("starting the recorder")?;
+        let sink = match started {
+            Ok(sink) => sink,
+            Err(problem) => {
+                let problem = problem.to_string();
+                self.archives.fail(id, &problem).await?;
+                return Err(PlatformError::NoSpace(problem));
+            }
+        };
+        let info = ArchiveInfo {
+            id,
+            name: archive.name.clone(),
+            started_at: archive.created_at_ms,
+        };
+        self.sessions.record(&archive.session_id, info, sink);
+        // Somebody may have stopped it before there was anything to stop.
+        let current = self.archives.find(archive.api_key, id).await?;
+        if !current.is_some_and(|archive| archive.status.is_running()) {
+            self.end_recording(archive);
+        }
+        Ok(())
+    }
+
+    /// Ends a recording for `reason`.
+    ///
+    /// # Errors
+    /// When it does not record, or the database does not answer.
+    pub async fn stop(&self, id: ArchiveId, reason: Reason) -> Result<(), PlatformError> {
+        let archive = self.archives.stop(id, reason).await?;
+        self.end_recording(&archive);
+        Ok(())
+    }
+
+    fn end_recording(&self, archive: &Archive) {
+        self.sessions
+            .stop_recording(&archive.session_id, archive.id);
+        self.recorder.stop(archive.id, Instant::now());
+    }
+
+    /// Follows what a session means for its archives.
+    pub async fn archive_changed(&self, change: session::ArchiveChange) {
+        let followed = match change.phase {
+            Phase::Paused => SessionChange::NobodyPublishes,
+            Phase::Resumed => SessionChange::SomebodyPublishes,
+            Phase::Abandoned => SessionChange::Over(Reason::SessionEnded),
+        };
+        match self
+            .archives
+            .session_changed(&change.session, followed)
+            .await
+        {
+            Ok(changed) => {
+                for archive in changed
+                    .iter()
+                    .filter(|archive| !archive.status.is_running())
+                {
+                    self.end_recording(archive);
+                }
+            }
+            Err(problem) => error!("An archive did not follow its session: {problem}"),
+        }
+    }
+
+    /// Stops the archives that have run for longer than `longest_ms`.
+    pub async fn stop_overlong(&self, longest_ms: i64) {
+        let running = match self.archives.running(None).await {
+            Ok(running) => running,
+            Err(problem) => {
+                error!("Running archives cannot be listed: {problem}");
+                return;
+            }
+        };
+        let now_ms = clock::now_ms();
+        for archive in running {
+            if now_ms - archive.created_at_ms >= longest_ms
+                && let Err(problem) = self.stop(archive.id, Reason::MaximumDuration).await
+            {
+                warn!(archive.id = %archive.id, "Archive `{}` is not stopped: {problem}", archive.id);
+            }
+        }
+    }
+
+    /// Ends all recordings, as the server is about to stop.
+    pub async fn stop_all(&self) {
+        for archive in self.archives.running(None).await.unwrap_or_default() {
+            if let Err(problem) = self.stop(archive.id, Reason::ServerRestarted).await {
+                warn!(archive.id = %archive.id, "Archive `{}` is not stopped: {problem}", archive.id);
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Admission for Embedded {
+    async fn admit(
+        &self,
+        session_id: &SessionId,
+        token: &str,
+        now_s: i64,
+    ) -> Result<Claims, AdmissionError> {
+        let unavailable = |problem: sqlx::Error| {
+            error!("A token cannot be checked: {problem}");
+            AdmissionError::Unavailable
+        };
+        let record = project::find_session(&self.db, session_id)
+            .await
+            .map_err(unavailable)?
+            .ok_or(AdmissionError::InvalidSession)?;
+        let project = project::find(&self.db, record.api_key)
+            .await
+            .map_err(unavailable)?
+            .ok_or(AdmissionError::InvalidSession)?;
+        let token_of = Token {
+            api_key: project.api_key,
+            api_secret: project.api_secret.expose(),
+        };
+        Ok(token_of.verify(token, session_id, now_s)?)
+    }
+}
+
+impl From<sqlx::Error> for PlatformError {
+    fn from(error: sqlx::Error) -> Self {
+        PlatformError::Internal(anyhow!(error).context("asking the database"))
+    }
+}
+
+impl From<StartError> for PlatformError {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::AlreadyRecording(archive) if archive.started_by.is_empty() => {
+                PlatformError::Conflict("this room is already being recorded".to_owned())
+            }
+            StartError::AlreadyRecording(archive) => PlatformError::Conflict(format!(
+                "this room is already being recorded: {} started it {} minutes ago",
+                archive.started_by,
+                (clock::now_ms() - archive.created_at_ms) / 60_000,
+            )),
+            StartError::Database(error) => error.into(),
+            other => PlatformError::BadRequest(other.to_string()),
+        }
+    }
+}
+
+impl From<ChangeError> for PlatformError {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::NotFound(_) => PlatformError::NotFound("archive"),
+            ChangeError::Refused { .. } => PlatformError::Conflict(error.to_string()),
+            ChangeError::Database(error) => error.into(),
+        }
+    }
+}

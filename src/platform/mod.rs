@@ -1,0 +1,104 @@
+//! The video platform behind the pages: what they need of it, whoever provides it.
+//!
+//! `embedded` is Parlor's own media engine in this process. Pages, rooms, roles and history do not
+//! know which platform they stand on.
+
+mod embedded;
+
+pub use embedded::Embedded;
+
+use async_trait::async_trait;
+
+use crate::{
+    archive::ArchiveId,
+    opentok::{Role, SessionId},
+};
+
+/// What pages ask of a video platform.
+#[async_trait]
+pub trait Platform: Send + Sync {
+    /// Makes a routed session.
+    async fn create_session(&self) -> Result<SessionId, PlatformError>;
+
+    /// A token to join `session` with, good for a day. `data` is shown to everybody in the session.
+    async fn token(
+        &self,
+        session: &SessionId,
+        role: Role,
+        data: &str,
+    ) -> Result<String, PlatformError>;
+
+    /// Who is in the session now, in the order in which they came: their connection data.
+    async fn people(&self, session: &SessionId) -> Result<Vec<String>, PlatformError>;
+
+    /// The archive that records the session now.
+    async fn recording(&self, session: &SessionId) -> Result<Option<Recording>, PlatformError>;
+
+    /// Begins to record the session, also while nobody is in it yet.
+    async fn start_archive(
+        &self,
+        session: &SessionId,
+        options: StartArchive,
+    ) -> Result<ArchiveId, PlatformError>;
+
+    /// Ends a recording.
+    async fn stop_archive(&self, id: ArchiveId) -> Result<(), PlatformError>;
+
+    /// Deletes an archive and its files.
+    async fn delete_archive(&self, id: ArchiveId) -> Result<(), PlatformError>;
+
+    /// What the platform counts, for `/metrics`.
+    fn meters(&self) -> Vec<Meter> {
+        Vec::new()
+    }
+}
+
+/// One number of `/metrics`, in Prometheus' words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Meter {
+    /// Without the prefix `parlor_`; counters end in `_total`.
+    pub name: &'static str,
+    pub help: &'static str,
+    pub value: u64,
+}
+
+/// How to record.
+#[derive(Clone, Debug, Default)]
+pub struct StartArchive {
+    /// Shown in the history.
+    pub name: String,
+    /// The room's name at this moment.
+    pub room: String,
+    /// The moderator's name.
+    pub started_by: String,
+    /// Size of the composed file, as in `640x480`; `None`: the configured one.
+    pub resolution: Option<String>,
+}
+
+/// An archive in progress.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recording {
+    pub id: ArchiveId,
+    /// Unix time, ms.
+    pub started_at_ms: i64,
+}
+
+/// Why a platform did not do what it was asked. The sentences are for the person at the page.
+#[derive(Debug, thiserror::Error)]
+pub enum PlatformError {
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// It is not in a state in which this can be done.
+    #[error("{0}")]
+    Conflict(String),
+    #[error("{0}")]
+    BadRequest(String),
+    /// The disk is full or cannot be written.
+    #[error("{0}")]
+    NoSpace(String),
+    /// Another try in a moment may work.
+    #[error("{0}")]
+    Unavailable(String),
+    #[error(transparent)]
+    Internal(#[from] anyhow::Error),
+}

@@ -1,0 +1,132 @@
+//! The SQL of projects and of the sessions they own.
+
+use sqlx::SqlitePool;
+
+use super::Project;
+use crate::{config::Secret, opentok::SessionId};
+
+/// How the media of a session travel. OpenTok "p2p.preference".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MediaMode {
+    /// Through the server; may be recorded.
+    Routed,
+    /// From browser to browser.
+    Relayed,
+}
+
+impl MediaMode {
+    fn as_str(self) -> &'static str {
+        match self {
+            MediaMode::Routed => "routed",
+            MediaMode::Relayed => "relayed",
+        }
+    }
+}
+
+/// What is kept of a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionRecord {
+    pub id: SessionId,
+    pub api_key: u32,
+    pub media_mode: MediaMode,
+}
+
+pub(super) async fn put(
+    db: &SqlitePool,
+    project: &Project,
+    now_ms: i64,
+) -> Result<(), sqlx::Error> {
+    let secret = project.api_secret.expose();
+    sqlx::query!(
+        "INSERT INTO projects (api_key, api_secret, created_at_ms)
+         VALUES ($1, $2, $3)
+         ON CONFLICT (api_key) DO UPDATE SET api_secret = excluded.api_secret",
+        project.api_key,
+        secret,
+        now_ms,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn oldest(db: &SqlitePool) -> Result<Option<Project>, sqlx::Error> {
+    let row = sqlx::query!(
+        r#"SELECT api_key AS "api_key: u32", api_secret
+           FROM projects
+           ORDER BY created_at_ms, api_key
+           LIMIT 1"#
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(row.map(|row| Project {
+        api_key: row.api_key,
+        api_secret: Secret::from(row.api_secret),
+    }))
+}
+
+pub(super) async fn find(db: &SqlitePool, api_key: u32) -> Result<Option<Project>, sqlx::Error> {
+    let row = sqlx::query!(
+        r#"SELECT api_key AS "api_key: u32", api_secret
+           FROM projects
+           WHERE api_key = $1"#,
+        api_key,
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(row.map(|row| Project {
+        api_key: row.api_key,
+        api_secret: Secret::from(row.api_secret),
+    }))
+}
+
+/// Keeps a new session.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn add_session(
+    db: &SqlitePool,
+    session: &SessionRecord,
+    now_ms: i64,
+) -> Result<(), sqlx::Error> {
+    let (id, media_mode) = (session.id.as_str(), session.media_mode.as_str());
+    sqlx::query!(
+        "INSERT INTO sessions (id, api_key, media_mode, created_at_ms)
+         VALUES ($1, $2, $3, $4)",
+        id,
+        session.api_key,
+        media_mode,
+        now_ms,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// The session with this id.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn find_session(
+    db: &SqlitePool,
+    id: &SessionId,
+) -> Result<Option<SessionRecord>, sqlx::Error> {
+    let text = id.as_str();
+    let row = sqlx::query!(
+        r#"SELECT api_key AS "api_key: u32", media_mode
+           FROM sessions
+           WHERE id = $1"#,
+        text,
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(row.map(|row| SessionRecord {
+        id: id.clone(),
+        api_key: row.api_key,
+        media_mode: if row.media_mode == "relayed" {
+            MediaMode::Relayed
+        } else {
+            MediaMode::Routed
+        },
+    }))
+}

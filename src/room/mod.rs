@@ -1,0 +1,359 @@
+//! Rooms: named places, each with a session of its own.
+//!
+//! A room's *slug* is its place in addresses and never changes, so links that were handed out stay
+//! good; its *name* is what people read, and may be changed.
+
+mod store;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use sqlx::SqlitePool;
+
+use crate::opentok::SessionId;
+
+/// The room behind `/host` and `/participant`.
+pub const DEFAULT_SLUG: &str = "main";
+
+/// What the default room is called until somebody renames it.
+pub const DEFAULT_NAME: &str = "Main room";
+
+/// More rooms than this are a mistake or an attack.
+const MOST_ROOMS: i64 = 1000;
+
+/// Characters of a slug.
+const LONGEST_SLUG: usize = 40;
+
+/// Characters of a room's or a person's name.
+const LONGEST_NAME: usize = 60;
+
+/// A room, as people find it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Room {
+    pub slug: Slug,
+    pub name: Name,
+    pub session: SessionId,
+}
+
+impl Room {
+    pub fn is_default(&self) -> bool {
+        self.slug.as_str() == DEFAULT_SLUG
+    }
+}
+
+/// A room's place in addresses: 1–40 lower-case letters, digits and single hyphens between them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Slug(String);
+
+impl Slug {
+    /// `None` if `text` is not a slug, and therefore no room has it.
+    pub fn parse(text: &str) -> Option<Slug> {
+        let is_slug = (1..=LONGEST_SLUG).contains(&text.len())
+            && text
+                .bytes()
+                .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+            && !text.starts_with('-')
+            && !text.ends_with('-')
+            && !text.contains("--");
+        is_slug.then(|| Slug(text.to_owned()))
+    }
+
+    /// The slug a room of this name would like to have; `attempt` counts from 1 and tells rooms of
+    /// the same name apart.
+    fn wanted(name: &Name, attempt: u32) -> Slug {
+        let suffix = if attempt == 1 {
+            String::new()
+        } else {
+            format!("-{attempt}")
+        };
+        let mut slug = String::new();
+        for letter in name.as_str().chars().flat_map(char::to_lowercase) {
+            if letter.is_ascii_alphanumeric() {
+                slug.push(letter);
+            } else if !slug.is_empty() && !slug.ends_with('-') {
+                slug.push('-');
+            }
+            if slug.len() + suffix.len() >= LONGEST_SLUG {
+                break;
+            }
+        }
+        let stem = match slug.trim_end_matches('-') {
+            "" => "room",
+            stem => stem,
+        };
+        Slug(format!("{stem}{suffix}"))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Slug {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The name of a room or of a person: 1–60 characters without control characters, trimmed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Name(String);
+
+/// A text that cannot be a name.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum BadName {
+    #[error("a name is needed")]
+    Empty,
+    #[error("a name has {LONGEST_NAME} characters at most")]
+    TooLong,
+    #[error("a name cannot have line breaks or control characters")]
+    Unprintable,
+}
+
+impl Name {
+    /// # Errors
+    /// [`BadName`] says what is wrong.
+    pub fn parse(text: &str) -> Result<Name, BadName> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(BadName::Empty);
+        }
+        if text.chars().count() > LONGEST_NAME {
+            return Err(BadName::TooLong);
+        }
+        // Marks that turn the direction of writing could make one name look like another.
+        let is_unprintable = |letter: char| {
+            letter.is_control()
+                || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        };
+        if text.contains(is_unprintable) {
+            return Err(BadName::Unprintable);
+        }
+        Ok(Name(text.to_owned()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Name {
+    type Error = BadName;
+
+    fn try_from(text: String) -> Result<Self, BadName> {
+        Name::parse(&text)
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Why a room was not made, renamed or deleted.
+#[derive(Debug, thiserror::Error)]
+pub enum RoomError {
+    #[error("there is no room {0}")]
+    NotFound(Slug),
+    #[error("the main room stays, so that its links work")]
+    Default,
+    #[error("there are {MOST_ROOMS} rooms already; delete one first")]
+    TooMany,
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
+
+/// Makes a room around `session`, which must exist and belong to no other room.
+///
+/// # Errors
+/// [`RoomError::TooMany`], or the database.
+pub async fn create(
+    db: &SqlitePool,
+    name: &Name,
+    session: &SessionId,
+    now_ms: i64,
+) -> Result<Room, RoomError> {
+    if store::count(db).await? >= MOST_ROOMS {
+        return Err(RoomError::TooMany);
+    }
+    let attempts = u32::try_from(MOST_ROOMS).unwrap_or(u32::MAX) + 1;
+    for attempt in 1..=attempts {
+        let room = Room {
+            slug: Slug::wanted(name, attempt),
+            name: name.clone(),
+            session: session.clone(),
+        };
+        if store::add(db, &room, now_ms).await? {
+            return Ok(room);
+        }
+    }
+    Err(RoomError::TooMany)
+}
+
+/// The default room; made around a session of `new_session` when it is missing.
+///
+/// Two callers at once both get the one room that came first.
+///
+/// # Errors
+/// Whatever `new_session` reports, or the database.
+pub async fn default_room<E: From<sqlx::Error>>(
+    db: &SqlitePool,
+    new_session: impl Future<Output = Result<SessionId, E>>,
+    now_ms: i64,
+) -> Result<Room, E> {
+    let slug = Slug(DEFAULT_SLUG.to_owned());
+    if let Some(room) = store::find(db, &slug).await? {
+        return Ok(room);
+    }
+    let room = Room {
+        slug: slug.clone(),
+        name: Name(DEFAULT_NAME.to_owned()),
+        session: new_session.await?,
+    };
+    store::add(db, &room, now_ms).await?;
+    Ok(store::find(db, &slug).await?.unwrap_or(room))
+}
+
+/// # Errors
+/// When the database does not answer.
+pub async fn find(db: &SqlitePool, slug: &Slug) -> Result<Option<Room>, sqlx::Error> {
+    store::find(db, slug).await
+}
+
+/// All rooms: the default one first, then by name.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn list(db: &SqlitePool) -> Result<Vec<Room>, sqlx::Error> {
+    store::list(db).await
+}
+
+/// # Errors
+/// [`RoomError::NotFound`], or the database.
+pub async fn rename(db: &SqlitePool, slug: &Slug, name: &Name) -> Result<(), RoomError> {
+    if store::rename(db, slug, name).await? {
+        Ok(())
+    } else {
+        Err(RoomError::NotFound(slug.clone()))
+    }
+}
+
+/// Deletes a room. Its session and archives stay: what was recorded there is not lost with it.
+///
+/// # Errors
+/// [`RoomError::Default`], [`RoomError::NotFound`], or the database.
+pub async fn delete(db: &SqlitePool, slug: &Slug) -> Result<(), RoomError> {
+    if slug.as_str() == DEFAULT_SLUG {
+        return Err(RoomError::Default);
+    }
+    if store::delete(db, slug).await? {
+        Ok(())
+    } else {
+        Err(RoomError::NotFound(slug.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::project::{self, MediaMode, SessionRecord};
+
+    async fn session(db: &SqlitePool) -> SessionId {
+        let project = project::of_pages(db, None, 1).await.unwrap();
+        let record = SessionRecord {
+            id: SessionId::generate(project.api_key, "", 1),
+            api_key: project.api_key,
+            media_mode: MediaMode::Routed,
+        };
+        project::add_session(db, &record, 1).await.unwrap();
+        record.id
+    }
+
+    fn name(text: &str) -> Name {
+        Name::parse(text).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn every_name_gets_a_slug_that_can_be_read_back(text in "\\PC{1,80}", attempt in 1_u32..2000) {
+            if let Ok(name) = Name::parse(&text) {
+                let slug = Slug::wanted(&name, attempt);
+                prop_assert_eq!(Slug::parse(slug.as_str()), Some(slug));
+            }
+        }
+    }
+
+    #[test]
+    fn a_slug_reads_like_the_name() {
+        assert_eq!(
+            Slug::wanted(&name("Weekly review!"), 1).as_str(),
+            "weekly-review"
+        );
+        assert_eq!(
+            Slug::wanted(&name("Weekly review!"), 3).as_str(),
+            "weekly-review-3"
+        );
+        assert_eq!(Slug::wanted(&name("会議"), 1).as_str(), "room");
+    }
+
+    #[test]
+    fn what_could_break_an_address_is_no_slug() {
+        for text in ["", "Main", "a/b", "..", "-a", "a-", "a--b", "a b", "é"] {
+            assert_eq!(Slug::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn names_are_trimmed_and_bounded() {
+        assert_eq!(name("  Ada ").as_str(), "Ada");
+        assert_eq!(Name::parse("  "), Err(BadName::Empty));
+        assert_eq!(Name::parse(&"a".repeat(61)), Err(BadName::TooLong));
+        assert_eq!(Name::parse("a\nb"), Err(BadName::Unprintable));
+        assert_eq!(Name::parse("a\u{202e}b"), Err(BadName::Unprintable));
+    }
+
+    #[sqlx::test]
+    async fn rooms_of_the_same_name_get_links_of_their_own(db: SqlitePool) {
+        let first = create(&db, &name("Review"), &session(&db).await, 1)
+            .await
+            .unwrap();
+        let second = create(&db, &name("Review"), &session(&db).await, 2)
+            .await
+            .unwrap();
+        assert_eq!(first.slug.as_str(), "review");
+        assert_eq!(second.slug.as_str(), "review-2");
+    }
+
+    #[sqlx::test]
+    async fn the_default_room_is_made_once_and_stays(db: SqlitePool) {
+        let fresh = async { Ok::<_, sqlx::Error>(session(&db).await) };
+        let made = default_room(&db, fresh, 1).await.unwrap();
+        let never = async { Err(sqlx::Error::RowNotFound) };
+        assert_eq!(default_room(&db, never, 2).await.unwrap(), made);
+        let refused = delete(&db, &made.slug).await;
+        assert!(matches!(refused, Err(RoomError::Default)));
+    }
+
+    #[sqlx::test]
+    async fn a_renamed_room_keeps_its_link_and_a_deleted_one_is_gone(db: SqlitePool) {
+        let room = create(&db, &name("Review"), &session(&db).await, 1)
+            .await
+            .unwrap();
+
+        rename(&db, &room.slug, &name("Retrospective"))
+            .await
+            .unwrap();
+        let found = find(&db, &room.slug).await.unwrap().unwrap();
+        assert_eq!(found.name.as_str(), "Retrospective");
+
+        delete(&db, &room.slug).await.unwrap();
+        assert_eq!(find(&db, &room.slug).await.unwrap(), None);
+        let again = rename(&db, &room.slug, &name("Third")).await;
+        assert!(matches!(again, Err(RoomError::NotFound(_))));
+    }
+}

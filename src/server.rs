@@ -1,0 +1,280 @@
+//! A running Parlor: its sockets, its threads, and the order in which they end.
+
+use std::{
+    io::ErrorKind,
+    net::{SocketAddr, TcpListener},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use actix_web::{HttpServer, dev::ServerHandle, web};
+use anyhow::{Context, bail};
+use tokio::{sync::mpsc, task::JoinHandle};
+use tracing::{info, warn};
+use tracing_actix_web::TracingLogger;
+
+use crate::{
+    app::App,
+    archive::{self, Archives, Resolution, recording},
+    clock,
+    config::{self, Config},
+    data::DataFolder,
+    moderator::SignInLimiter,
+    platform::{Embedded, Platform},
+    project::{self, Project},
+    recorder::{self, Recorder, RecorderConfig, ffmpeg::Ffmpeg},
+    session::{self, Reason, Sessions, media},
+    sfu::{self, Sfu, SfuConfig},
+    signaling,
+};
+
+/// Events of the engine that wait for their session. Each worker holds back what finds no room.
+const MEDIA_EVENTS: usize = 4_096;
+/// Reports of recorders, and changes of sessions, that wait for the archives.
+const ARCHIVE_EVENTS: usize = 256;
+/// How often archives are looked at that run for too long.
+const LOOK_AT_LENGTH_EVERY: Duration = Duration::from_secs(5);
+/// How long open requests may take while the server stops.
+const LAST_REQUESTS: Duration = Duration::from_secs(5);
+/// How long recordings may take to be completed while the server stops; the next start does the rest.
+const LAST_RECORDINGS: Duration = Duration::from_secs(20);
+/// Tries to find a number that is free for TCP and UDP, when any will do.
+const PORT_TRIES: usize = 20;
+
+/// A running server.
+pub struct Server {
+    addr: SocketAddr,
+    app: web::Data<App>,
+    platform: Embedded,
+    sfu: Arc<Sfu>,
+    http: ServerHandle,
+    serving: JoinHandle<std::io::Result<()>>,
+    background: Vec<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Starts everything and returns once pages are served.
+    ///
+    /// # Errors
+    /// The sentences say what the operator can do: the port is in use, the folder cannot be written.
+    pub async fn start(config: Config) -> anyhow::Result<Server> {
+        let resolution = config.archives.archive_resolution.as_str();
+        resolution
+            .parse::<Resolution>()
+            .with_context(|| format!("--archive-resolution {resolution} will not do"))?;
+        let data = DataFolder::open(&config.data.folder).await?;
+        let project = project_of_pages(&config.keys, &data).await?;
+        let (listener, media_sockets) = bind(&config.network)?;
+        let addr = listener.local_addr()?;
+
+        let (media_events, media_events_rx) = mpsc::channel(MEDIA_EVENTS);
+        let sfu = Sfu::start(SfuConfig::new(media_sockets), media_events)
+            .context("starting the media engine")?;
+        let sfu = Arc::new(sfu);
+        let (recorder_events, recorder_events_rx) = mpsc::channel(ARCHIVE_EVENTS);
+        let recorder = Recorder::new(
+            RecorderConfig {
+                min_free_bytes: config.data.min_free_mib * 1024 * 1024,
+                ..RecorderConfig::new(data.path())
+            },
+            recorder_events,
+        );
+        let recorder: Arc<dyn recording::Recorder> = Arc::new(recorder);
+        let (archive_changes, archive_changes_rx) = mpsc::channel(ARCHIVE_EVENTS);
+        let engine: Arc<dyn media::Media> = sfu.clone();
+        let sessions = Sessions::new(engine, Arc::clone(&recorder), archive_changes);
+        let archives = archives(&config.archives, &data);
+        let platform = Embedded {
+            db: data.db.clone(),
+            project: project.clone(),
+            sessions: sessions.clone(),
+            archives: archives.clone(),
+            recorder,
+        };
+        let recover_in = data.path().to_owned();
+        archives
+            .begin(Arc::new(move |id| {
+                let dir = recorder::archive_dir(&recover_in, id);
+                recorder::recover(&dir)
+                    .map_err(|error| format!("what had been recorded could not be read: {error}"))
+            }))
+            .await?;
+
+        let background = vec![
+            tokio::spawn(sessions.clone().run(media_events_rx)),
+            tokio::spawn(follow_sessions(platform.clone(), archive_changes_rx)),
+            tokio::spawn(follow_recorders(archives.clone(), recorder_events_rx)),
+            tokio::spawn(stop_overlong(
+                platform.clone(),
+                config.archives.archive_max_minutes,
+            )),
+        ];
+        let cookie_key = data.cookie_key()?;
+        let is_secure = config.is_secure();
+        let shared: Arc<dyn Platform> = Arc::new(platform.clone());
+        let app = web::Data::new(App {
+            config,
+            data,
+            project,
+            platform: shared,
+            archives,
+            sign_ins: Mutex::new(SignInLimiter::default()),
+        });
+        let serving = {
+            let (app, admission) = (app.clone(), Arc::new(platform.clone()));
+            HttpServer::new(move || {
+                actix_web::App::new()
+                    .wrap(TracingLogger::<crate::web::RequestSpan>::new())
+                    .app_data(app.clone())
+                    .configure(signaling::routes(sessions.clone(), admission.clone()))
+                    .service(crate::web::pages(&cookie_key, is_secure))
+            })
+            .workers(2)
+            .shutdown_timeout(LAST_REQUESTS.as_secs())
+            .disable_signals()
+            .listen(listener)
+            .context("serving pages")?
+            .run()
+        };
+        let http = serving.handle();
+        Ok(Server {
+            addr,
+            app,
+            platform,
+            sfu,
+            http,
+            serving: tokio::spawn(serving),
+            background,
+        })
+    }
+
+    /// Where pages are served: the port is the real one, also when any was asked for.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// The application behind the sockets.
+    pub fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// Stops in order: archives are finished, people are told, then everything ends.
+    pub async fn stop(self) {
+        info!("Parlor stops: archives are finished, people are told");
+        let mut changes = self.app.archives.subscribe();
+        self.platform.stop_all().await;
+        let completed = async {
+            while unfinished(&self.app).await {
+                // A change, or a watcher that is behind: either way it is time to look again.
+                let _ = changes.recv().await;
+            }
+        };
+        if tokio::time::timeout(LAST_RECORDINGS, completed)
+            .await
+            .is_err()
+        {
+            warn!("Some archives are not complete yet; the next start completes them");
+        }
+        self.app.archives.close().await;
+        self.platform
+            .sessions
+            .disconnect_all(Reason::ServerStopping);
+        self.http.stop(true).await;
+        if let Ok(Err(error)) = self.serving.await {
+            warn!("Pages ended with an error: {error}");
+        }
+        let sfu = self.sfu;
+        let _ = tokio::task::spawn_blocking(move || sfu.stop()).await;
+        for task in self.background {
+            task.abort();
+            let _ = task.await;
+        }
+        self.app.db().close().await;
+    }
+}
+
+/// Is there an archive whose recorder has not reported yet?
+async fn unfinished(app: &App) -> bool {
+    app.archives.is_completing().await.unwrap_or(false)
+}
+
+async fn project_of_pages(keys: &config::Keys, data: &DataFolder) -> anyhow::Result<Project> {
+    let given = match (keys.api_key, &keys.api_secret) {
+        (Some(api_key), Some(api_secret)) => Some(Project {
+            api_key,
+            api_secret: api_secret.clone(),
+        }),
+        (None, None) => None,
+        _ => bail!("API_KEY and API_SECRET belong together: give both or neither"),
+    };
+    project::of_pages(&data.db, given, clock::now_ms())
+        .await
+        .context("reading the API key")
+}
+
+fn archives(config: &config::Archives, data: &DataFolder) -> Archives {
+    let days = u64::from(config.archive_keep_days);
+    let settings = archive::Settings {
+        keep: (days > 0).then(|| Duration::from_secs(days * 24 * 60 * 60)),
+        ..archive::Settings::new(data.archives(), clock::now_ms)
+    };
+    let composer = Ffmpeg::new(config.ffmpeg.clone());
+    Archives::new(data.db.clone(), Arc::new(composer), settings)
+}
+
+/// One port number for pages (TCP) and media (UDP).
+fn bind(network: &config::Network) -> anyhow::Result<(TcpListener, Vec<sfu::WorkerSockets>)> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let workers = match network.media_workers {
+        0 if cores < 4 => 1,
+        0 => cores - 1,
+        given => given,
+    };
+    let workers = u16::try_from(workers).context("--media-workers is too large")?;
+    let wanted = network.listen;
+    let in_use = |what: &str, port: u16| {
+        format!(
+            "port {port} is in use ({what}): stop the other program, or choose another port with --listen {}:{}",
+            wanted.ip(),
+            port.wrapping_add(1).max(1024)
+        )
+    };
+    let mut tries = if wanted.port() == 0 { PORT_TRIES } else { 1 };
+    loop {
+        tries -= 1;
+        let listener = TcpListener::bind(wanted).map_err(|error| match error.kind() {
+            ErrorKind::AddrInUse => anyhow::anyhow!(in_use("TCP", wanted.port())),
+            _ => anyhow::anyhow!("listening on {wanted}: {error}"),
+        })?;
+        let port = listener.local_addr()?.port();
+        match sfu::bind(port, workers, &network.public_address) {
+            Ok(sockets) => return Ok((listener, sockets)),
+            Err(error) if error.kind() == ErrorKind::AddrInUse && tries > 0 => {}
+            Err(error) if error.kind() == ErrorKind::AddrInUse => bail!(in_use("UDP", port)),
+            Err(error) => return Err(error).context("listening for media"),
+        }
+    }
+}
+
+async fn follow_sessions(platform: Embedded, mut changes: mpsc::Receiver<session::ArchiveChange>) {
+    while let Some(change) = changes.recv().await {
+        platform.archive_changed(change).await;
+    }
+}
+
+async fn follow_recorders(archives: Archives, mut events: mpsc::Receiver<recording::Event>) {
+    while let Some(event) = events.recv().await {
+        archives.recorder_reported(event).await;
+    }
+}
+
+async fn stop_overlong(platform: Embedded, minutes: u32) {
+    if minutes == 0 {
+        return;
+    }
+    let mut ticks = tokio::time::interval(LOOK_AT_LENGTH_EVERY);
+    loop {
+        ticks.tick().await;
+        platform.stop_overlong(i64::from(minutes) * 60_000).await;
+    }
+}

@@ -1,0 +1,44 @@
+//! Who may connect: asked once for every socket that does not resume.
+
+use async_trait::async_trait;
+
+use super::Refusal;
+use crate::opentok::{Claims, SessionId, TokenError};
+
+/// Knows the sessions, and the secrets under which their tokens are signed.
+#[async_trait]
+pub trait Admission: Send + Sync {
+    /// What the token lets its holder do in this session; `now_s` is Unix time in seconds.
+    ///
+    /// # Errors
+    /// Nobody is let in then, and the client is told why.
+    async fn admit(
+        &self,
+        session_id: &SessionId,
+        token: &str,
+        now_s: i64,
+    ) -> Result<Claims, AdmissionError>;
+}
+
+/// Why somebody is not let in.
+#[derive(Debug, thiserror::Error)]
+pub enum AdmissionError {
+    #[error(transparent)]
+    Authentication(#[from] TokenError),
+    #[error("there is no such session here; ask the page for a new link")]
+    InvalidSession,
+    /// Not the client's fault; whoever implements the trait has logged it.
+    #[error("the server cannot check the token now; try again in a moment")]
+    Unavailable,
+}
+
+impl From<AdmissionError> for Refusal {
+    fn from(error: AdmissionError) -> Self {
+        let message = error.to_string();
+        match error {
+            AdmissionError::Authentication(_) => Refusal::authentication(message),
+            AdmissionError::InvalidSession => Refusal::invalid_session(message),
+            AdmissionError::Unavailable => Refusal::connect_failed(message),
+        }
+    }
+}

@@ -1,0 +1,485 @@
+//! The rules of one live session.
+//!
+//! ```text
+//! requests, media events, now ──▶ LiveSession ──▶ outputs: replies and events to sockets,
+//!                                                 media commands, recorder's notes, archive phases
+//! ```
+//!
+//! Whoever joins receives a snapshot, and numbered events from then on. A connection outlives its
+//! socket for a while (`liveness.rs`), so what happens meanwhile is kept and told on resuming.
+
+mod archives;
+mod liveness;
+mod moderation;
+mod negotiation;
+mod output;
+mod signals;
+mod streams;
+mod subscriptions;
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+    time::Instant,
+};
+
+use self::{
+    archives::RecordedArchive, liveness::Lost, negotiation::PendingOffer, streams::Stream,
+    subscriptions::Subscription,
+};
+pub use self::{
+    liveness::{PING_PERIOD, SOCKET_SILENCE},
+    output::{Closing, Outgoing, Output, Phase, SocketId},
+};
+use super::{
+    ConnectionId, Refusal, Request, Resume, StreamId,
+    backlog::Backlog,
+    event::{ConnectionInfo, Event, Outcome, Reason, SharedEvent, StreamInfo, Welcome},
+    limits::Limits,
+    media::Command,
+    refusal::code,
+};
+use crate::{
+    archive::recording::Note,
+    opentok::{Claims, Role},
+};
+
+/// The version of the browser protocol.
+pub const VERSION: u32 = 1;
+
+/// A session is one broadcast domain; beyond this, every coming and going would cost too much.
+const MAX_CONNECTIONS: usize = 20_000;
+
+/// The time, read once at the rim for everything that happens "now".
+#[derive(Clone, Copy, Debug)]
+pub struct Now {
+    pub at: Instant,
+    /// Unix time, ms.
+    pub unix_ms: i64,
+}
+
+/// One live session.
+#[derive(Default)]
+pub struct LiveSession {
+    connections: HashMap<ConnectionId, Connection>,
+    streams: HashMap<StreamId, Stream>,
+    /// The connections without a socket: the only ones whose time may run out.
+    lost: HashSet<ConnectionId>,
+    /// Offers that the media engine has not answered yet, by their number.
+    offers: HashMap<u64, PendingOffer>,
+    archives: Vec<RecordedArchive>,
+    /// A moderator muted everybody, those who publish later included.
+    mutes_newcomers: bool,
+    /// Numbers connections, streams and offers in the order of their coming.
+    counter: u64,
+    outputs: Vec<Output>,
+}
+
+struct Connection {
+    info: ConnectionInfo,
+    role: Role,
+    key: String,
+    order: u64,
+    socket: Option<SocketId>,
+    /// Set exactly while there is no socket.
+    lost: Option<Lost>,
+    backlog: Backlog,
+    limits: Limits,
+    /// When the engine last saw packets from it.
+    media_seen_at: Option<Instant>,
+    /// When it closed its peer connection in order; it has made no offer since.
+    media_closed_at: Option<Instant>,
+    /// It has made an offer, so the engine keeps a peer for it.
+    has_peer: bool,
+    /// The generation of its latest offer.
+    generation: u32,
+    /// Its receive slots, and what they show.
+    slots: BTreeMap<u16, Option<Subscription>>,
+    /// The streams it publishes, in their order; some may not be announced to others yet.
+    streams: Vec<StreamId>,
+}
+
+impl LiveSession {
+    /// Lets in a client whose token said `claims`. `key` is a fresh secret to resume by.
+    ///
+    /// # Errors
+    /// The session is full.
+    pub fn join(
+        &mut self,
+        socket: SocketId,
+        request: u64,
+        claims: &Claims,
+        key: String,
+        now: Now,
+    ) -> Result<ConnectionId, Refusal> {
+        if self.connections.len() >= MAX_CONNECTIONS {
+            return Err(Refusal::new(
+                code::CONNECTION_LIMIT,
+                "OT_CONNECTION_LIMIT_EXCEEDED",
+                format!("the session is full: {MAX_CONNECTIONS} people are in it"),
+            ));
+        }
+        let id = ConnectionId::random();
+        let info = ConnectionInfo {
+            connection_id: id,
+            creation_time: now.unix_ms,
+            data: claims.data.clone(),
+        };
+        for other in self.connections.values_mut() {
+            other.limits.greet_one_more();
+        }
+        self.tell_everyone(
+            None,
+            Event::ConnectionCreated {
+                connection: info.clone(),
+            },
+        );
+        let connection = Connection {
+            info: info.clone(),
+            role: claims.role,
+            key: key.clone(),
+            order: self.count(),
+            socket: Some(socket),
+            lost: None,
+            backlog: Backlog::default(),
+            limits: Limits::new(self.connections.len(), now.at),
+            media_seen_at: None,
+            media_closed_at: None,
+            has_peer: false,
+            generation: 0,
+            slots: BTreeMap::new(),
+            streams: Vec::new(),
+        };
+        self.connections.insert(id, connection);
+        let welcome = Welcome {
+            version: VERSION,
+            connection: info,
+            key,
+            role: claims.role,
+            grace_ms: liveness::GRACE.as_millis().try_into().unwrap_or(u64::MAX),
+            connections: self.people(),
+            streams: self.streams(),
+            archives: self.archives(),
+        };
+        self.reply(socket, request, Outcome::Welcome(Box::new(welcome)));
+        self.follow_archives(now.at);
+        Ok(id)
+    }
+
+    /// Gives a connection a new socket, and tells it what it missed.
+    ///
+    /// # Errors
+    /// The connection is gone, its key is another, or too much has happened: the client has to
+    /// connect anew.
+    pub fn resume(
+        &mut self,
+        socket: SocketId,
+        request: u64,
+        resume: &Resume,
+        now: Now,
+    ) -> Result<ConnectionId, Refusal> {
+        let id = resume.connection_id;
+        let known = self.connections.get_mut(&id).filter(|connection| {
+            aws_lc_rs::constant_time::verify_slices_are_equal(
+                connection.key.as_bytes(),
+                resume.key.as_bytes(),
+            )
+            .is_ok()
+        });
+        let Some(connection) = known else {
+            return Err(Refusal::gone(
+                "the connection is gone; connect to the session anew",
+            ));
+        };
+        let Some(missed) = connection.backlog.after(resume.last) else {
+            self.remove(id, Reason::NetworkDisconnected, Closing::Replaced, now.at);
+            return Err(Refusal::gone(
+                "too much has happened since the socket was lost; connect to the session anew",
+            ));
+        };
+        let missed: Vec<_> = missed
+            .map(|(n, event)| Outgoing::Event {
+                n,
+                event: Arc::clone(event),
+            })
+            .collect();
+        connection.backlog.acknowledge(resume.last);
+        connection.lost = None;
+        self.lost.remove(&id);
+        if let Some(replaced) = connection.socket.replace(socket) {
+            self.outputs.push(Output::Close {
+                socket: replaced,
+                why: Closing::Replaced,
+            });
+        }
+        self.reply(socket, request, Outcome::Resumed { resumed: true });
+        self.outputs.extend(
+            missed
+                .into_iter()
+                .map(|message| Output::Send { socket, message }),
+        );
+        Ok(id)
+    }
+
+    /// Carries out what a client asks. Every request is replied to, before anybody hears of what
+    /// it brings about.
+    pub fn request(
+        &mut self,
+        from: ConnectionId,
+        socket: SocketId,
+        id: u64,
+        request: Request,
+        now: Now,
+    ) {
+        if !self.accepts_message(from, socket, now.at) {
+            return;
+        }
+        if let Request::Offer(offer) = request {
+            // The engine's answer is the reply.
+            if let Err(refusal) = self.offer(from, socket, id, offer, now.at) {
+                self.reply(socket, id, refusal.into());
+            }
+            return;
+        }
+        let place = self.outputs.len();
+        self.reply(socket, id, Outcome::Done {});
+        let done = match request {
+            Request::Offer(_) | Request::Ping => Ok(Outcome::Done {}),
+            Request::Publish(stream) => self.publish(from, stream, now),
+            Request::UpdateStream { stream_id, change } => {
+                self.update_stream(from, stream_id, change)
+            }
+            Request::Unpublish { stream_id } => self.unpublish(from, stream_id, now.at),
+            Request::Subscribe {
+                slot,
+                stream_id,
+                wanted,
+            } => self.subscribe(from, slot, stream_id, wanted),
+            Request::UpdateSubscription { slot, wanted } => {
+                self.update_subscription(from, slot, wanted)
+            }
+            Request::Unsubscribe { slot } => self.unsubscribe(from, slot),
+            Request::Signal {
+                signal_type,
+                data,
+                to,
+            } => self.signal(from, signal_type, data, to, now.at),
+            Request::ForceDisconnect { connection_id } => {
+                self.force_disconnect(from, connection_id, now.at)
+            }
+            Request::ForceUnpublish { stream_id } => self.force_unpublish(from, stream_id, now.at),
+            Request::ForceMute { stream_id } => self.force_mute(from, stream_id),
+            Request::ForceMuteAll {
+                excluded_stream_ids,
+            } => self.force_mute_all(from, &excluded_stream_ids),
+            Request::DisableForceMute => self.disable_force_mute(from),
+            Request::Ack { last } => {
+                if let Some(connection) = self.connections.get_mut(&from) {
+                    connection.backlog.acknowledge(last);
+                }
+                Ok(Outcome::Done {})
+            }
+            Request::Bye => {
+                self.remove(from, Reason::ClientDisconnected, Closing::Left, now.at);
+                Ok(Outcome::Done {})
+            }
+        };
+        if let Some(Output::Send {
+            message: Outgoing::Reply { outcome, .. },
+            ..
+        }) = self.outputs.get_mut(place)
+        {
+            *outcome = done.unwrap_or_else(Outcome::from);
+        }
+    }
+
+    /// Replies to a message that is no request; it counts as one.
+    pub fn refuse(
+        &mut self,
+        from: ConnectionId,
+        socket: SocketId,
+        id: u64,
+        refusal: Refusal,
+        now: Now,
+    ) {
+        if self.accepts_message(from, socket, now.at) {
+            self.reply(socket, id, refusal.into());
+        }
+    }
+
+    /// Ends every connection at once; nobody is told of the others.
+    pub fn disconnect_all(&mut self, reason: Reason, now: Now) {
+        let event = Arc::new(SharedEvent::new(Event::Disconnected { reason }));
+        for id in self.in_order() {
+            let Some(mut connection) = self.connections.remove(&id) else {
+                continue;
+            };
+            if connection.has_peer {
+                self.media(Command::Close { connection: id });
+            }
+            connection.end(&event, reason, &mut self.outputs);
+        }
+        for stream in self.streams() {
+            self.note(&Note::StreamDestroyed {
+                stream: stream.stream_id,
+            });
+        }
+        self.streams.clear();
+        self.offers.clear();
+        self.lost.clear();
+        self.mutes_newcomers = false;
+        self.follow_archives(now.at);
+    }
+
+    /// What is to be done now.
+    pub fn outputs(&mut self) -> Vec<Output> {
+        std::mem::take(&mut self.outputs)
+    }
+
+    /// Everybody who is connected, in the order in which they came.
+    pub fn people(&self) -> Vec<ConnectionInfo> {
+        self.in_order()
+            .iter()
+            .filter_map(|id| self.connections.get(id))
+            .map(|connection| connection.info.clone())
+            .collect()
+    }
+
+    /// The streams that are announced, in the order in which they were published.
+    pub fn streams(&self) -> Vec<StreamInfo> {
+        let mut streams: Vec<_> = self.streams.values().filter(|s| s.announced).collect();
+        streams.sort_unstable_by_key(|stream| stream.order);
+        streams.iter().map(|stream| stream.info.clone()).collect()
+    }
+
+    pub fn connection_count(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// How many streams are published, those included that nobody has heard of yet.
+    pub fn stream_count(&self) -> usize {
+        self.streams.len()
+    }
+
+    /// Nobody is connected and nothing is recorded: the session may be forgotten.
+    pub fn is_over(&self) -> bool {
+        self.connections.is_empty() && self.archives.is_empty()
+    }
+
+    fn in_order(&self) -> Vec<ConnectionId> {
+        let mut ids: Vec<_> = self
+            .connections
+            .iter()
+            .map(|(id, connection)| (connection.order, *id))
+            .collect();
+        ids.sort_unstable();
+        ids.into_iter().map(|(_, id)| id).collect()
+    }
+
+    /// Whether a message from this socket counts at all; a flood ends the connection.
+    fn accepts_message(&mut self, from: ConnectionId, socket: SocketId, now: Instant) -> bool {
+        let Some(connection) = self.connections.get_mut(&from) else {
+            return false;
+        };
+        if connection.socket != Some(socket) {
+            return false;
+        }
+        if !connection.limits.message(now) {
+            self.remove(from, Reason::NetworkDisconnected, Closing::Flood, now);
+            return false;
+        }
+        true
+    }
+
+    /// Ends a connection, for everybody.
+    fn remove(&mut self, id: ConnectionId, reason: Reason, closing: Closing, now: Instant) {
+        let Some(mut connection) = self.connections.remove(&id) else {
+            return;
+        };
+        self.lost.remove(&id);
+        self.offers.retain(|_, offer| offer.connection != id);
+        for stream in std::mem::take(&mut connection.streams) {
+            self.end_stream(stream, reason, None);
+        }
+        if connection.has_peer {
+            self.media(Command::Close { connection: id });
+        }
+        if matches!(closing, Closing::Ended(_)) {
+            let event = Arc::new(SharedEvent::new(Event::Disconnected { reason }));
+            connection.end(&event, reason, &mut self.outputs);
+        } else if let Some(socket) = connection.socket {
+            self.outputs.push(Output::Close {
+                socket,
+                why: closing,
+            });
+        }
+        for other in self.connections.values_mut() {
+            other.limits.greet_one_less();
+        }
+        self.tell_everyone(
+            None,
+            Event::ConnectionDestroyed {
+                connection_id: id,
+                reason,
+            },
+        );
+        if self.connections.is_empty() {
+            self.mutes_newcomers = false;
+        }
+        self.follow_archives(now);
+    }
+
+    fn reply(&mut self, socket: SocketId, request: u64, outcome: Outcome) {
+        let message = Outgoing::Reply { request, outcome };
+        self.outputs.push(Output::Send { socket, message });
+    }
+
+    fn media(&mut self, command: Command) {
+        self.outputs.push(Output::Media(command));
+    }
+
+    fn tell(&mut self, id: ConnectionId, event: Event) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            let event = Arc::new(SharedEvent::new(event));
+            connection.tell(event, &mut self.outputs);
+        }
+    }
+
+    fn tell_everyone(&mut self, but: Option<ConnectionId>, event: Event) {
+        let event = Arc::new(SharedEvent::new(event));
+        for (id, connection) in &mut self.connections {
+            if Some(*id) != but {
+                connection.tell(Arc::clone(&event), &mut self.outputs);
+            }
+        }
+    }
+
+    fn count(&mut self) -> u64 {
+        self.counter += 1;
+        self.counter
+    }
+}
+
+impl Connection {
+    fn tell(&mut self, event: Arc<SharedEvent>, outputs: &mut Vec<Output>) {
+        let n = self.backlog.push(Arc::clone(&event));
+        if let Some(socket) = self.socket {
+            let message = Outgoing::Event { n, event };
+            outputs.push(Output::Send { socket, message });
+        }
+    }
+
+    /// Tells a connection that it is over.
+    fn end(&mut self, event: &Arc<SharedEvent>, reason: Reason, outputs: &mut Vec<Output>) {
+        self.tell(Arc::clone(event), outputs);
+        if let Some(socket) = self.socket {
+            outputs.push(Output::Close {
+                socket,
+                why: Closing::Ended(reason),
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

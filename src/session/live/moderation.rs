@@ -1,0 +1,120 @@
+//! What moderators may do to others.
+
+use std::time::Instant;
+
+use super::{Closing, LiveSession};
+use crate::session::{
+    ConnectionId, Refusal, StreamId,
+    event::{Event, Outcome, Reason},
+    refusal::code,
+};
+
+impl LiveSession {
+    pub(super) fn force_disconnect(
+        &mut self,
+        from: ConnectionId,
+        target: ConnectionId,
+        now: Instant,
+    ) -> Result<Outcome, Refusal> {
+        self.check_moderator(from, code::UNABLE_TO_FORCE_DISCONNECT)?;
+        if !self.connections.contains_key(&target) {
+            return Err(Refusal::no_connection(code::UNABLE_TO_FORCE_DISCONNECT));
+        }
+        let reason = Reason::ForceDisconnected;
+        self.remove(target, reason, Closing::Ended(reason), now);
+        Ok(Outcome::Done {})
+    }
+
+    pub(super) fn force_unpublish(
+        &mut self,
+        from: ConnectionId,
+        stream_id: StreamId,
+        now: Instant,
+    ) -> Result<Outcome, Refusal> {
+        self.check_moderator(from, code::UNABLE_TO_FORCE_UNPUBLISH)?;
+        let publisher = self.publisher_of(stream_id, code::UNABLE_TO_FORCE_UNPUBLISH)?;
+        if let Some(publisher) = self.connections.get_mut(&publisher) {
+            publisher.streams.retain(|own| *own != stream_id);
+        }
+        self.end_stream(stream_id, Reason::ForceUnpublished, None);
+        self.follow_archives(now);
+        Ok(Outcome::Done {})
+    }
+
+    pub(super) fn force_mute(
+        &mut self,
+        from: ConnectionId,
+        stream_id: StreamId,
+    ) -> Result<Outcome, Refusal> {
+        self.check_moderator(from, code::UNABLE_TO_FORCE_MUTE)?;
+        self.publisher_of(stream_id, code::UNABLE_TO_FORCE_MUTE)?;
+        self.mute(stream_id);
+        Ok(Outcome::Done {})
+    }
+
+    pub(super) fn force_mute_all(
+        &mut self,
+        from: ConnectionId,
+        excluded: &[StreamId],
+    ) -> Result<Outcome, Refusal> {
+        self.check_moderator(from, code::UNABLE_TO_FORCE_MUTE)?;
+        self.mutes_newcomers = true;
+        self.tell_everyone(None, Event::MuteForced { active: true });
+        let mut muted: Vec<_> = self
+            .streams
+            .iter()
+            .filter(|(id, _)| !excluded.contains(id))
+            .map(|(id, stream)| (stream.order, *id))
+            .collect();
+        muted.sort_unstable();
+        for (_, stream_id) in muted {
+            self.mute(stream_id);
+        }
+        Ok(Outcome::Done {})
+    }
+
+    pub(super) fn disable_force_mute(&mut self, from: ConnectionId) -> Result<Outcome, Refusal> {
+        self.check_moderator(from, code::UNABLE_TO_FORCE_MUTE)?;
+        self.mutes_newcomers = false;
+        self.tell_everyone(None, Event::MuteForced { active: false });
+        Ok(Outcome::Done {})
+    }
+
+    /// Silences a stream, until its publisher unmutes it.
+    fn mute(&mut self, stream_id: StreamId) {
+        let Some(stream) = self.streams.get_mut(&stream_id) else {
+            return;
+        };
+        if !stream.info.has_audio {
+            return;
+        }
+        let before = stream.info.clone();
+        stream.info.has_audio = false;
+        if !stream.announced {
+            stream.muted_unheard = true;
+            return;
+        }
+        self.tell(before.connection_id, Event::StreamMuted { stream_id });
+        self.changed(stream_id, &before);
+    }
+
+    fn check_moderator(&mut self, from: ConnectionId, code: u16) -> Result<(), Refusal> {
+        if self.connected(from)?.role.may_moderate() {
+            Ok(())
+        } else {
+            Err(Refusal::permission(
+                code,
+                "the token's role does not allow moderating; it must be moderator",
+            ))
+        }
+    }
+
+    /// Who publishes a stream that everybody knows of.
+    fn publisher_of(&self, stream_id: StreamId, code: u16) -> Result<ConnectionId, Refusal> {
+        self.streams
+            .get(&stream_id)
+            .filter(|stream| stream.announced)
+            .map(|stream| stream.info.connection_id)
+            .ok_or_else(|| Refusal::no_stream(code))
+    }
+}

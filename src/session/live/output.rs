@@ -1,0 +1,71 @@
+//! What a session wants done.
+
+use std::sync::Arc;
+
+use crate::{
+    archive::{ArchiveId, recording::Note},
+    session::{
+        event::{Outcome, Reason, SharedEvent},
+        media::Command,
+    },
+};
+
+/// One WebSocket. A connection has several in its life, but one at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SocketId(pub u64);
+
+/// One thing to do. To be carried out in the order in which they come.
+#[derive(Debug)]
+pub enum Output {
+    Send {
+        socket: SocketId,
+        message: Outgoing,
+    },
+    /// Closes a socket behind all that was sent to it.
+    Close {
+        socket: SocketId,
+        why: Closing,
+    },
+    Media(Command),
+    Note {
+        archive: ArchiveId,
+        note: Note,
+    },
+    Archive {
+        archive: ArchiveId,
+        phase: Phase,
+    },
+}
+
+/// A message to a client.
+#[derive(Clone, Debug)]
+pub enum Outgoing {
+    Reply { request: u64, outcome: Outcome },
+    Event { n: u64, event: Arc<SharedEvent> },
+}
+
+/// Why the server closes a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closing {
+    /// The client said goodbye.
+    Left,
+    /// The connection is over; [`Event::Disconnected`](super::Event::Disconnected) said why.
+    Ended(Reason),
+    /// Another socket has taken the connection over.
+    Replaced,
+    /// The client sent far too many messages; its connection is over.
+    Flood,
+    /// The client reads too slowly; it may resume.
+    Overflow,
+}
+
+/// What happens to an archive for reasons of the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Nobody publishes any more.
+    Paused,
+    /// Somebody publishes again.
+    Resumed,
+    /// Nobody has published and nobody has been connected for a minute: it should be stopped.
+    Abandoned,
+}

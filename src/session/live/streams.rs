@@ -1,0 +1,225 @@
+//! Streams: published, announced, changed, ended.
+//!
+//! `Publish` makes a stream; others hear of it when an offer that carries its tracks has been
+//! answered, so that whoever subscribes finds it in the engine.
+
+use std::time::Instant;
+
+use super::{LiveSession, Now};
+use crate::{
+    archive::recording::Note,
+    session::{
+        ConnectionId, Refusal, StreamId,
+        event::{Event, Outcome, Reason, StreamInfo},
+        media::Command,
+        refusal::code,
+        request::{NewStream, StreamUpdate},
+    },
+};
+
+/// Camera and screens of one person; more is a mistake in the page.
+const MAX_STREAMS: usize = 16;
+
+/// Characters of a stream's name.
+const MAX_NAME: usize = 1000;
+
+pub(super) struct Stream {
+    pub info: StreamInfo,
+    pub order: u64,
+    /// An offer has carried its tracks to the engine.
+    pub offered: bool,
+    /// Others know of it: the engine has answered that offer.
+    pub announced: bool,
+    /// A moderator muted it before it was announced; its publisher does not know yet.
+    pub muted_unheard: bool,
+}
+
+impl LiveSession {
+    pub(super) fn publish(
+        &mut self,
+        from: ConnectionId,
+        new: NewStream,
+        now: Now,
+    ) -> Result<Outcome, Refusal> {
+        let order = self.count();
+        let mutes_newcomers = self.mutes_newcomers;
+        let publisher = self.connected(from)?;
+        if !publisher.role.may_publish() {
+            return Err(Refusal::permission(
+                code::UNABLE_TO_PUBLISH,
+                "the token's role does not allow publishing; it must be at least publisher",
+            ));
+        }
+        if publisher.streams.len() >= MAX_STREAMS {
+            return Err(Refusal::new(
+                code::STREAM_LIMIT,
+                "OT_STREAM_LIMIT_EXCEEDED",
+                format!("one connection publishes at most {MAX_STREAMS} streams"),
+            ));
+        }
+        if new.name.chars().count() > MAX_NAME {
+            return Err(Refusal::invalid(format!(
+                "a stream's name has at most {MAX_NAME} characters"
+            )));
+        }
+        let muted = mutes_newcomers && new.has_audio;
+        let info = StreamInfo {
+            stream_id: StreamId::random(),
+            connection_id: from,
+            creation_time: now.unix_ms,
+            name: new.name,
+            has_audio: new.has_audio && !muted,
+            has_video: new.has_video,
+            video_type: new.video_type,
+            width: new.width,
+            height: new.height,
+            frame_rate: new.frame_rate,
+        };
+        let stream_id = info.stream_id;
+        publisher.streams.push(stream_id);
+        self.streams.insert(
+            stream_id,
+            Stream {
+                info,
+                order,
+                offered: false,
+                announced: false,
+                muted_unheard: muted,
+            },
+        );
+        Ok(Outcome::Published { stream_id })
+    }
+
+    /// The engine has the stream now: others may hear of it.
+    pub(super) fn announce(&mut self, stream_id: StreamId, now: Instant) {
+        let Some(stream) = self.streams.get_mut(&stream_id) else {
+            return;
+        };
+        if stream.announced {
+            return;
+        }
+        stream.announced = true;
+        let muted = std::mem::take(&mut stream.muted_unheard);
+        let info = stream.info.clone();
+        self.switch_media(&info);
+        let note = self.created_note(&info);
+        self.note(&note);
+        let publisher = info.connection_id;
+        // Only now is it sure that the publisher knows the stream's id.
+        if muted {
+            self.tell(publisher, Event::StreamMuted { stream_id });
+        }
+        self.tell_everyone(Some(publisher), Event::StreamCreated { stream: info });
+        self.follow_archives(now);
+    }
+
+    pub(super) fn update_stream(
+        &mut self,
+        from: ConnectionId,
+        stream_id: StreamId,
+        change: StreamUpdate,
+    ) -> Result<Outcome, Refusal> {
+        let stream = self.own_stream(from, stream_id)?;
+        let before = stream.info.clone();
+        let info = &mut stream.info;
+        info.has_audio = change.has_audio.unwrap_or(info.has_audio);
+        info.has_video = change.has_video.unwrap_or(info.has_video);
+        info.width = change.width.unwrap_or(info.width);
+        info.height = change.height.unwrap_or(info.height);
+        stream.muted_unheard &= !stream.info.has_audio;
+        self.changed(stream_id, &before);
+        Ok(Outcome::Done {})
+    }
+
+    pub(super) fn unpublish(
+        &mut self,
+        from: ConnectionId,
+        stream_id: StreamId,
+        now: Instant,
+    ) -> Result<Outcome, Refusal> {
+        self.own_stream(from, stream_id)?;
+        if let Some(publisher) = self.connections.get_mut(&from) {
+            publisher.streams.retain(|own| *own != stream_id);
+        }
+        self.end_stream(stream_id, Reason::ClientDisconnected, Some(from));
+        self.follow_archives(now);
+        Ok(Outcome::Done {})
+    }
+
+    /// Ends a stream for everybody but `silent`. Its publisher has forgotten it already.
+    pub(super) fn end_stream(
+        &mut self,
+        stream_id: StreamId,
+        reason: Reason,
+        silent: Option<ConnectionId>,
+    ) {
+        let Some(stream) = self.streams.remove(&stream_id) else {
+            return;
+        };
+        for offer in self.offers.values_mut() {
+            offer.streams.retain(|carried| *carried != stream_id);
+        }
+        for connection in self.connections.values_mut() {
+            // The engine frees these by itself.
+            for slot in connection.slots.values_mut() {
+                if slot.is_some_and(|subscription| subscription.stream == stream_id) {
+                    *slot = None;
+                }
+            }
+        }
+        if stream.offered {
+            self.media(Command::Unpublish { stream: stream_id });
+        }
+        if stream.announced {
+            self.note(&Note::StreamDestroyed { stream: stream_id });
+            self.tell_everyone(silent, Event::StreamDestroyed { stream_id, reason });
+        }
+    }
+
+    /// Carries out and tells what differs from `before`.
+    pub(super) fn changed(&mut self, stream_id: StreamId, before: &StreamInfo) {
+        let Some(stream) = self.streams.get(&stream_id) else {
+            return;
+        };
+        if stream.info == *before || !stream.announced {
+            return;
+        }
+        let info = stream.info.clone();
+        if (info.has_audio, info.has_video) != (before.has_audio, before.has_video) {
+            self.media(Command::SetStream {
+                stream: stream_id,
+                audio: info.has_audio,
+                video: info.has_video,
+            });
+            self.note(&Note::StreamChanged {
+                stream: stream_id,
+                has_audio: info.has_audio,
+                has_video: info.has_video,
+            });
+        }
+        let publisher = info.connection_id;
+        self.tell_everyone(Some(publisher), Event::StreamChanged { stream: info });
+    }
+
+    /// Tells the engine, which assumes that a new stream has everything, what is off.
+    pub(super) fn switch_media(&mut self, info: &StreamInfo) {
+        if !info.has_audio || !info.has_video {
+            self.media(Command::SetStream {
+                stream: info.stream_id,
+                audio: info.has_audio,
+                video: info.has_video,
+            });
+        }
+    }
+
+    fn own_stream(
+        &mut self,
+        from: ConnectionId,
+        stream_id: StreamId,
+    ) -> Result<&mut Stream, Refusal> {
+        self.streams
+            .get_mut(&stream_id)
+            .filter(|stream| stream.info.connection_id == from)
+            .ok_or_else(|| Refusal::no_stream(code::UNABLE_TO_PUBLISH))
+    }
+}

@@ -1,0 +1,3 @@
+mod interleavings;
+mod rules;
+mod world;

@@ -1,0 +1,655 @@
+//! One test for each rule.
+
+use std::time::Duration;
+
+use super::world::{World, camera, signal};
+use crate::{
+    archive::recording::Note,
+    opentok::Role,
+    session::{
+        ConnectionId, StreamId,
+        event::{Event, Outcome, Reason},
+        live::{Closing, Output, Phase},
+        request::{Request, Resume, StreamUpdate, SubscriptionUpdate},
+    },
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn show(slot: u16, stream_id: StreamId) -> Request {
+    Request::Subscribe {
+        slot,
+        stream_id,
+        wanted: SubscriptionUpdate::default(),
+    }
+}
+
+fn audio(stream_id: StreamId, on: bool) -> Request {
+    Request::UpdateStream {
+        stream_id,
+        change: StreamUpdate {
+            has_audio: Some(on),
+            ..StreamUpdate::default()
+        },
+    }
+}
+
+#[test]
+fn a_stream_is_announced_when_its_offer_is_answered() {
+    let mut world = World::new();
+    let (ann, bob) = (world.join(Role::Publisher), world.join(Role::Publisher));
+    let stream = world.publish(ann);
+    world.offer(ann, 0);
+    world.read_all();
+    assert!(world.clients[bob].streams.is_empty());
+
+    world.answer();
+    world.read_all();
+
+    assert!(world.clients[bob].streams.contains_key(&stream));
+    assert!(world.clients[ann].streams.is_empty());
+}
+
+#[test]
+fn who_joins_late_sees_everything_in_the_welcome() {
+    let mut world = World::new();
+    let (ann, stream) = world.join_and_publish(Role::Publisher);
+    let archive = world.start_archive();
+    let late = world.join(Role::Subscriber);
+    world.read_all();
+    let late = &world.clients[late];
+    assert!(late.people.contains(&world.clients[ann].id));
+    assert!(late.streams.contains_key(&stream));
+    assert!(late.archives.contains(&archive));
+    assert!(late.events.is_empty());
+}
+
+#[test]
+fn a_stream_whose_offer_is_refused_stays_unknown() {
+    let mut world = World::new();
+    let (ann, bob) = (world.join(Role::Publisher), world.join(Role::Publisher));
+    world.publish(ann);
+    world.offer(ann, 0);
+    world.refuse_offer();
+    world.read_all();
+    assert!(world.clients[bob].streams.is_empty());
+    let (_, last) = world.clients[ann].replies.last().unwrap();
+    assert!(matches!(last, Outcome::Error { error } if error.code == 1013));
+}
+
+#[test]
+fn a_signal_to_all_reaches_its_sender_too() {
+    let mut world = World::new();
+    let (ann, bob) = (world.join(Role::Subscriber), world.join(Role::Publisher));
+    world.ask(ann, signal(None));
+    world.read_all();
+    for who in [ann, bob] {
+        let last = world.clients[who].events.last().unwrap();
+        assert!(matches!(last, Event::Signal { from, .. } if *from == Some(world.clients[ann].id)));
+    }
+}
+
+#[test]
+fn a_signal_to_one_reaches_nobody_else() {
+    let mut world = World::new();
+    let (ann, bob, eve) = (
+        world.join(Role::Publisher),
+        world.join(Role::Publisher),
+        world.join(Role::Publisher),
+    );
+    let to = world.clients[bob].id;
+    world.ask(ann, signal(Some(to)));
+    world.read_all();
+    let heard = |who: usize| {
+        let events = &world.clients[who].events;
+        events.iter().any(|e| matches!(e, Event::Signal { .. }))
+    };
+    assert_eq!([heard(ann), heard(bob), heard(eve)], [false, true, false]);
+}
+
+#[test]
+fn a_signal_to_who_has_left_is_refused() {
+    let mut world = World::new();
+    let ann = world.join(Role::Publisher);
+    let refusal = world.refusal(ann, signal(Some(ConnectionId::random())));
+    assert_eq!((refusal.code, refusal.name), (404, "OT_NOT_FOUND"));
+}
+
+#[test]
+fn signals_are_checked() {
+    let mut world = World::new();
+    let ann = world.join(Role::Publisher);
+    let typed = |text: &str, data: String| Request::Signal {
+        signal_type: Some(text.to_owned()),
+        data: Some(data.into()),
+        to: None,
+    };
+    assert_eq!(world.refusal(ann, typed("a b", String::new())).code, 400);
+    assert_eq!(world.refusal(ann, typed("a", "x".repeat(8191))).code, 413);
+    assert_eq!(
+        world.ask(ann, typed("a", "x".repeat(8190))),
+        Outcome::Done {}
+    );
+}
+
+#[test]
+fn a_storm_of_signals_is_refused_one_by_one() {
+    let mut world = World::new();
+    let ann = world.join(Role::Publisher);
+    let refused = (0..150)
+        .map(|_| world.ask(ann, signal(None)))
+        .filter(|outcome| matches!(outcome, Outcome::Error { error } if error.code == 429))
+        .count();
+    assert_eq!(refused, 50);
+    world.pass(SECOND);
+    assert_eq!(world.ask(ann, signal(None)), Outcome::Done {});
+}
+
+#[test]
+fn a_flood_ends_the_connection() {
+    let mut world = World::new();
+    let (ann, bob) = (world.join(Role::Publisher), world.join(Role::Publisher));
+    for _ in 0..500 {
+        world.send(ann, Request::Ping);
+    }
+    assert_eq!(world.clients[ann].closed, Some(Closing::Flood));
+    assert!(!world.is_there(ann) && world.is_there(bob));
+    assert!(world.resume(ann).is_err());
+}
+
+#[test]
+fn offers_in_a_hurry_are_refused() {
+    let mut world = World::new();
+    let ann = world.join(Role::Publisher);
+    for _ in 0..20 {
+        world.offer(ann, 1);
+        world.answer();
+    }
+    world.read_all();
+    let answered = world.clients[ann]
+        .replies
+        .iter()
+        .filter(|(_, outcome)| matches!(outcome, Outcome::Answer { .. }))
+        .count();
+    assert_eq!(answered, 10);
+}
+
+#[test]
+fn roles_are_enforced() {
+    let mut world = World::new();
+    let (guest, stream) = world.join_and_publish(Role::Publisher);
+    let target = world.clients[guest].id;
+    let subscriber = world.join(Role::Subscriber);
+    let publisher_only = world.join(Role::PublisherOnly);
+    let denied = |world: &mut World, who, request| {
+        let refusal = world.refusal(who, request);
+        assert_eq!(refusal.name, "OT_PERMISSION_DENIED");
+        refusal.code
+    };
+
+    let code = denied(&mut world, subscriber, Request::Publish(camera()));
+    assert_eq!(code, 1500);
+    assert_eq!(denied(&mut world, publisher_only, signal(None)), 403);
+    assert_eq!(denied(&mut world, publisher_only, show(0, stream)), 1501);
+    for who in [guest, subscriber, publisher_only] {
+        let disconnect = Request::ForceDisconnect {
+            connection_id: target,
+        };
+        let unpublish = Request::ForceUnpublish { stream_id: stream };
+        let mute = Request::ForceMute { stream_id: stream };
+        let mute_all = Request::ForceMuteAll {
+            excluded_stream_ids: Vec::new(),
+        };
+        assert_eq!(denied(&mut world, who, disconnect), 1520);
+        assert_eq!(denied(&mut world, who, unpublish), 1530);
+        assert_eq!(denied(&mut world, who, mute), 1540);
+        assert_eq!(denied(&mut world, who, mute_all), 1540);
+        assert_eq!(denied(&mut world, who, Request::DisableForceMute), 1540);
+    }
+}
+
+#[test]
+fn a_stream_of_somebody_else_cannot_be_touched() {
+    let mut world = World::new();
+    let (_, stream) = world.join_and_publish(Role::Publisher);
+    let eve = world.join(Role::Publisher);
+    assert_eq!(world.refusal(eve, audio(stream, false)).code, 1500);
+    let unpublish = Request::Unpublish { stream_id: stream };
+    assert_eq!(world.refusal(eve, unpublish).code, 1500);
+    world.clients[eve].own.push(stream);
+    world.offer(eve, 0);
+    world.read(eve);
+    let (_, last) = world.clients[eve].replies.last().unwrap();
+    assert!(matches!(last, Outcome::Error { error } if error.name == "OT_STREAM_NOT_FOUND"));
+}
+
+#[test]
+fn a_moderator_removes_somebody() {
+    let mut world = World::new();
+    let moderator = world.join(Role::Moderator);
+    let (guest, stream) = world.join_and_publish(Role::Publisher);
+    let connection_id = world.clients[guest].id;
+    world.ask(moderator, Request::ForceDisconnect { connection_id });
+    world.read_all();
+
+    let reason = Reason::ForceDisconnected;
+    let events = &world.clients[moderator].events;
+    let stream_id = stream;
+    assert_eq!(
+        events[events.len() - 2..],
+        [
+            Event::StreamDestroyed { stream_id, reason },
+            Event::ConnectionDestroyed {
+                connection_id,
+                reason
+            },
+        ]
+    );
+    let gone = &world.clients[guest];
+    assert_eq!(gone.events.last(), Some(&Event::Disconnected { reason }));
+    assert_eq!(gone.closed, Some(Closing::Ended(reason)));
+    assert!(world.engine.peers.is_empty() && world.engine.streams.is_empty());
+}
+
+#[test]
+fn a_moderator_ends_a_stream() {
+    let mut world = World::new();
+    let moderator = world.join(Role::Moderator);
+    let (guest, stream_id) = world.join_and_publish(Role::Publisher);
+    world.ask(moderator, Request::ForceUnpublish { stream_id });
+    world.read_all();
+    let ended = Event::StreamDestroyed {
+        stream_id,
+        reason: Reason::ForceUnpublished,
+    };
+    for who in [moderator, guest] {
+        assert_eq!(world.clients[who].events.last(), Some(&ended));
+    }
+    assert!(world.is_there(guest));
+}
+
+#[test]
+fn a_muted_publisher_may_unmute() {
+    let mut world = World::new();
+    let moderator = world.join(Role::Moderator);
+    let (guest, stream) = world.join_and_publish(Role::Publisher);
+    world.ask(moderator, Request::ForceMute { stream_id: stream });
+    world.read_all();
+    assert!(world.engine.audio_off.contains(&stream));
+    assert!(!world.clients[moderator].streams[&stream].has_audio);
+    let muted = Event::StreamMuted { stream_id: stream };
+    assert_eq!(world.clients[guest].events.last(), Some(&muted));
+
+    world.ask(guest, audio(stream, true));
+    world.read_all();
+    assert!(world.engine.audio_off.is_empty());
+    assert!(world.clients[moderator].streams[&stream].has_audio);
+}
+
+#[test]
+fn muting_all_spares_the_excluded_and_mutes_who_comes_later() {
+    let mut world = World::new();
+    let (moderator, own) = world.join_and_publish(Role::Moderator);
+    let (_, first) = world.join_and_publish(Role::Publisher);
+    world.ask(
+        moderator,
+        Request::ForceMuteAll {
+            excluded_stream_ids: vec![own],
+        },
+    );
+    let (late, second) = world.join_and_publish(Role::Publisher);
+    world.read_all();
+    let is_on = |stream: StreamId| {
+        let streams = world.live.streams();
+        streams.iter().any(|s| s.stream_id == stream && s.has_audio)
+    };
+    assert_eq!(
+        [is_on(own), is_on(first), is_on(second)],
+        [true, false, false]
+    );
+    assert!(world.engine.audio_off.contains(&second));
+    let muted = Event::StreamMuted { stream_id: second };
+    assert_eq!(world.clients[late].events, [muted]);
+
+    world.ask(moderator, Request::DisableForceMute);
+    let (_, third) = world.join_and_publish(Role::Publisher);
+    assert!(!world.engine.audio_off.contains(&third));
+}
+
+#[test]
+fn a_slot_is_free_again_when_its_stream_ends() {
+    let mut world = World::new();
+    let (ann, stream_id) = world.join_and_publish(Role::Publisher);
+    let bob = world.join(Role::Subscriber);
+    world.offer(bob, 1);
+    world.answer();
+    assert_eq!(world.ask(bob, show(0, stream_id)), Outcome::Done {});
+    assert_eq!(world.engine.slots.len(), 1);
+    world.ask(ann, Request::Unpublish { stream_id });
+    assert!(world.engine.slots.is_empty());
+    assert_eq!(
+        world.ask(bob, Request::Unsubscribe { slot: 0 }),
+        Outcome::Done {}
+    );
+    assert_eq!(
+        world.refusal(bob, show(0, stream_id)).name,
+        "OT_STREAM_NOT_FOUND"
+    );
+}
+
+#[test]
+fn a_slot_has_to_be_negotiated() {
+    let mut world = World::new();
+    let (ann, stream) = world.join_and_publish(Role::Publisher);
+    assert_eq!(world.refusal(ann, show(2, stream)).code, 1011);
+    // Subscribing to one's own stream tests the network.
+    assert_eq!(world.ask(ann, show(1, stream)), Outcome::Done {});
+}
+
+#[test]
+fn a_new_peer_connection_finds_everything_as_it_was() {
+    let mut world = World::new();
+    let (ann, stream) = world.join_and_publish(Role::Publisher);
+    let bob = world.join(Role::Subscriber);
+    world.offer(bob, 1);
+    world.answer();
+    world.ask(bob, show(0, stream));
+    world.ask(ann, audio(stream, false));
+    // The engine forgets all about Ann.
+    world.live.media_closed(world.clients[ann].id, world.now);
+    world.engine.slots.clear();
+    world.engine.audio_off.clear();
+
+    world.offer(ann, 2);
+    world.answer();
+
+    assert_eq!(world.engine.slots.len(), 1);
+    assert!(world.engine.audio_off.contains(&stream));
+}
+
+#[test]
+fn a_lost_socket_is_resumed_and_nothing_is_missed() {
+    let mut world = World::new();
+    let (ann, bob) = (world.join(Role::Publisher), world.join(Role::Publisher));
+    world.ask(bob, signal(None));
+    // Ann has not read it yet.
+    world.lose(ann);
+    world.ask(bob, signal(None));
+    world.pass(3 * SECOND);
+    assert!(world.is_there(ann));
+    world.resume(ann).unwrap();
+    world.read(ann);
+    let signals = world.clients[ann].events.iter();
+    assert_eq!(
+        signals
+            .filter(|e| matches!(e, Event::Signal { .. }))
+            .count(),
+        2
+    );
+    world.pass(60 * SECOND);
+    assert!(world.is_there(ann));
+}
+
+#[test]
+fn a_connection_without_media_is_gone_in_five_seconds() {
+    let mut world = World::new();
+    let (ann, bob) = (world.join(Role::Publisher), world.join(Role::Publisher));
+    world.lose(ann);
+    world.pass(Duration::from_millis(3900));
+    assert!(world.is_there(ann));
+    world.pass(Duration::from_millis(200));
+    assert!(!world.is_there(ann));
+    world.read(bob);
+    assert!(matches!(
+        world.clients[bob].events.last(),
+        Some(Event::ConnectionDestroyed {
+            reason: Reason::NetworkDisconnected,
+            ..
+        })
+    ));
+    assert_eq!(world.resume(ann).unwrap_err().code, 4001);
+}
+
+#[test]
+fn a_client_that_fell_silent_is_gone_in_five_seconds_too() {
+    let mut world = World::new();
+    let ann = world.join(Role::Publisher);
+    let vanished_at = world.now.at;
+    world.pass(super::super::SOCKET_SILENCE);
+    let client = &mut world.clients[ann];
+    let socket = client.socket.take().unwrap();
+    world
+        .live
+        .socket_lost(client.id, socket, vanished_at, world.now);
+    world.pass(SECOND);
+    assert!(!world.is_there(ann));
+}
+
+#[test]
+fn a_connection_whose_media_flow_has_half_a_minute() {
+    let mut world = World::new();
+    let (ann, _) = world.join_and_publish(Role::Publisher);
+    world.lose(ann);
+    for _ in 0..29 {
+        world.pass(SECOND);
+        world.live.media_alive(world.clients[ann].id, world.now);
+        assert!(world.is_there(ann));
+    }
+    world.pass(SECOND);
+    assert!(!world.is_there(ann));
+}
+
+#[test]
+fn a_connection_whose_media_stop_is_gone_soon() {
+    let mut world = World::new();
+    let (ann, _) = world.join_and_publish(Role::Publisher);
+    world.lose(ann);
+    for _ in 0..10 {
+        world.pass(SECOND);
+        world.live.media_alive(world.clients[ann].id, world.now);
+    }
+    world.pass(2 * SECOND);
+    assert!(world.is_there(ann));
+    world.pass(SECOND);
+    assert!(!world.is_there(ann));
+}
+
+#[test]
+fn a_closed_page_is_gone_at_once() {
+    for closing in [World::close as fn(&mut World, usize), |world, who| {
+        world.send(who, Request::Bye);
+    }] {
+        let mut world = World::new();
+        let (ann, _) = world.join_and_publish(Role::Publisher);
+        closing(&mut world, ann);
+        assert!(!world.is_there(ann));
+        assert!(world.live.is_over());
+    }
+}
+
+#[test]
+fn a_closed_peer_and_a_lost_socket_are_a_departure() {
+    let mut world = World::new();
+    for peer_first in [true, false] {
+        let (ann, _) = world.join_and_publish(Role::Publisher);
+        let id = world.clients[ann].id;
+        if peer_first {
+            world.live.media_closed(id, world.now);
+            assert!(world.is_there(ann));
+            world.lose(ann);
+        } else {
+            world.lose(ann);
+            assert!(world.is_there(ann));
+            world.live.media_closed(id, world.now);
+            world.settle();
+        }
+        assert!(!world.is_there(ann));
+    }
+}
+
+#[test]
+fn a_second_socket_replaces_the_first() {
+    let mut world = World::new();
+    let ann = world.join(Role::Publisher);
+    let first = world.clients[ann].socket.unwrap();
+    world.read(ann);
+    let resume = Resume {
+        connection_id: world.clients[ann].id,
+        key: world.clients[ann].key.clone(),
+        last: 0,
+    };
+    let second = super::super::SocketId(99);
+    world.live.resume(second, 1, &resume, world.now).unwrap();
+    world.settle();
+    assert_eq!(world.clients[ann].closed, Some(Closing::Replaced));
+    // What the first still sends or loses is of no interest.
+    let id = world.clients[ann].id;
+    world.live.request(id, first, 9, Request::Bye, world.now);
+    world.live.socket_lost(id, first, world.now.at, world.now);
+    world.pass(60 * SECOND);
+    assert!(world.is_there(ann));
+}
+
+#[test]
+fn a_wrong_key_resumes_nothing() {
+    let mut world = World::new();
+    let ann = world.join(Role::Publisher);
+    world.clients[ann].key.push('x');
+    assert_eq!(world.resume(ann).unwrap_err().name, "OT_DISCONNECTED");
+    assert!(world.is_there(ann));
+}
+
+#[test]
+fn who_missed_too_much_has_to_connect_anew() {
+    let mut world = World::new();
+    let (ann, bob) = (world.join(Role::Publisher), world.join(Role::Publisher));
+    world.lose(ann);
+    for _ in 0..2000 {
+        world.live.media_alive(world.clients[ann].id, world.now);
+        world.pass(Duration::from_millis(10));
+        world.live.signal_from_server(None, None, None).unwrap();
+    }
+    world.settle();
+    assert!(world.is_there(ann));
+    assert!(world.resume(ann).is_err());
+    assert!(!world.is_there(ann) && world.is_there(bob));
+}
+
+#[test]
+fn a_server_that_stops_says_so() {
+    let mut world = World::new();
+    let (ann, _) = world.join_and_publish(Role::Publisher);
+    let bob = world.join(Role::Publisher);
+    world.live.disconnect_all(Reason::ServerStopping, world.now);
+    world.settle();
+    let end = Event::Disconnected {
+        reason: Reason::ServerStopping,
+    };
+    for who in [ann, bob] {
+        assert_eq!(world.clients[who].events.last(), Some(&end));
+    }
+    assert!(world.live.is_over() && world.engine.peers.is_empty());
+}
+
+#[test]
+fn a_recorder_hears_of_every_stream() {
+    let mut world = World::new();
+    let (ann, early) = world.join_and_publish(Role::Publisher);
+    let (sink, _) = std::sync::mpsc::sync_channel(1);
+    let info = super::super::super::ArchiveInfo {
+        id: crate::archive::ArchiveId::random(),
+        name: String::new(),
+        started_at: 0,
+    };
+    world.live.start_archive(info, sink, world.now.at);
+    let notes = |world: &mut World| -> Vec<Note> {
+        let outputs = world.live.outputs().into_iter();
+        outputs
+            .filter_map(|output| match output {
+                Output::Note { note, .. } => Some(note),
+                _ => None,
+            })
+            .collect()
+    };
+    assert_eq!(
+        notes(&mut world),
+        [Note::StreamCreated {
+            stream: early,
+            connection: world.clients[ann].id,
+            name: "client 0".to_owned(),
+            video_type: "camera".to_owned(),
+            has_audio: true,
+            has_video: true,
+        }]
+    );
+    let client = &world.clients[ann];
+    let (id, socket) = (client.id, client.socket.unwrap());
+    world
+        .live
+        .request(id, socket, 50, audio(early, false), world.now);
+    let unpublish = Request::Unpublish { stream_id: early };
+    world.live.request(id, socket, 51, unpublish, world.now);
+    assert_eq!(
+        notes(&mut world),
+        [
+            Note::StreamChanged {
+                stream: early,
+                has_audio: false,
+                has_video: true
+            },
+            Note::StreamDestroyed { stream: early }
+        ]
+    );
+}
+
+#[test]
+fn an_archive_pauses_and_resumes_with_those_who_publish() {
+    let mut world = World::new();
+    let ann = world.join(Role::Publisher);
+    let archive = world.start_archive();
+    assert_eq!(world.phases, [], "an archive is born started");
+    let first = world.publish(ann);
+    world.offer(ann, 0);
+    world.answer();
+    assert_eq!(world.phases, []);
+    world.ask(ann, Request::Unpublish { stream_id: first });
+    assert_eq!(world.phases, [(archive, Phase::Paused)]);
+    world.publish(ann);
+    world.offer(ann, 0);
+    world.answer();
+    assert_eq!(world.phases.last(), Some(&(archive, Phase::Resumed)));
+}
+
+#[test]
+fn an_archive_is_abandoned_a_minute_after_everybody_left() {
+    let mut world = World::new();
+    let ann = world.join(Role::Publisher);
+    let archive = world.start_archive();
+    world.pass(600 * SECOND);
+    world.close(ann);
+    world.pass(59 * SECOND);
+    let bob = world.join(Role::Publisher);
+    world.pass(59 * SECOND);
+    world.close(bob);
+    world.pass(59 * SECOND);
+    assert_eq!(world.phases, []);
+    world.pass(2 * SECOND);
+    world.pass(60 * SECOND);
+    assert_eq!(world.phases, [(archive, Phase::Abandoned)]);
+    assert!(!world.live.is_over());
+    world.stop_archive(archive);
+    assert!(world.live.is_over());
+}
+
+#[test]
+fn nothing_is_due_while_everybody_is_there() {
+    let mut world = World::new();
+    let (ann, _) = world.join_and_publish(Role::Publisher);
+    world.start_archive();
+    assert_eq!(world.live.deadline(), None);
+    world.lose(ann);
+    assert_eq!(
+        world.live.deadline(),
+        Some(world.now.at + Duration::from_secs(4))
+    );
+}

@@ -1,0 +1,778 @@
+//! The live sessions of this process.
+//!
+//! Each session has a lock of its own, held while a request is carried out and never over an
+//! `.await`. What the session wants done is done under that lock, so that sockets, engine and
+//! recorder learn of everything in the session's order; none of them makes the session wait.
+
+use std::{
+    collections::{BTreeSet, HashMap, VecDeque},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use tokio::sync::mpsc;
+
+use super::{
+    ArchiveInfo, ConnectionId, ConnectionInfo, Reason, Refusal, Request, Resume, StreamInfo,
+    live::{Closing, LiveSession, Now, Output, Phase, SocketId},
+    media::{self, Command, Media, Sink},
+    outbox::{Outbox, OutboxSender, outbox, resumed_outbox},
+};
+use crate::{
+    archive::{ArchiveId, recording::Recorder},
+    clock,
+    opentok::{Claims, SessionId},
+};
+
+/// How often the sessions are looked after in which something is due.
+const TICK: Duration = Duration::from_millis(250);
+
+/// Something happened to an archive for reasons of its session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ArchiveChange {
+    pub session: SessionId,
+    pub archive: ArchiveId,
+    pub phase: Phase,
+}
+
+/// How much is going on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub sessions: usize,
+    pub connections: usize,
+    pub streams: usize,
+}
+
+/// All live sessions. Clones are the same sessions.
+#[derive(Clone)]
+pub struct Sessions(Arc<Shared>);
+
+struct Shared {
+    media: Arc<dyn Media>,
+    recorder: Arc<dyn Recorder>,
+    archive_changes: mpsc::Sender<ArchiveChange>,
+    /// Locked for a look-up only, never while a session is locked by the same call before.
+    sessions: Mutex<HashMap<SessionId, Arc<Mutex<Hosted>>>>,
+    /// When something is due, and in which session.
+    alarms: Mutex<BTreeSet<(Instant, SessionId)>>,
+    /// Nobody may join any more.
+    stopping: AtomicBool,
+    last_socket: AtomicU64,
+    connections: AtomicUsize,
+    streams: AtomicUsize,
+}
+
+/// A live session and what it is tied to.
+struct Hosted {
+    id: SessionId,
+    live: LiveSession,
+    outboxes: HashMap<SocketId, (ConnectionId, OutboxSender)>,
+    /// Commands that the engine had no room for, in their order. While any wait, requests that
+    /// would make more are refused; the rest is bounded by the people and streams there are.
+    waiting_commands: VecDeque<Command>,
+    /// Changes that the archives had no room for; one or two for each archive.
+    waiting_changes: VecDeque<ArchiveChange>,
+    /// The earliest alarm that is set.
+    alarm: Option<Instant>,
+    /// What the totals count of this session.
+    counted: (usize, usize),
+    /// It is over, and out of the map.
+    retired: bool,
+}
+
+impl Sessions {
+    /// `archive_changes` is read by whoever keeps the archives.
+    pub fn new(
+        media: Arc<dyn Media>,
+        recorder: Arc<dyn Recorder>,
+        archive_changes: mpsc::Sender<ArchiveChange>,
+    ) -> Self {
+        Sessions(Arc::new(Shared {
+            media,
+            recorder,
+            archive_changes,
+            sessions: Mutex::default(),
+            alarms: Mutex::default(),
+            stopping: AtomicBool::new(false),
+            last_socket: AtomicU64::new(0),
+            connections: AtomicUsize::new(0),
+            streams: AtomicUsize::new(0),
+        }))
+    }
+
+    /// Carries the engine's events to the sessions, and time: to be spawned once. Ends when the
+    /// engine does.
+    pub async fn run(self, mut events: mpsc::Receiver<media::Event>) {
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                event = events.recv() => match event {
+                    Some(event) => self.media_event(event),
+                    None => return,
+                },
+                _ = ticks.tick() => self.tick(Now::read()),
+            }
+        }
+    }
+
+    /// Connects a client whose token said `claims` over a new socket. The welcome, as the reply
+    /// to `request`, is the first message in the outbox.
+    ///
+    /// # Errors
+    /// The session is full, or the server is stopping.
+    pub fn join(
+        &self,
+        session: &SessionId,
+        claims: &Claims,
+        request: u64,
+    ) -> Result<(Attachment, Outbox), Refusal> {
+        if self.0.stopping.load(Ordering::Relaxed) {
+            return Err(Refusal::connect_failed(
+                "the server is stopping; try again in a moment",
+            ));
+        }
+        let now = Now::read();
+        let key = uuid::Uuid::new_v4().simple().to_string();
+        self.hosted(session, true, now, |hosted| {
+            self.attach(hosted, outbox(), |live, socket| {
+                live.join(socket, request, claims, key, now)
+            })
+        })
+        .unwrap_or_else(|| Err(Refusal::connect_failed("the session cannot be opened")))
+    }
+
+    /// Gives a connection a new socket. The reply to `request` and the events missed are the
+    /// first messages in the outbox.
+    ///
+    /// # Errors
+    /// The connection is gone, or cannot be told all it missed: the client has to connect anew.
+    pub fn resume(
+        &self,
+        session: &SessionId,
+        resume: &Resume,
+        request: u64,
+    ) -> Result<(Attachment, Outbox), Refusal> {
+        let now = Now::read();
+        self.hosted(session, false, now, |hosted| {
+            self.attach(hosted, resumed_outbox(), |live, socket| {
+                live.resume(socket, request, resume, now)
+            })
+        })
+        .unwrap_or_else(|| {
+            Err(Refusal::gone(
+                "the connection is gone; connect to the session anew",
+            ))
+        })
+    }
+
+    /// Everybody who is connected, in the order in which they came.
+    pub fn people(&self, session: &SessionId) -> Vec<ConnectionInfo> {
+        self.look(session, LiveSession::people).unwrap_or_default()
+    }
+
+    /// The streams that others can see, in the order in which they were published.
+    pub fn streams(&self, session: &SessionId) -> Vec<StreamInfo> {
+        self.look(session, LiveSession::streams).unwrap_or_default()
+    }
+
+    /// The archive in progress; the oldest if there are several.
+    pub fn recording(&self, session: &SessionId) -> Option<ArchiveInfo> {
+        self.look(session, |live| live.archives().into_iter().next())
+            .flatten()
+    }
+
+    /// Records a session into `sink` from now on and tells everybody in it.
+    pub fn record(&self, session: &SessionId, archive: ArchiveInfo, sink: Sink) {
+        let now = Now::read();
+        self.hosted(session, true, now, |hosted| {
+            hosted.live.start_archive(archive, sink, now.at);
+        });
+    }
+
+    /// Ends a recording and tells everybody; `false` if there is none of this id.
+    pub fn stop_recording(&self, session: &SessionId, archive: ArchiveId) -> bool {
+        self.hosted(session, false, Now::read(), |hosted| {
+            hosted.live.stop_archive(archive)
+        })
+        .unwrap_or(false)
+    }
+
+    /// A signal of the server itself: it has no sender, so no client can forge it.
+    ///
+    /// # Errors
+    /// 400 or 413: type or data break the rules. 404: there is nobody to receive it.
+    pub fn signal(
+        &self,
+        session: &SessionId,
+        to: Option<ConnectionId>,
+        signal_type: Option<String>,
+        data: Option<serde_json::Value>,
+    ) -> Result<(), Refusal> {
+        self.hosted(session, false, Now::read(), |hosted| {
+            hosted.live.signal_from_server(to, signal_type, data)
+        })
+        .unwrap_or_else(|| {
+            Err(Refusal::new(
+                404,
+                "OT_NOT_FOUND",
+                "nobody is connected to the session",
+            ))
+        })
+    }
+
+    /// Ends every connection of every session, and lets nobody in from now on.
+    pub fn disconnect_all(&self, reason: Reason) {
+        self.0.stopping.store(true, Ordering::Relaxed);
+        let ids: Vec<_> = lock(&self.0.sessions).keys().cloned().collect();
+        let now = Now::read();
+        for id in ids {
+            self.hosted(&id, false, now, |hosted| {
+                hosted.live.disconnect_all(reason, now);
+            });
+        }
+    }
+
+    /// How much is going on in all sessions together.
+    pub fn counts(&self) -> Counts {
+        Counts {
+            sessions: lock(&self.0.sessions).len(),
+            connections: self.0.connections.load(Ordering::Relaxed),
+            streams: self.0.streams.load(Ordering::Relaxed),
+        }
+    }
+
+    /// What the media engine has done since its start.
+    pub fn media_statistics(&self) -> media::Statistics {
+        self.0.media.statistics()
+    }
+
+    /// Hands what the engine reports to the session it is about.
+    pub fn media_event(&self, event: media::Event) {
+        use media::Event;
+
+        let now = Now::read();
+        let (Event::Answered { session, .. }
+        | Event::Refused { session, .. }
+        | Event::Alive { session, .. }
+        | Event::Closed { session, .. }) = &event;
+        let session = session.clone();
+        self.hosted(&session, false, now, |hosted| match event {
+            Event::Answered {
+                connection,
+                request,
+                generation,
+                sdp,
+                ..
+            } => hosted
+                .live
+                .answered(connection, request, generation, sdp, now),
+            Event::Refused {
+                connection,
+                request,
+                message,
+                ..
+            } => hosted.live.refused(connection, request, message),
+            Event::Alive { connection, .. } => hosted.live.media_alive(connection, now),
+            Event::Closed { connection, .. } => hosted.live.media_closed(connection, now),
+        });
+    }
+
+    /// Looks after the sessions in which something is due.
+    pub fn tick(&self, now: Now) {
+        loop {
+            let (at, session) = {
+                let mut alarms = lock(&self.0.alarms);
+                if alarms.first().is_none_or(|(at, _)| *at > now.at) {
+                    return;
+                }
+                let Some(due) = alarms.pop_first() else {
+                    return;
+                };
+                due
+            };
+            self.hosted(&session, false, now, |hosted| {
+                if hosted.alarm == Some(at) {
+                    hosted.alarm = None;
+                }
+                hosted.live.tick(now);
+            });
+        }
+    }
+
+    fn attach(
+        &self,
+        hosted: &mut Hosted,
+        (sender, receiver): (OutboxSender, Outbox),
+        enter: impl FnOnce(&mut LiveSession, SocketId) -> Result<ConnectionId, Refusal>,
+    ) -> Result<(Attachment, Outbox), Refusal> {
+        let socket = SocketId(self.0.last_socket.fetch_add(1, Ordering::Relaxed) + 1);
+        let connection = enter(&mut hosted.live, socket)?;
+        hosted.outboxes.insert(socket, (connection, sender));
+        let attachment = Attachment {
+            sessions: self.clone(),
+            session: hosted.id.clone(),
+            connection,
+            socket,
+            gone: false,
+        };
+        Ok((attachment, receiver))
+    }
+
+    fn look<T>(&self, session: &SessionId, read: impl FnOnce(&LiveSession) -> T) -> Option<T> {
+        let hosted = lock(&self.0.sessions).get(session).cloned()?;
+        let hosted = lock(&hosted);
+        Some(read(&hosted.live))
+    }
+
+    /// Does something to a session, and then all that the session wants done because of it.
+    /// `None` if it is not live; with `open` it comes to life.
+    fn hosted<T>(
+        &self,
+        session: &SessionId,
+        open: bool,
+        now: Now,
+        act: impl FnOnce(&mut Hosted) -> T,
+    ) -> Option<T> {
+        loop {
+            let hosted = {
+                let mut sessions = lock(&self.0.sessions);
+                match sessions.get(session) {
+                    Some(hosted) => Arc::clone(hosted),
+                    None if !open => return None,
+                    None => {
+                        let hosted = Arc::new(Mutex::new(Hosted::new(session.clone())));
+                        sessions.insert(session.clone(), Arc::clone(&hosted));
+                        hosted
+                    }
+                }
+            };
+            let mut hosted = lock(&hosted);
+            if hosted.retired {
+                // It ended between the look-up and the lock: look again.
+                continue;
+            }
+            let result = act(&mut hosted);
+            self.0.settle(&mut hosted, now);
+            return Some(result);
+        }
+    }
+}
+
+impl Shared {
+    /// Carries out what a session wants done, and puts it away when it is over.
+    fn settle(&self, hosted: &mut Hosted, now: Now) {
+        loop {
+            let outputs = hosted.live.outputs();
+            if outputs.is_empty() {
+                break;
+            }
+            for output in outputs {
+                self.carry_out(hosted, output, now);
+            }
+        }
+        hosted.send_commands(&*self.media);
+        hosted.send_changes(&self.archive_changes);
+
+        let counted = (hosted.live.connection_count(), hosted.live.stream_count());
+        let before = std::mem::replace(&mut hosted.counted, counted);
+        count(&self.connections, before.0, counted.0);
+        count(&self.streams, before.1, counted.1);
+
+        if hosted.live.is_over() && hosted.is_settled() {
+            hosted.retired = true;
+            lock(&self.sessions).remove(&hosted.id);
+            return;
+        }
+        let unsettled = (!hosted.is_settled()).then(|| now.at + TICK);
+        let due = hosted.live.deadline().into_iter().chain(unsettled).min();
+        if let Some(due) = due
+            && hosted.alarm.is_none_or(|alarm| due < alarm)
+        {
+            hosted.alarm = Some(due);
+            lock(&self.alarms).insert((due, hosted.id.clone()));
+        }
+    }
+
+    fn carry_out(&self, hosted: &mut Hosted, output: Output, now: Now) {
+        match output {
+            Output::Send { socket, message } => {
+                let Some((connection, outbox)) = hosted.outboxes.get(&socket) else {
+                    return;
+                };
+                let connection = *connection;
+                if !outbox.send(message) {
+                    hosted.close(socket, Closing::Overflow);
+                    hosted.live.socket_lost(connection, socket, now.at, now);
+                }
+            }
+            Output::Close { socket, why } => hosted.close(socket, why),
+            Output::Media(command) => hosted.waiting_commands.push_back(command),
+            Output::Note { archive, note } => self.recorder.note(archive, now.at, note),
+            Output::Archive { archive, phase } => {
+                // Only the latest matters to an archive, but that it was abandoned.
+                hosted.waiting_changes.retain(|waiting| {
+                    waiting.archive != archive || waiting.phase == Phase::Abandoned
+                });
+                hosted.waiting_changes.push_back(ArchiveChange {
+                    session: hosted.id.clone(),
+                    archive,
+                    phase,
+                });
+            }
+        }
+        if hosted.waiting_commands.len() == 1 {
+            hosted.send_commands(&*self.media);
+        }
+    }
+}
+
+impl Hosted {
+    fn new(id: SessionId) -> Self {
+        Hosted {
+            id,
+            live: LiveSession::default(),
+            outboxes: HashMap::new(),
+            waiting_commands: VecDeque::new(),
+            waiting_changes: VecDeque::new(),
+            alarm: None,
+            counted: (0, 0),
+            retired: false,
+        }
+    }
+
+    fn close(&mut self, socket: SocketId, why: Closing) {
+        if let Some((_, outbox)) = self.outboxes.remove(&socket) {
+            outbox.close(why);
+        }
+    }
+
+    fn send_commands(&mut self, media: &dyn Media) {
+        while let Some(command) = self.waiting_commands.front() {
+            if media.send(&self.id, command.clone()).is_err() {
+                return;
+            }
+            self.waiting_commands.pop_front();
+        }
+    }
+
+    fn send_changes(&mut self, changes: &mpsc::Sender<ArchiveChange>) {
+        while let Some(change) = self.waiting_changes.front() {
+            if let Err(mpsc::error::TrySendError::Full(_)) = changes.try_send(change.clone()) {
+                return;
+            }
+            self.waiting_changes.pop_front();
+        }
+    }
+
+    /// Nothing waits for the engine or for the archives.
+    fn is_settled(&self) -> bool {
+        self.waiting_commands.is_empty() && self.waiting_changes.is_empty()
+    }
+}
+
+/// A socket's hold on its connection. Dropping it means that the socket broke.
+pub struct Attachment {
+    sessions: Sessions,
+    session: SessionId,
+    connection: ConnectionId,
+    socket: SocketId,
+    gone: bool,
+}
+
+impl Attachment {
+    pub fn connection(&self) -> ConnectionId {
+        self.connection
+    }
+
+    /// Carries out what the client asks; the reply comes through the outbox.
+    pub fn request(&self, id: u64, request: Request) {
+        let now = Now::read();
+        self.with(now, |hosted| {
+            hosted.send_commands(&*self.sessions.0.media);
+            let (connection, socket) = (self.connection, self.socket);
+            if needs_media(&request) && !hosted.waiting_commands.is_empty() {
+                let refusal = Refusal::busy(media::Busy.to_string());
+                hosted.live.refuse(connection, socket, id, refusal, now);
+            } else {
+                hosted.live.request(connection, socket, id, request, now);
+            }
+        });
+    }
+
+    /// Answers a message that is no request.
+    pub fn refuse(&self, id: u64, refusal: Refusal) {
+        let now = Now::read();
+        self.with(now, |hosted| {
+            hosted
+                .live
+                .refuse(self.connection, self.socket, id, refusal, now);
+        });
+    }
+
+    /// The client closed the socket in order, for good.
+    pub fn closed(mut self) {
+        self.gone = true;
+        let now = Now::read();
+        self.with(now, |hosted| {
+            hosted.live.socket_closed(self.connection, self.socket, now);
+            hosted.outboxes.remove(&self.socket);
+        });
+    }
+
+    /// The socket broke or fell silent; `heard_at` is when it last gave a sign of life.
+    pub fn lost(mut self, heard_at: Instant) {
+        self.lose(heard_at);
+    }
+
+    fn lose(&mut self, heard_at: Instant) {
+        if std::mem::replace(&mut self.gone, true) {
+            return;
+        }
+        let now = Now::read();
+        self.with(now, |hosted| {
+            hosted
+                .live
+                .socket_lost(self.connection, self.socket, heard_at, now);
+            hosted.outboxes.remove(&self.socket);
+        });
+    }
+
+    fn with(&self, now: Now, act: impl FnOnce(&mut Hosted)) {
+        self.sessions.hosted(&self.session, false, now, act);
+    }
+}
+
+impl Drop for Attachment {
+    fn drop(&mut self) {
+        self.lose(Instant::now());
+    }
+}
+
+/// Whether carrying the request out takes the engine. Leaving and moderating are never refused.
+fn needs_media(request: &Request) -> bool {
+    matches!(
+        request,
+        Request::Offer(_)
+            | Request::UpdateStream { .. }
+            | Request::Subscribe { .. }
+            | Request::UpdateSubscription { .. }
+            | Request::Unsubscribe { .. }
+    )
+}
+
+impl Now {
+    /// The time now.
+    pub fn read() -> Self {
+        Now {
+            at: Instant::now(),
+            unix_ms: clock::now_ms(),
+        }
+    }
+}
+
+/// A session in which a bug panicked stays usable for what is still right in it.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn count(total: &AtomicUsize, before: usize, after: usize) {
+    if after > before {
+        total.fetch_add(after - before, Ordering::Relaxed);
+    } else {
+        total.fetch_sub(before - after, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        archive::recording::{CannotRecord, Note},
+        opentok::Role,
+        session::{
+            Outcome,
+            live::Outgoing,
+            media::{Busy, Offer},
+        },
+    };
+
+    /// An engine that can be too busy.
+    #[derive(Default)]
+    struct Engine {
+        commands: Mutex<Vec<Command>>,
+        busy: AtomicBool,
+    }
+
+    impl Media for Engine {
+        fn send(&self, _: &SessionId, command: Command) -> Result<(), Busy> {
+            if self.busy.load(Ordering::Relaxed) {
+                return Err(Busy);
+            }
+            lock(&self.commands).push(command);
+            Ok(())
+        }
+    }
+
+    struct Deaf;
+
+    impl Recorder for Deaf {
+        fn start(&self, _: ArchiveId, _: Instant) -> Result<Sink, CannotRecord> {
+            Ok(std::sync::mpsc::sync_channel(1).0)
+        }
+        fn note(&self, _: ArchiveId, _: Instant, _: Note) {}
+        fn stop(&self, _: ArchiveId, _: Instant) {}
+    }
+
+    fn sessions() -> (Sessions, Arc<Engine>, mpsc::Receiver<ArchiveChange>) {
+        let engine = Arc::new(Engine::default());
+        let (changes, received) = mpsc::channel(1);
+        let sessions = Sessions::new(engine.clone(), Arc::new(Deaf), changes);
+        (sessions, engine, received)
+    }
+
+    fn id() -> SessionId {
+        SessionId::from("a session")
+    }
+
+    async fn join(sessions: &Sessions) -> (Attachment, Outbox, String) {
+        let claims = Claims {
+            api_key: 1,
+            session_id: id(),
+            role: Role::Publisher,
+            data: String::new(),
+            created_at: 0,
+            expires_at: 0,
+        };
+        let (attachment, mut outbox) = sessions.join(&id(), &claims, 1).unwrap();
+        let Ok(Outgoing::Reply {
+            outcome: Outcome::Welcome(welcome),
+            ..
+        }) = outbox.next().await
+        else {
+            panic!("the welcome comes first");
+        };
+        (attachment, outbox, welcome.key)
+    }
+
+    fn later(seconds: u64) -> Now {
+        let now = Now::read();
+        Now {
+            at: now.at + Duration::from_secs(seconds),
+            ..now
+        }
+    }
+
+    #[tokio::test]
+    async fn a_session_is_forgotten_when_the_last_has_left() {
+        let (sessions, _, _changes) = sessions();
+        let (ann, _outbox, _) = join(&sessions).await;
+        let (bob, ..) = join(&sessions).await;
+        assert_eq!(sessions.counts().connections, 2);
+        ann.closed();
+        drop(bob);
+        // A dropped attachment is a broken socket, which may be resumed.
+        assert_eq!(sessions.counts().connections, 1);
+        sessions.tick(later(5));
+        assert_eq!(sessions.counts(), Counts::default());
+        assert!(lock(&sessions.0.alarms).is_empty());
+    }
+
+    #[tokio::test]
+    async fn who_reads_too_slowly_loses_the_socket_and_may_resume() {
+        let (sessions, _, _changes) = sessions();
+        let (ann, mut outbox, key) = join(&sessions).await;
+        for _ in 0..1200 {
+            sessions.signal(&id(), None, None, None).unwrap();
+        }
+        assert_eq!(outbox.next().await.unwrap_err(), Closing::Overflow);
+        let resume = Resume {
+            connection_id: ann.connection(),
+            key,
+            last: 0,
+        };
+        let (_ann, mut outbox) = sessions.resume(&id(), &resume, 2).unwrap();
+        assert!(matches!(outbox.next().await, Ok(Outgoing::Reply { .. })));
+        for expected in 1..=1200 {
+            let next = outbox.next().await;
+            assert!(matches!(next, Ok(Outgoing::Event { n, .. }) if n == expected));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_the_engine_has_no_room_for_waits_and_keeps_its_order() {
+        let (sessions, engine, _changes) = sessions();
+        let (ann, mut outbox, _) = join(&sessions).await;
+        let offer = |generation| {
+            Request::Offer(Offer {
+                generation,
+                sdp: String::new(),
+                tracks: Vec::new(),
+                slots: Vec::new(),
+            })
+        };
+        engine.busy.store(true, Ordering::Relaxed);
+        ann.request(2, offer(1));
+        ann.request(3, offer(2));
+        let refused = outbox.next().await;
+        assert!(matches!(
+            refused,
+            Ok(Outgoing::Reply {
+                request: 3,
+                outcome: Outcome::Error { .. }
+            })
+        ));
+        ann.closed();
+        assert_eq!(sessions.counts().connections, 0);
+        sessions.tick(later(1));
+        assert!(lock(&engine.commands).is_empty());
+
+        engine.busy.store(false, Ordering::Relaxed);
+        sessions.tick(later(2));
+        assert!(matches!(
+            lock(&engine.commands)[..],
+            [Command::Offer { .. }, Command::Close { .. }]
+        ));
+        assert_eq!(sessions.counts(), Counts::default());
+    }
+
+    #[tokio::test]
+    async fn an_archive_hears_the_latest_when_it_listens_again() {
+        let (sessions, _, mut changes) = sessions();
+        let archive = |name: &str| ArchiveInfo {
+            id: ArchiveId::random(),
+            name: name.to_owned(),
+            started_at: 0,
+        };
+        let (first, second) = (archive("first"), archive("second"));
+        for info in [&first, &second] {
+            let (sink, _) = std::sync::mpsc::sync_channel(1);
+            sessions.record(&id(), info.clone(), sink);
+        }
+        assert_eq!(sessions.recording(&id()), Some(first.clone()));
+        // Nobody comes; the channel has room for one change.
+        sessions.tick(later(61));
+        let change = changes.recv().await.unwrap();
+        assert_eq!((change.archive, change.phase), (first.id, Phase::Abandoned));
+        sessions.tick(later(62));
+        let change = changes.recv().await.unwrap();
+        assert_eq!(
+            (change.archive, change.phase),
+            (second.id, Phase::Abandoned)
+        );
+    }
+
+    #[tokio::test]
+    async fn nobody_joins_a_server_that_stops() {
+        let (sessions, _, _changes) = sessions();
+        let (_ann, mut outbox, _) = join(&sessions).await;
+        sessions.disconnect_all(Reason::ServerStopping);
+        assert!(matches!(outbox.next().await, Ok(Outgoing::Event { .. })));
+        let closing = outbox.next().await.unwrap_err();
+        assert_eq!(closing, Closing::Ended(Reason::ServerStopping));
+        assert_eq!(sessions.counts(), Counts::default());
+    }
+}

@@ -1,0 +1,25 @@
+//! What Parlor says of itself while it runs: log lines on standard error.
+//!
+//! Messages read alone and carry fields named by noun (`session.id`, `archive.size_bytes`).
+//! `info` is what the service did, `warn` what it coped with, `error` what somebody must look at.
+//! Tokens, secrets, cookies, SDP and people's addresses are never logged.
+
+use std::io::IsTerminal;
+
+use anyhow::Context;
+use tracing_subscriber::EnvFilter;
+
+/// Sends log lines that pass `filter` to standard error, from now on.
+///
+/// # Errors
+/// When `filter` is no list of `tracing` directives, or logging was set up before.
+pub fn init(filter: &str) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(filter)
+        .with_context(|| format!("`{filter}` is no log filter; try `info` or `parlor=debug`"))?;
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .try_init()
+        .map_err(|error| anyhow::anyhow!("logging cannot be set up: {error}"))
+}

@@ -1,0 +1,259 @@
+//! An archive's page, and what a moderator does with archives: start, stop, delete.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use askama::Template;
+use serde::Deserialize;
+use serde_json::json;
+use tracing::info;
+
+use super::{
+    archive_view::{Badge, badge, iso_time, plain_time, why},
+    boot::{ArchiveBoot, PlayedStream},
+    change::{Change, Nothing},
+    error::{PageError, wants_json},
+    room::find as find_room,
+    shell::{Section, Shell, clock_time, filters, page, people_count, see_other, size},
+    visitor::SignedIn,
+};
+use crate::{
+    app::App,
+    archive::{
+        Archive, ArchiveId, Status,
+        download::{Asset, Links},
+        history,
+        recording::RecordedStream,
+    },
+    clock::now_ms,
+    platform::StartArchive,
+};
+
+#[derive(Template)]
+#[template(path = "archive.html")]
+struct ArchivePage<'a> {
+    shell: Shell,
+    archive: &'a Archive,
+    title: &'a str,
+    badge: Badge,
+    why: String,
+    iso_time: String,
+    plain_time: String,
+    duration: String,
+    size: String,
+    people: Vec<Person>,
+    people_count: String,
+    boot: ArchiveBoot,
+}
+
+/// Somebody in an archive, with the file of their own.
+struct Person {
+    name: String,
+    initial: String,
+    /// "0:00 – 52:10 · audio only"
+    facts: String,
+    /// The file to download; `None` when nothing was received.
+    file: Option<String>,
+}
+
+impl ArchivePage<'_> {
+    fn is_running(&self) -> bool {
+        self.archive.status.is_running()
+    }
+
+    fn has_mp4(&self) -> bool {
+        self.archive.status == Status::Available
+    }
+}
+
+/// `GET /archives/{id}`
+pub async fn show(
+    app: web::Data<App>,
+    host: SignedIn,
+    id: web::Path<String>,
+) -> Result<HttpResponse, PageError> {
+    let archive = find(&app, &id).await?;
+    let streams = history::streams(app.db(), &archive).await?;
+    let shell = host.shell(Section::History)?;
+    page(&ArchivePage {
+        shell,
+        title: title(&archive),
+        badge: badge(&archive),
+        why: why(&archive),
+        iso_time: iso_time(archive.created_at_ms),
+        plain_time: plain_time(archive.created_at_ms),
+        duration: clock_time(archive.duration_ms),
+        size: size(archive.size_bytes),
+        people_count: people_count(usize::try_from(archive.people).unwrap_or(0)),
+        people: streams
+            .iter()
+            .map(|stream| person(&archive, stream))
+            .collect(),
+        boot: ArchiveBoot {
+            duration_ms: archive.duration_ms,
+            streams: streams
+                .into_iter()
+                .map(|stream| played(&archive, stream))
+                .collect(),
+        },
+        archive: &archive,
+    })
+}
+
+#[derive(Deserialize)]
+pub struct StartForm {
+    room: String,
+}
+
+/// `POST /archives`: begins to record a room.
+pub async fn start(
+    app: web::Data<App>,
+    host: SignedIn,
+    request: HttpRequest,
+    Change(form): Change<StartForm>,
+) -> Result<HttpResponse, PageError> {
+    let room = find_room(&app, &form.room).await?;
+    let options = StartArchive {
+        name: room.name.to_string(),
+        room: room.name.to_string(),
+        started_by: host.moderator.name,
+        resolution: None,
+    };
+    let id = app.platform.start_archive(&room.session, options).await?;
+    info!(archive.id = %id, moderator.id = host.moderator.id, "A moderator started archive `{id}`");
+    if wants_json(request.headers()) {
+        return Ok(HttpResponse::Created().json(json!({ "id": id })));
+    }
+    Ok(see_other(&format!("/rooms/{}/host", room.slug)))
+}
+
+#[derive(Deserialize)]
+pub struct StopForm {
+    /// The room whose host page asked; empty from the history.
+    #[serde(default)]
+    room: String,
+}
+
+/// `POST /archives/{id}/stop`
+pub async fn stop(
+    app: web::Data<App>,
+    host: SignedIn,
+    request: HttpRequest,
+    id: web::Path<String>,
+    Change(form): Change<StopForm>,
+) -> Result<HttpResponse, PageError> {
+    let archive = find(&app, &id).await?;
+    app.platform.stop_archive(archive.id).await?;
+    info!(archive.id = %archive.id, moderator.id = host.moderator.id, "A moderator stopped archive `{}`", archive.id);
+    if wants_json(request.headers()) {
+        return Ok(HttpResponse::Ok().json(json!({ "id": archive.id })));
+    }
+    if form.room.is_empty() {
+        return Ok(see_other(&format!("/archives/{}", archive.id)));
+    }
+    let room = find_room(&app, &form.room).await?;
+    Ok(see_other(&format!("/rooms/{}/host", room.slug)))
+}
+
+/// `POST /archives/{id}/delete`
+pub async fn delete(
+    app: web::Data<App>,
+    host: SignedIn,
+    request: HttpRequest,
+    id: web::Path<String>,
+    _: Change<Nothing>,
+) -> Result<HttpResponse, PageError> {
+    let archive = find(&app, &id).await?;
+    app.platform.delete_archive(archive.id).await?;
+    info!(archive.id = %archive.id, moderator.id = host.moderator.id, "A moderator deleted archive `{}`", archive.id);
+    if wants_json(request.headers()) {
+        return Ok(HttpResponse::Ok().json(json!({ "id": archive.id })));
+    }
+    Ok(see_other("/history"))
+}
+
+/// The archive of an address.
+///
+/// # Errors
+/// [`PageError::NoArchive`], or the database.
+pub(super) async fn find(app: &App, id: &str) -> Result<Archive, PageError> {
+    let id = ArchiveId::parse(id).ok_or(PageError::NoArchive)?;
+    history::find(app.db(), app.project.api_key, id)
+        .await?
+        .ok_or(PageError::NoArchive)
+}
+
+/// What people call an archive.
+pub(super) fn title(archive: &Archive) -> &str {
+    match (archive.name.as_str(), archive.room.as_str()) {
+        ("", "") => "Untitled",
+        ("", room) => room,
+        (name, _) => name,
+    }
+}
+
+/// Signs the links of this server's archives.
+pub(super) fn links(app: &App) -> Links {
+    Links::new(app.project.api_secret.expose().as_bytes())
+}
+
+/// A link to a file of an archive that works for ten minutes, without a cookie.
+pub(super) fn signed_link(app: &App, archive: ArchiveId, asset: Asset) -> String {
+    let query = links(app).query(archive, asset, now_ms());
+    format!("/archives/{archive}/files/{asset}?{query}")
+}
+
+fn person(archive: &Archive, stream: &RecordedStream) -> Person {
+    let name = stream_name(stream);
+    let times = format!(
+        "{} – {}",
+        clock_time(stream.joined_ms),
+        clock_time(stream.left_ms)
+    );
+    let facts = match (&stream.file, stream.has_audio, stream.has_video) {
+        (None, _, _) => format!("{times} · nothing received"),
+        (_, true, false) => format!("{times} · audio only"),
+        (_, false, true) => format!("{times} · no sound"),
+        _ => times,
+    };
+    Person {
+        initial: name.chars().take(1).flat_map(char::to_uppercase).collect(),
+        name,
+        facts,
+        file: stream.file.is_some().then(|| {
+            format!(
+                "/archives/{}/files/{}?save",
+                archive.id,
+                Asset::Track(stream.stream)
+            )
+        }),
+    }
+}
+
+fn played(archive: &Archive, stream: RecordedStream) -> PlayedStream {
+    PlayedStream {
+        id: stream.stream,
+        name: stream_name(&stream),
+        url: stream.file.is_some().then(|| {
+            format!(
+                "/archives/{}/files/{}",
+                archive.id,
+                Asset::Track(stream.stream)
+            )
+        }),
+        video_type: stream.video_type,
+        joined_ms: stream.joined_ms,
+        left_ms: stream.left_ms,
+        starts_ms: stream.starts_ms,
+        ends_ms: stream.ends_ms,
+        has_audio: stream.has_audio,
+        has_video: stream.has_video,
+        shown: stream.shown,
+    }
+}
+
+fn stream_name(stream: &RecordedStream) -> String {
+    if stream.name.is_empty() {
+        "Somebody".to_owned()
+    } else {
+        stream.name.clone()
+    }
+}

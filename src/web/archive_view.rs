@@ -1,0 +1,114 @@
+//! How an archive is told: its status in words and colour, its times.
+
+use time::{OffsetDateTime, format_description::well_known::Rfc3339, macros::format_description};
+
+use crate::archive::{Archive, Status};
+
+/// A status, as a coloured badge.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Badge {
+    pub text: String,
+    /// The class of its colour; empty for all is well.
+    pub look: &'static str,
+    /// An icon's name, or empty.
+    pub icon: &'static str,
+    /// How long it has been going on; runs on in the page. ms
+    pub elapsed_ms: Option<u64>,
+}
+
+/// The badge of an archive as it is now.
+pub fn badge(archive: &Archive) -> Badge {
+    let plain = |text: &str, look, icon| Badge {
+        text: text.to_owned(),
+        look,
+        icon,
+        elapsed_ms: None,
+    };
+    match archive.status {
+        Status::Started => Badge {
+            elapsed_ms: Some(elapsed_ms(archive)),
+            ..plain("Recording", "rec", "record-fill")
+        },
+        Status::Paused => Badge {
+            elapsed_ms: Some(elapsed_ms(archive)),
+            ..plain("Recording, nobody publishes", "rec", "pause-fill")
+        },
+        Status::Stopped if !archive.has_tracks => plain("Finishing", "work", "hourglass-split"),
+        Status::Stopped if archive.is_composing() => Badge {
+            text: format!("Composing {} %", archive.compose_percent),
+            ..plain("", "work", "hourglass-split")
+        },
+        Status::Stopped => plain("Watchable, no MP4", "work", "exclamation-triangle"),
+        Status::Available | Status::Uploaded if archive.recovered => {
+            plain("Available · recovered", "", "")
+        }
+        Status::Available => plain("Available", "", ""),
+        Status::Uploaded => plain("Uploaded", "", ""),
+        Status::Failed => plain("Failed", "bad", "exclamation-triangle"),
+        Status::Expired => plain("Expired", "bad", ""),
+        Status::Deleted => plain("Deleted", "bad", ""),
+    }
+}
+
+/// What is to be said beside the badge; empty when nothing is.
+pub fn why(archive: &Archive) -> String {
+    let mut sentences = Vec::new();
+    match archive.status {
+        Status::Failed if archive.reason == "nobody published" => {
+            sentences.push(
+                "Nobody published while it recorded, so there is nothing to watch.".to_owned(),
+            );
+        }
+        Status::Failed => sentences.push(format!("Nothing could be saved: {}.", archive.reason)),
+        Status::Expired => {
+            sentences.push("Its files were deleted because of their age.".to_owned());
+        }
+        _ => {}
+    }
+    if archive.recovered {
+        sentences.push(
+            "The server went down while this was recorded. Everything up to that moment was saved."
+                .to_owned(),
+        );
+    }
+    for told in [&archive.problem, &archive.compose_problem] {
+        if !told.is_empty() {
+            sentences.push(sentence(told));
+        }
+    }
+    sentences.join(" ")
+}
+
+/// For `<time datetime>`: `2026-11-22T14:05:00Z`.
+pub fn iso_time(unix_ms: i64) -> String {
+    at(unix_ms).format(&Rfc3339).unwrap_or_default()
+}
+
+/// For readers without a script: `22 November 2026, 14:05 UTC`.
+pub fn plain_time(unix_ms: i64) -> String {
+    let format =
+        format_description!("[day padding:none] [month repr:long] [year], [hour]:[minute] UTC");
+    at(unix_ms).format(format).unwrap_or_default()
+}
+
+fn at(unix_ms: i64) -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp(unix_ms / 1000).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+}
+
+fn elapsed_ms(archive: &Archive) -> u64 {
+    u64::try_from(crate::clock::now_ms() - archive.created_at_ms).unwrap_or(0)
+}
+
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let mut sentence: String = letters
+        .next()
+        .into_iter()
+        .flat_map(char::to_uppercase)
+        .collect();
+    sentence.extend(letters);
+    if !sentence.ends_with(['.', '!', '?']) {
+        sentence.push('.');
+    }
+    sentence
+}

@@ -1,0 +1,83 @@
+//! What a page hands to its script: JSON in `<script type="application/json" id="boot">`. The same
+//! shapes for the browser are in `static/js/ui/boot.js`.
+
+use serde::Serialize;
+
+use crate::{
+    archive::{ArchiveId, recording::Span},
+    opentok::SessionId,
+    room::Slug,
+    session::StreamId,
+};
+
+/// To the script of a room's page.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RoomBoot<'a> {
+    pub csrf: &'a str,
+    pub room: &'a Slug,
+    pub room_name: &'a str,
+    pub is_host: bool,
+    /// The name this visitor used last; empty at first.
+    pub visitor_name: &'a str,
+    /// The link for participants: absolute when the server knows its public address.
+    pub guest_link: String,
+    pub status: &'a RoomStatus,
+}
+
+/// Who is in a room, and whether it is being recorded.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RoomStatus {
+    pub people: Vec<String>,
+    pub recording: Option<RecordingStatus>,
+}
+
+/// A recording in progress.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RecordingStatus {
+    pub id: ArchiveId,
+    /// Counted by the server, whose clock may differ from the browser's.
+    pub elapsed_ms: u64,
+}
+
+/// The answer to joining: what the browser library needs.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Pass {
+    /// A string of digits, as OpenTok's pages have it.
+    pub api_key: String,
+    pub session_id: SessionId,
+    pub token: String,
+    pub status: RoomStatus,
+}
+
+/// To the script of an archive's page.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ArchiveBoot {
+    pub duration_ms: u64,
+    pub streams: Vec<PlayedStream>,
+}
+
+/// One stream of an archive. All times count from the archive's start, in ms.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlayedStream {
+    pub id: StreamId,
+    pub name: String,
+    /// "camera", "screen" or "custom".
+    pub video_type: String,
+    /// `None` when nothing was received of it.
+    pub url: Option<String>,
+    pub joined_ms: u64,
+    pub left_ms: u64,
+    /// The archive's time at which the file's time is 0.
+    pub starts_ms: u64,
+    pub ends_ms: u64,
+    pub has_audio: bool,
+    pub has_video: bool,
+    /// When the picture was on.
+    pub shown: Vec<Span>,
+}

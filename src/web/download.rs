@@ -1,0 +1,165 @@
+//! The files of archives: for the player, for whoever holds a signed link, in parts or whole.
+
+use actix_files::NamedFile;
+use actix_web::{
+    HttpRequest, HttpResponse,
+    body::{BoxBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    http::header::{self, HeaderValue},
+    middleware::Next,
+    web,
+};
+use serde::Deserialize;
+
+use super::{
+    archive::{find, links, signed_link},
+    error::PageError,
+    visitor::{SignedIn, Visitor},
+};
+use crate::{
+    app::App,
+    archive::{
+        ArchiveId, Status,
+        download::{Asset, LinkError, content_disposition, file, file_name},
+        history,
+    },
+    clock::now_ms,
+};
+
+/// `GET /download/{id}`: on to a link that expires.
+pub async fn download(
+    app: web::Data<App>,
+    _: SignedIn,
+    id: web::Path<String>,
+) -> Result<HttpResponse, PageError> {
+    let archive = find(&app, &id).await?;
+    if archive.status != Status::Available {
+        return Err(PageError::Conflict(
+            "the file to download is not ready; the archive's page says why".to_owned(),
+        ));
+    }
+    let mut response = HttpResponse::Found();
+    response
+        .insert_header((
+            header::LOCATION,
+            signed_link(&app, archive.id, Asset::Composed),
+        ))
+        .insert_header((header::CACHE_CONTROL, "no-store"));
+    Ok(response.finish())
+}
+
+/// What a player gets for "everything from here on". A player that has enough for now stops reading and keeps its connection,
+/// and a browser has six of them: with parts, many streams share these. Smaller: more requests; larger: a connection is
+/// held longer. Bytes.
+const PART: u64 = 1 << 20;
+
+/// Turns a player's open range into one part. Whoever saves a file gets what was asked for.
+///
+/// # Errors
+/// Those of the service inside.
+pub async fn in_parts(
+    mut request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    if request.query_string().is_empty()
+        && let Some(part) = request
+            .headers()
+            .get(header::RANGE)
+            .and_then(|range| range.to_str().ok())
+            .and_then(part_of)
+    {
+        request.headers_mut().insert(header::RANGE, part);
+    }
+    Ok(next.call(request).await?.map_into_boxed_body())
+}
+
+/// `bytes=N-` as a range with an end; `None` for every other range.
+fn part_of(range: &str) -> Option<HeaderValue> {
+    let from: u64 = range
+        .strip_prefix("bytes=")?
+        .strip_suffix('-')?
+        .parse()
+        .ok()?;
+    let to = from.checked_add(PART - 1)?;
+    HeaderValue::from_str(&format!("bytes={from}-{to}")).ok()
+}
+
+#[derive(Deserialize)]
+pub struct LinkQuery {
+    expires: Option<i64>,
+    #[serde(default)]
+    sig: String,
+    /// Present: to be saved, not shown.
+    save: Option<String>,
+}
+
+/// `GET /archives/{id}/files/{file}`: with a signed link, which needs no cookie, or for a moderator.
+pub async fn archive_file(
+    app: web::Data<App>,
+    visitor: Visitor,
+    request: HttpRequest,
+    path: web::Path<(String, String)>,
+    web::Query(query): web::Query<LinkQuery>,
+) -> Result<HttpResponse, PageError> {
+    let (id, name) = path.into_inner();
+    let id = ArchiveId::parse(&id).ok_or(PageError::NoArchive)?;
+    let asset = Asset::parse(&name).ok_or(PageError::NoPage)?;
+    let is_linked = match query.expires {
+        Some(expires) => match links(&app).check(id, asset, expires, &query.sig, now_ms()) {
+            Ok(()) => true,
+            Err(LinkError::Expired) => return Err(PageError::LinkExpired),
+            Err(LinkError::Forged) => return Err(PageError::NoPage),
+        },
+        None => false,
+    };
+    if !is_linked && visitor.moderator(&app).await?.is_none() {
+        let back = format!("/archives/{id}");
+        return Err(PageError::SignInFirst { back });
+    }
+    let archive = find(&app, &id.to_string()).await?;
+    let streams = history::streams(app.db(), &archive).await?;
+    let path = file(&app.data.archives(), id, asset, &streams).ok_or(PageError::NoPage)?;
+    let Ok(file) = NamedFile::open(path) else {
+        return Err(PageError::NoArchive);
+    };
+    let mut response = file
+        .set_content_type(asset.content_type().parse().map_err(anyhow::Error::from)?)
+        .use_last_modified(true)
+        .into_response(&request);
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("private, max-age=0"),
+    );
+    if is_linked || query.save.is_some() {
+        let name = content_disposition(&file_name(&archive, asset, &streams));
+        let name = HeaderValue::from_str(&name).map_err(anyhow::Error::from)?;
+        headers.insert(header::CONTENT_DISPOSITION, name);
+    } else {
+        headers.insert(
+            header::CONTENT_DISPOSITION,
+            HeaderValue::from_static("inline"),
+        );
+    }
+    Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_open_range_is_cut_into_parts() {
+        assert_eq!(part_of("bytes=0-").unwrap(), "bytes=0-1048575");
+        assert_eq!(part_of("bytes=5-").unwrap(), "bytes=5-1048580");
+        for range in [
+            "bytes=2-4",
+            "bytes=-5",
+            "bytes=0-1,3-",
+            "items=0-",
+            "bytes=18446744073709551615-",
+        ] {
+            assert_eq!(part_of(range), None, "{range}");
+        }
+    }
+}

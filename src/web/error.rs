@@ -1,0 +1,328 @@
+//! What a page says when something goes wrong: the cause, the remedy, and a button.
+//!
+//! Handlers return a [`PageError`]; [`show`] stands around them and turns it into a page for people
+//! and into JSON for scripts.
+
+use actix_session::SessionExt;
+use actix_web::{
+    HttpResponse, ResponseError,
+    body::{BoxBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    http::{Method, StatusCode, header},
+    middleware::Next,
+    web,
+};
+use askama::Template;
+use serde::Serialize;
+use tracing::error;
+
+use super::{
+    change::CSRF_HEADER,
+    shell::{Section, Shell, filters, see_other},
+    visitor::Visitor,
+};
+use crate::{
+    app::App,
+    moderator::{AccountError, TooManyAttempts},
+    platform::PlatformError,
+    room::{BadName, RoomError},
+};
+
+/// Why there is no page. The variants are what a visitor can do something about.
+#[derive(Debug, thiserror::Error)]
+pub enum PageError {
+    #[error("no such page")]
+    NoPage,
+    #[error("no such room")]
+    NoRoom,
+    #[error("no such archive")]
+    NoArchive,
+    /// Only for moderators; `back` is where they wanted to go.
+    #[error("sign in first")]
+    SignInFirst { back: String },
+    /// The CSRF token was missing or another one.
+    #[error("the form's token does not fit")]
+    Forged,
+    #[error("the link has expired")]
+    LinkExpired,
+    #[error("{0}")]
+    BadInput(String),
+    #[error("{0}")]
+    TooManyAttempts(#[from] TooManyAttempts),
+    #[error("{0}")]
+    Conflict(String),
+    #[error("{0}")]
+    NoSpace(String),
+    #[error("{0}")]
+    Unavailable(String),
+    #[error(transparent)]
+    Internal(#[from] anyhow::Error),
+}
+
+/// A [`PageError`] in words.
+#[derive(Serialize)]
+pub struct Problem {
+    #[serde(skip)]
+    pub status: StatusCode,
+    pub cause: String,
+    pub remedy: String,
+    #[serde(skip)]
+    pub button: &'static str,
+    #[serde(skip)]
+    pub href: String,
+}
+
+impl PageError {
+    fn problem(&self) -> Problem {
+        use PageError as E;
+        let (status, cause, remedy, button, href) = match self {
+            E::NoPage => (
+                StatusCode::NOT_FOUND,
+                "There is no such page.".to_owned(),
+                "The address may have a typing mistake, or what was here has been deleted.",
+                "Go to the rooms",
+                "/",
+            ),
+            E::NoRoom => (
+                StatusCode::NOT_FOUND,
+                "There is no such room.".to_owned(),
+                "It may have been deleted. Ask whoever sent you the link for a new one.",
+                "Go to the rooms",
+                "/",
+            ),
+            E::NoArchive => (
+                StatusCode::NOT_FOUND,
+                "There is no such archive.".to_owned(),
+                "It has been deleted, or the address has a typing mistake.",
+                "Open the history",
+                "/history",
+            ),
+            E::SignInFirst { back } => {
+                return Problem {
+                    status: StatusCode::UNAUTHORIZED,
+                    cause: "This is for moderators.".to_owned(),
+                    remedy: "Sign in, and you will be brought back here.".to_owned(),
+                    button: "Sign in",
+                    href: sign_in_path(back),
+                };
+            }
+            E::Forged => (
+                StatusCode::FORBIDDEN,
+                "The page you came from is out of date.".to_owned(),
+                "Go back, load it again, and repeat what you did. Cookies must be allowed.",
+                "Go to the rooms",
+                "/",
+            ),
+            E::LinkExpired => (
+                StatusCode::FORBIDDEN,
+                "This link has expired.".to_owned(),
+                "Open the archive's page and start the download again.",
+                "Open the history",
+                "/history",
+            ),
+            E::BadInput(cause) => (
+                StatusCode::BAD_REQUEST,
+                sentence(cause),
+                "Go back, correct it, and try again.",
+                "Go to the rooms",
+                "/",
+            ),
+            E::TooManyAttempts(reason) => (
+                StatusCode::TOO_MANY_REQUESTS,
+                sentence(&reason.to_string()),
+                "Whoever runs this server can set a new password with `parlor moderator add`.",
+                "Back to the sign-in",
+                "/sign-in",
+            ),
+            E::Conflict(cause) => (
+                StatusCode::CONFLICT,
+                sentence(cause),
+                "The page may show how things were a moment ago; load it again.",
+                "Open the history",
+                "/history",
+            ),
+            E::NoSpace(cause) => (
+                StatusCode::INSUFFICIENT_STORAGE,
+                sentence(cause),
+                "Delete archives that nobody needs, or make room on the server's disk.",
+                "Open the history",
+                "/history",
+            ),
+            E::Unavailable(cause) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                sentence(cause),
+                "Try again in a moment.",
+                "Go to the rooms",
+                "/",
+            ),
+            E::Internal(_) => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "Something went wrong on the server.".to_owned(),
+                "It has been noted in the server's log. Try again; if it stays, tell whoever runs this server.",
+                "Go to the rooms",
+                "/",
+            ),
+        };
+        Problem {
+            status,
+            cause,
+            remedy: remedy.to_owned(),
+            button,
+            href: href.to_owned(),
+        }
+    }
+}
+
+impl ResponseError for PageError {
+    fn status_code(&self) -> StatusCode {
+        self.problem().status
+    }
+
+    /// Plain words, for the case that [`show`] does not stand around the handler.
+    fn error_response(&self) -> HttpResponse {
+        let problem = self.problem();
+        HttpResponse::build(problem.status)
+            .content_type("text/plain; charset=utf-8")
+            .body(format!("{}\n{}\n", problem.cause, problem.remedy))
+    }
+}
+
+#[derive(Template)]
+#[template(path = "error.html")]
+struct ErrorPage {
+    shell: Shell,
+    problem: Problem,
+}
+
+/// Turns a handler's [`PageError`] into an answer that fits who asked.
+///
+/// # Errors
+/// Those of the services inside.
+pub async fn show(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let response = next.call(request).await?.map_into_boxed_body();
+    let Some(error) = response
+        .response()
+        .error()
+        .and_then(|error| error.as_error::<PageError>())
+    else {
+        return Ok(response);
+    };
+    if let PageError::Internal(cause) = error {
+        error!(error = format!("{cause:#}"), "A page could not be made");
+    }
+    let problem = error.problem();
+    let request = response.request();
+    let shown = if wants_json(request.headers()) {
+        HttpResponse::build(problem.status).json(&problem)
+    } else if matches!(error, PageError::SignInFirst { .. }) && request.method() == Method::GET {
+        see_other(&problem.href)
+    } else {
+        let status = problem.status;
+        let visitor = Visitor::new(request.get_session());
+        let shell = match request.app_data::<web::Data<App>>() {
+            Some(app) => visitor.shell(app, Section::None).await.ok(),
+            None => None,
+        };
+        let shell = shell.unwrap_or_else(|| Shell::new(Section::None, None, String::new()));
+        let page = ErrorPage { shell, problem }.render().unwrap_or_default();
+        HttpResponse::build(status)
+            .content_type("text/html; charset=utf-8")
+            .insert_header((header::CACHE_CONTROL, "no-store"))
+            .body(page)
+    };
+    Ok(response.into_response(shown))
+}
+
+/// Did a script ask, rather than a person?
+pub fn wants_json(headers: &header::HeaderMap) -> bool {
+    headers.contains_key(CSRF_HEADER)
+        || headers
+            .get(header::ACCEPT)
+            .and_then(|accept| accept.to_str().ok())
+            .is_some_and(|accept| accept.contains("application/json"))
+}
+
+/// Where to sign in so as to come back to `back`.
+fn sign_in_path(back: &str) -> String {
+    let query = form_urlencoded::Serializer::new(String::new())
+        .append_pair("back", back)
+        .finish();
+    format!("/sign-in?{query}")
+}
+
+/// Messages of the domain are lower-case and end without a full stop; people read sentences.
+fn sentence(message: &str) -> String {
+    let mut letters = message.chars();
+    let first = letters.next().map(char::to_uppercase);
+    let mut text: String = first.into_iter().flatten().chain(letters).collect();
+    if !text.ends_with(['.', '!', '?']) {
+        text.push('.');
+    }
+    text
+}
+
+impl From<PlatformError> for PageError {
+    fn from(error: PlatformError) -> Self {
+        match error {
+            PlatformError::NotFound("archive") => PageError::NoArchive,
+            PlatformError::NotFound(what) => {
+                PageError::Conflict(format!("there is no such {what}"))
+            }
+            PlatformError::Conflict(message) => PageError::Conflict(message),
+            PlatformError::BadRequest(message) => PageError::BadInput(message),
+            PlatformError::NoSpace(message) => PageError::NoSpace(message),
+            PlatformError::Unavailable(message) => PageError::Unavailable(message),
+            PlatformError::Internal(error) => PageError::Internal(error),
+        }
+    }
+}
+
+impl From<RoomError> for PageError {
+    fn from(error: RoomError) -> Self {
+        match error {
+            RoomError::NotFound(_) => PageError::NoRoom,
+            RoomError::Default | RoomError::TooMany => PageError::Conflict(error.to_string()),
+            RoomError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<AccountError> for PageError {
+    fn from(error: AccountError) -> Self {
+        match error {
+            AccountError::BadName | AccountError::BadPassword | AccountError::BadLink => {
+                PageError::BadInput(error.to_string())
+            }
+            AccountError::NameTaken(_) => PageError::Conflict(error.to_string()),
+            AccountError::Database(error) => error.into(),
+            AccountError::Internal(error) => PageError::Internal(error),
+        }
+    }
+}
+
+impl From<BadName> for PageError {
+    fn from(error: BadName) -> Self {
+        PageError::BadInput(error.to_string())
+    }
+}
+
+impl From<sqlx::Error> for PageError {
+    fn from(error: sqlx::Error) -> Self {
+        PageError::Internal(anyhow::Error::new(error).context("the database"))
+    }
+}
+
+impl From<askama::Error> for PageError {
+    fn from(error: askama::Error) -> Self {
+        PageError::Internal(anyhow::Error::new(error).context("rendering a template"))
+    }
+}
+
+impl From<actix_session::SessionInsertError> for PageError {
+    fn from(error: actix_session::SessionInsertError) -> Self {
+        PageError::Internal(anyhow::anyhow!("the visitor's cookie: {error}"))
+    }
+}

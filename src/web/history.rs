@@ -1,0 +1,260 @@
+//! Past archives: the list, and the news that keeps an open list true.
+
+use actix_web::{
+    HttpResponse,
+    http::header,
+    web::{self, Bytes},
+};
+use askama::Template;
+use futures_util::stream;
+use serde::Deserialize;
+use serde_json::json;
+use tokio::{
+    sync::broadcast::{Receiver, error::RecvError},
+    time::{Duration, timeout},
+};
+
+use super::{
+    archive::title,
+    archive_view::{Badge, badge, iso_time, plain_time, why},
+    error::PageError,
+    shell::{Section, Shell, clock_time, filters, page, people_count, size},
+    visitor::SignedIn,
+};
+use crate::{
+    app::App,
+    archive::{
+        Archive, ArchiveChange, Status,
+        history::{self, List, Search},
+    },
+};
+
+/// A proxy closes a connection on which nothing is heard for a minute.
+const KEEP_ALIVE: Duration = Duration::from_secs(25);
+
+#[derive(Template)]
+#[template(path = "history.html")]
+struct HistoryPage {
+    shell: Shell,
+    rows: Vec<Row>,
+    /// "128 archives · 41 GB · newest first"
+    summary: String,
+    /// "Page 1 of 26"; empty in a search, whose end is not known.
+    place: String,
+    newer: Option<String>,
+    older: Option<String>,
+    text: String,
+    status: String,
+    statuses: Vec<(&'static str, &'static str)>,
+}
+
+impl HistoryPage {
+    fn is_filtered(&self) -> bool {
+        !self.text.is_empty() || !self.status.is_empty()
+    }
+}
+
+struct Row {
+    id: String,
+    title: String,
+    /// "Main room · 4 people"
+    facts: String,
+    iso_time: String,
+    plain_time: String,
+    duration: String,
+    size: String,
+    badge: Badge,
+    why: String,
+    poster: Option<String>,
+    is_running: bool,
+    is_playable: bool,
+    is_downloadable: bool,
+    is_deletable: bool,
+    look: &'static str,
+}
+
+#[derive(Deserialize)]
+pub struct Wanted {
+    page: Option<u64>,
+    #[serde(default)]
+    q: String,
+    #[serde(default)]
+    status: String,
+    /// Where a search goes on.
+    from: Option<i64>,
+}
+
+/// `GET /history?page=N`, also `&status=…`, or `?q=…&from=…` to search.
+pub async fn list(
+    app: web::Data<App>,
+    host: SignedIn,
+    web::Query(wanted): web::Query<Wanted>,
+) -> Result<HttpResponse, PageError> {
+    let shell = host.shell(Section::History)?;
+    let text: String = wanted.q.trim().chars().take(100).collect();
+    let status: Option<Status> = wanted.status.parse().ok();
+    let shown = HistoryPage {
+        shell,
+        rows: Vec::new(),
+        summary: String::new(),
+        place: String::new(),
+        newer: None,
+        older: None,
+        status: status.map(Status::as_str).unwrap_or_default().to_owned(),
+        statuses: vec![
+            ("started", "Recording"),
+            ("stopped", "Being composed"),
+            ("available", "Available"),
+            ("failed", "Failed"),
+            ("expired", "Expired"),
+        ],
+        text,
+    };
+    if shown.text.is_empty() {
+        show_page(&app, shown, status, wanted.page.unwrap_or(1)).await
+    } else {
+        show_hits(&app, shown, status, wanted.from).await
+    }
+}
+
+async fn show_page(
+    app: &App,
+    mut shown: HistoryPage,
+    status: Option<Status>,
+    number: u64,
+) -> Result<HttpResponse, PageError> {
+    let api_key = app.project.api_key;
+    let list = status.map_or(List::Project(api_key), |status| {
+        List::Status(api_key, status)
+    });
+    let found = history::page(app.db(), &list, number, app.config.archives.history_page).await?;
+    if number == 0 || (found.archives.is_empty() && number > 1 && number > found.last()) {
+        return Err(PageError::NoPage);
+    }
+    let link = |page: u64| match status {
+        Some(status) => format!("/history?status={status}&page={page}"),
+        None => format!("/history?page={page}"),
+    };
+    shown.newer = found.newer().map(link);
+    shown.older = found.older().map(link);
+    shown.summary = format!(
+        "{} · {} · newest first",
+        match found.total {
+            1 => "1 archive".to_owned(),
+            total => format!("{total} archives"),
+        },
+        size(found.size_bytes)
+    );
+    shown.place = format!("Page {} of {}", found.number, found.last());
+    shown.rows = found.archives.iter().map(row).collect();
+    page(&shown)
+}
+
+async fn show_hits(
+    app: &App,
+    mut shown: HistoryPage,
+    status: Option<Status>,
+    from: Option<i64>,
+) -> Result<HttpResponse, PageError> {
+    let search = Search {
+        api_key: app.project.api_key,
+        text: shown.text.clone(),
+        status,
+        from,
+    };
+    let hits = history::search(app.db(), &search, app.config.archives.history_page).await?;
+    shown.older = hits.further.map(|further| {
+        let query = form_urlencoded::Serializer::new(String::new())
+            .append_pair("q", &shown.text)
+            .append_pair("status", &shown.status)
+            .append_pair("from", &further.to_string())
+            .finish();
+        format!("/history?{query}")
+    });
+    shown.summary = format!("Archives with “{}”, newest first", shown.text);
+    shown.rows = hits.archives.iter().map(row).collect();
+    page(&shown)
+}
+
+fn row(archive: &Archive) -> Row {
+    let badge = badge(archive);
+    let is_running = archive.status.is_running();
+    let people = people_count(usize::try_from(archive.people).unwrap_or(0));
+    let room = archive.room.as_str();
+    let facts = [
+        (!room.is_empty()).then_some(room),
+        (archive.people > 0).then_some(people.as_str()),
+    ];
+    Row {
+        id: archive.id.to_string(),
+        title: title(archive).to_owned(),
+        facts: facts.into_iter().flatten().collect::<Vec<_>>().join(" · "),
+        iso_time: iso_time(archive.created_at_ms),
+        plain_time: plain_time(archive.created_at_ms),
+        duration: if is_running {
+            String::new()
+        } else {
+            clock_time(archive.duration_ms)
+        },
+        size: if is_running {
+            "–".to_owned()
+        } else {
+            size(archive.size_bytes)
+        },
+        why: why(archive),
+        poster: archive
+            .has_poster
+            .then(|| format!("/archives/{}/files/poster.jpg", archive.id)),
+        is_running,
+        is_playable: archive.is_playable(),
+        is_downloadable: archive.status == Status::Available,
+        is_deletable: archive.is_deletable(),
+        look: match badge.look {
+            "rec" => " thumb--rec",
+            "bad" => " thumb--bad",
+            _ => "",
+        },
+        badge,
+    }
+}
+
+/// `GET /archives/events`: tells which archives change, as server-sent events, until the page goes.
+pub async fn events(app: web::Data<App>, _: SignedIn) -> HttpResponse {
+    let changes = app.archives.subscribe();
+    let api_key = app.project.api_key;
+    let news = stream::unfold(changes, move |mut changes| async move {
+        let text = next_event(&mut changes, api_key).await?;
+        Some((Ok::<_, actix_web::Error>(Bytes::from(text)), changes))
+    });
+    HttpResponse::Ok()
+        .content_type("text/event-stream")
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        // Compressed, an event would wait for the next ones.
+        .insert_header((header::CONTENT_ENCODING, "identity"))
+        .insert_header(("X-Accel-Buffering", "no"))
+        .streaming(news)
+}
+
+/// The text of the next event; `None` when there will be no more.
+async fn next_event(changes: &mut Receiver<ArchiveChange>, api_key: u32) -> Option<String> {
+    loop {
+        match timeout(KEEP_ALIVE, changes.recv()).await {
+            Ok(Ok(change)) if change.archive.api_key == api_key => {
+                let archive = &change.archive;
+                let told = json!({
+                    "id": archive.id,
+                    "status": archive.status,
+                    "percent": archive.compose_percent,
+                });
+                return Some(format!("event: archive\ndata: {told}\n\n"));
+            }
+            Ok(Ok(_)) => {}
+            // Too many changes at once: the page reads everything anew.
+            Ok(Err(RecvError::Lagged(_))) => {
+                return Some("event: archive\ndata: {}\n\n".to_owned());
+            }
+            Ok(Err(RecvError::Closed)) => return None,
+            Err(_) => return Some(": still here\n\n".to_owned()),
+        }
+    }
+}

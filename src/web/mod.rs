@@ -1,0 +1,96 @@
+//! The pages. Each is a file with its template's struct above its handler; the URL table is below.
+//!
+//! A page for moderators takes [`visitor::SignedIn`]; a change takes [`change::Change`], which checks
+//! the CSRF token. What goes wrong is an [`error::PageError`] and becomes a page of its own.
+
+mod archive;
+mod archive_view;
+mod assets;
+pub mod boot;
+mod change;
+mod download;
+mod error;
+mod headers;
+mod hello;
+mod history;
+mod home;
+mod operator;
+mod room;
+mod shell;
+mod sign_in;
+mod span;
+mod visitor;
+
+#[cfg(test)]
+mod tests;
+
+use actix_session::{SessionMiddleware, config::PersistentSession, storage::CookieSessionStore};
+use actix_web::{
+    cookie::{Key, SameSite, time::Duration},
+    dev::HttpServiceFactory,
+    middleware::{Compress, from_fn},
+    web::{get, post, resource, scope, to},
+};
+
+use error::PageError;
+pub use span::RequestSpan;
+
+/// How long a visitor is remembered who does not come back.
+const REMEMBERED: Duration = Duration::days(30);
+
+/// All pages and static files. To be registered last, since it answers every address that nobody
+/// else does; the [`crate::app::App`] must be registered as `web::Data`.
+///
+/// `cookie_key` has 64 bytes or more; `is_secure` says that people come over TLS, so that cookies
+/// may be kept from everything else.
+pub fn pages(cookie_key: &[u8], is_secure: bool) -> impl HttpServiceFactory + 'static {
+    let visitors = SessionMiddleware::builder(CookieSessionStore::default(), Key::from(cookie_key))
+        .cookie_name("parlor".to_owned())
+        .cookie_secure(is_secure)
+        .cookie_http_only(true)
+        .cookie_same_site(SameSite::Lax)
+        .session_lifecycle(PersistentSession::default().session_ttl(REMEMBERED))
+        .build();
+
+    let mut pages = scope("")
+        .route("/", get().to(home::home))
+        .route("/rooms", post().to(home::create_room))
+        .route("/rooms/{room}", get().to(room::guest))
+        .route("/rooms/{room}/host", get().to(room::host))
+        .route("/rooms/{room}/status", get().to(room::status))
+        .route("/rooms/{room}/join", post().to(room::join))
+        .route("/rooms/{room}/host/join", post().to(room::join_as_host))
+        .route("/rooms/{room}/rename", post().to(home::rename_room))
+        .route("/rooms/{room}/delete", post().to(home::delete_room))
+        .route("/host", get().to(room::default_host))
+        .route("/participant", get().to(room::participant))
+        .route("/hello", get().to(hello::hello))
+        .route("/history", get().to(history::list))
+        .route("/archives", post().to(archive::start))
+        .route("/archives/events", get().to(history::events))
+        .route("/archives/{id}", get().to(archive::show))
+        .route("/archives/{id}/stop", post().to(archive::stop))
+        .route("/archives/{id}/delete", post().to(archive::delete))
+        .service(
+            resource("/archives/{id}/files/{file}")
+                .route(get().to(download::archive_file))
+                .wrap(from_fn(download::in_parts)),
+        )
+        .route("/download/{id}", get().to(download::download))
+        .route("/sign-in", get().to(sign_in::form))
+        .route("/sign-in", post().to(sign_in::sign_in))
+        .route("/sign-out", post().to(sign_in::sign_out))
+        .route("/healthz", get().to(operator::health))
+        .route("/metrics", get().to(operator::metrics))
+        .route("/static/{path:.*}", get().to(assets::file));
+    for path in assets::LIBRARY_PATHS {
+        pages = pages.service(resource(path).route(get().to(assets::library)));
+    }
+    // The first wrapped is the innermost.
+    pages
+        .default_service(to(|| async { Err::<String, _>(PageError::NoPage) }))
+        .wrap(from_fn(error::show))
+        .wrap(visitors)
+        .wrap(headers::security())
+        .wrap(Compress::default())
+}

@@ -1,0 +1,263 @@
+//! The page of a room, for the host and for participants: prejoin, the call, its end.
+
+use actix_web::{HttpResponse, web};
+use askama::Template;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{
+    boot::{Pass, RecordingStatus, RoomBoot, RoomStatus},
+    change::Change,
+    error::PageError,
+    shell::{Section, Shell, filters, page},
+    visitor::{SignedIn, Visitor},
+};
+use crate::{
+    app::App,
+    clock::now_ms,
+    opentok::{Role, SessionId},
+    room::{self, Name, Room, Slug},
+};
+
+#[derive(Template)]
+#[template(path = "room.html")]
+struct RoomPage<'a> {
+    shell: &'a Shell,
+    name: &'a str,
+    slug: &'a Slug,
+    is_host: bool,
+    is_recording: bool,
+    /// "3 people are here: Ada, Bob and Eve."
+    inside: String,
+    visitor_name: &'a str,
+    boot: RoomBoot<'a>,
+}
+
+/// `GET /participant`
+pub async fn participant(app: web::Data<App>, visitor: Visitor) -> Result<HttpResponse, PageError> {
+    let room = default_room(&app).await?;
+    let shell = visitor.shell(&app, Section::Rooms).await?;
+    show(&app, &room, &shell, &visitor, false).await
+}
+
+/// `GET /rooms/{room}`
+pub async fn guest(
+    app: web::Data<App>,
+    visitor: Visitor,
+    slug: web::Path<String>,
+) -> Result<HttpResponse, PageError> {
+    let room = find(&app, &slug).await?;
+    let shell = visitor.shell(&app, Section::Rooms).await?;
+    show(&app, &room, &shell, &visitor, false).await
+}
+
+/// `GET /host`
+pub async fn default_host(app: web::Data<App>, host: SignedIn) -> Result<HttpResponse, PageError> {
+    let room = default_room(&app).await?;
+    show(
+        &app,
+        &room,
+        &host.shell(Section::Rooms)?,
+        &host.visitor,
+        true,
+    )
+    .await
+}
+
+/// `GET /rooms/{room}/host`
+pub async fn host(
+    app: web::Data<App>,
+    host: SignedIn,
+    slug: web::Path<String>,
+) -> Result<HttpResponse, PageError> {
+    let room = find(&app, &slug).await?;
+    show(
+        &app,
+        &room,
+        &host.shell(Section::Rooms)?,
+        &host.visitor,
+        true,
+    )
+    .await
+}
+
+/// `GET /rooms/{room}/status`: who is inside, for a page that waits to join.
+pub async fn status(
+    app: web::Data<App>,
+    slug: web::Path<String>,
+) -> Result<HttpResponse, PageError> {
+    let room = find(&app, &slug).await?;
+    Ok(HttpResponse::Ok().json(status_of(&app, &room.session).await?))
+}
+
+#[derive(Deserialize)]
+pub struct Join {
+    name: String,
+}
+
+/// `POST /rooms/{room}/join`: a publisher's token. Nobody gets more here, moderators included.
+pub async fn join(
+    app: web::Data<App>,
+    visitor: Visitor,
+    slug: web::Path<String>,
+    Change(form): Change<Join>,
+) -> Result<HttpResponse, PageError> {
+    let name = Name::parse(&form.name)?;
+    let room = find(&app, &slug).await?;
+    visitor.remember_name(&name)?;
+    let data = json!({ "name": name }).to_string();
+    let pass = pass(&app, &room, Role::Publisher, &data).await?;
+    Ok(HttpResponse::Ok().json(pass))
+}
+
+/// `POST /rooms/{room}/host/join`: a moderator's token.
+pub async fn join_as_host(
+    app: web::Data<App>,
+    host: SignedIn,
+    slug: web::Path<String>,
+    Change(form): Change<Join>,
+) -> Result<HttpResponse, PageError> {
+    let name = Name::parse(&form.name)?;
+    let room = find(&app, &slug).await?;
+    host.visitor.remember_name(&name)?;
+    let data = json!({ "name": name, "host": true }).to_string();
+    let pass = pass(&app, &room, Role::Moderator, &data).await?;
+    Ok(HttpResponse::Ok().json(pass))
+}
+
+async fn pass(app: &App, room: &Room, role: Role, data: &str) -> Result<Pass, PageError> {
+    Ok(Pass {
+        api_key: app.project.api_key.to_string(),
+        session_id: room.session.clone(),
+        token: app.platform.token(&room.session, role, data).await?,
+        status: status_of(app, &room.session).await?,
+    })
+}
+
+async fn show(
+    app: &App,
+    room: &Room,
+    shell: &Shell,
+    visitor: &Visitor,
+    is_host: bool,
+) -> Result<HttpResponse, PageError> {
+    let status = status_of(app, &room.session).await?;
+    let remembered = visitor.name();
+    let visitor_name = match &remembered {
+        Some(name) => name.as_str(),
+        // A host who has not joined anything yet is called as the account is.
+        None if is_host => shell.moderator.as_deref().unwrap_or_default(),
+        None => "",
+    };
+    page(&RoomPage {
+        shell,
+        name: room.name.as_str(),
+        slug: &room.slug,
+        is_host,
+        is_recording: status.recording.is_some(),
+        inside: inside(&status.people),
+        visitor_name,
+        boot: RoomBoot {
+            csrf: &shell.csrf,
+            room: &room.slug,
+            room_name: room.name.as_str(),
+            is_host,
+            visitor_name,
+            guest_link: guest_link(app, &room.slug),
+            status: &status,
+        },
+    })
+}
+
+/// The room of an address.
+///
+/// # Errors
+/// [`PageError::NoRoom`], or the database. The default room is made when it is missing.
+pub(super) async fn find(app: &App, slug: &str) -> Result<Room, PageError> {
+    if slug == room::DEFAULT_SLUG {
+        return default_room(app).await;
+    }
+    let slug = Slug::parse(slug).ok_or(PageError::NoRoom)?;
+    room::find(app.db(), &slug).await?.ok_or(PageError::NoRoom)
+}
+
+pub(super) async fn default_room(app: &App) -> Result<Room, PageError> {
+    let new_session = async { Ok::<_, PageError>(app.platform.create_session().await?) };
+    room::default_room(app.db(), new_session, now_ms()).await
+}
+
+/// Who is in a session now, and whether it is recorded.
+pub(super) async fn status_of(app: &App, session: &SessionId) -> Result<RoomStatus, PageError> {
+    let people = app.platform.people(session).await?;
+    let recording = app.platform.recording(session).await?;
+    let now_ms = now_ms();
+    Ok(RoomStatus {
+        people: people.iter().map(|data| name_in(data)).collect(),
+        recording: recording.map(|recording| RecordingStatus {
+            id: recording.id,
+            elapsed_ms: u64::try_from(now_ms - recording.started_at_ms).unwrap_or(0),
+        }),
+    })
+}
+
+/// The link to hand to participants.
+pub(super) fn guest_link(app: &App, slug: &Slug) -> String {
+    let base = app.config.network.public_url.as_deref().unwrap_or_default();
+    format!("{base}/rooms/{slug}")
+}
+
+/// The name in the connection data of a token; foreign applications may have written anything there.
+fn name_in(data: &str) -> String {
+    #[derive(Deserialize)]
+    struct Data {
+        name: String,
+    }
+    serde_json::from_str::<Data>(data)
+        .ok()
+        .and_then(|data| Name::parse(&data.name).ok())
+        .map_or_else(|| "Somebody".to_owned(), |name| name.to_string())
+}
+
+/// Says who is inside, in one sentence; `static/js/ui/inside.js` says the same.
+fn inside(people: &[String]) -> String {
+    match people {
+        [] => "Nobody is here yet.".to_owned(),
+        [one] => format!("{one} is here."),
+        [one, two] => format!("{one} and {two} are here."),
+        [one, two, three] => format!("3 people are here: {one}, {two} and {three}."),
+        [one, two, rest @ ..] => format!(
+            "{} people are here: {one}, {two} and {} more.",
+            people.len(),
+            rest.len()
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_prejoin_says_who_is_inside() {
+        let names = |names: &[&str]| {
+            let names: Vec<_> = names.iter().map(ToString::to_string).collect();
+            inside(&names)
+        };
+        assert_eq!(names(&[]), "Nobody is here yet.");
+        assert_eq!(names(&["Ada"]), "Ada is here.");
+        assert_eq!(names(&["Ada", "Bob"]), "Ada and Bob are here.");
+        assert_eq!(names(&["A", "B", "C"]), "3 people are here: A, B and C.");
+        assert_eq!(
+            names(&["A", "B", "C", "D"]),
+            "4 people are here: A, B and 2 more."
+        );
+    }
+
+    #[test]
+    fn connection_data_of_foreign_pages_is_no_name() {
+        assert_eq!(name_in(r#"{"name":"Ada"}"#), "Ada");
+        for data in ["", "Ada", "{}", r#"{"name":7}"#, r#"{"name":""}"#] {
+            assert_eq!(name_in(data), "Somebody", "{data}");
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! The frame around every page, and the filters templates use.
+
+use actix_web::{HttpResponse, http::header};
+use askama::Template;
+
+use super::error::PageError;
+
+/// What the frame shows: where we are, and who is signed in.
+pub struct Shell {
+    section: Section,
+    /// The name of the moderator who is signed in.
+    pub moderator: Option<String>,
+    /// The visitor's CSRF token, for every form on the page.
+    pub csrf: String,
+}
+
+/// The entry of the navigation that is lit.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Section {
+    Rooms,
+    History,
+    None,
+}
+
+impl Shell {
+    pub fn new(section: Section, moderator: Option<String>, csrf: String) -> Shell {
+        Shell {
+            section,
+            moderator,
+            csrf,
+        }
+    }
+
+    pub fn is_rooms(&self) -> bool {
+        self.section == Section::Rooms
+    }
+
+    pub fn is_history(&self) -> bool {
+        self.section == Section::History
+    }
+}
+
+/// Renders a page. Pages show what is true now and belong to one visitor: nobody keeps a copy.
+///
+/// # Errors
+/// A template that cannot be rendered.
+pub fn page(template: &impl Template) -> Result<HttpResponse, PageError> {
+    Ok(HttpResponse::Ok()
+        .content_type("text/html; charset=utf-8")
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .body(template.render()?))
+}
+
+/// The answer to a form: go there and read.
+pub fn see_other(path: &str) -> HttpResponse {
+    HttpResponse::SeeOther()
+        .insert_header((header::LOCATION, path))
+        .finish()
+}
+
+/// "3 people", "1 person".
+pub fn people_count(count: usize) -> String {
+    match count {
+        1 => "1 person".to_owned(),
+        _ => format!("{count} people"),
+    }
+}
+
+/// `12:40`, `1:02:03`.
+pub fn clock_time(ms: u64) -> String {
+    let seconds = ms / 1000;
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if hours > 0 {
+        format!("{hours}:{minutes:02}:{seconds:02}")
+    } else {
+        format!("{minutes}:{seconds:02}")
+    }
+}
+
+/// `412 MB`, in steps of 1000 as disks are sold.
+pub fn size(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
+    if bytes < 1000 {
+        return format!("{bytes} B");
+    }
+    let mut tenths = bytes / 100;
+    for unit in UNITS {
+        if tenths < 100 {
+            return format!("{}.{} {unit}", tenths / 10, tenths % 10);
+        }
+        if tenths < 10_000 {
+            return format!("{} {unit}", tenths / 10);
+        }
+        tenths /= 1000;
+    }
+    format!("{} TB", tenths * 100)
+}
+
+/// Filters for templates.
+pub mod filters {
+    use std::fmt::Display;
+
+    use askama::{Values, filters::Safe};
+
+    /// An icon of the sprite, hidden from screen readers: `{{ "mic-fill"|icon }}`.
+    #[askama::filter_fn]
+    pub fn icon(name: impl Display, _: &dyn Values) -> askama::Result<Safe<String>> {
+        Ok(Safe(format!(
+            r##"<svg class="icon" aria-hidden="true"><use href="/static/vendor/bootstrap-icons/icons.svg#{name}"/></svg>"##
+        )))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_read_like_a_clock() {
+        assert_eq!(clock_time(0), "0:00");
+        assert_eq!(clock_time(760_999), "12:40");
+        assert_eq!(clock_time(4_364_000), "1:12:44");
+    }
+
+    #[test]
+    fn sizes_have_two_or_three_digits() {
+        let sizes = [
+            0,
+            999,
+            1000,
+            12_345,
+            412_000_000,
+            1_100_000_000,
+            3_200_000_000_000,
+        ];
+        let shown = [
+            "0 B", "999 B", "1.0 kB", "12 kB", "412 MB", "1.1 GB", "3.2 TB",
+        ];
+        assert_eq!(sizes.map(size), shown);
+    }
+}

@@ -1,0 +1,203 @@
+//! Signing in and out, and the one-time link with which the first moderator makes an account.
+
+use std::{net::IpAddr, time::Instant};
+
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use askama::Template;
+use serde::Deserialize;
+use tracing::info;
+
+use super::{
+    change::{Change, Nothing},
+    error::PageError,
+    shell::{Section, Shell, filters, page, see_other},
+    visitor::Visitor,
+};
+use crate::{
+    app::App,
+    clock::now_ms,
+    moderator::{self, AccountError},
+};
+
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+struct SignInPage {
+    shell: Shell,
+    /// The one-time link that makes an account; empty on a plain sign-in.
+    link: String,
+    back: String,
+    name: String,
+    /// What was wrong with the last attempt.
+    problem: Option<String>,
+    shortest_password: usize,
+}
+
+#[derive(Deserialize)]
+pub struct Arrival {
+    #[serde(default)]
+    link: String,
+    #[serde(default)]
+    back: String,
+}
+
+#[derive(Deserialize)]
+pub struct SignInForm {
+    name: String,
+    password: String,
+    #[serde(default)]
+    link: String,
+    #[serde(default)]
+    back: String,
+}
+
+/// `GET /sign-in`, with `?link=…` from the first start or `?back=…` from a page for moderators.
+pub async fn form(
+    app: web::Data<App>,
+    visitor: Visitor,
+    web::Query(arrival): web::Query<Arrival>,
+) -> Result<HttpResponse, PageError> {
+    let shell = visitor.shell(&app, Section::None).await?;
+    if shell.moderator.is_some() && arrival.link.is_empty() {
+        return Ok(see_other(local(&arrival.back)));
+    }
+    let mut link = arrival.link;
+    let mut problem = None;
+    if !link.is_empty() && !moderator::link_is_good(app.db(), &link, now_ms()).await? {
+        link.clear();
+        problem = Some(
+            "This link has been used or is older than an hour. Sign in with your account, or make a new link with `parlor moderator link`."
+                .to_owned(),
+        );
+    }
+    page(&SignInPage {
+        shell,
+        link,
+        back: arrival.back,
+        name: String::new(),
+        problem,
+        shortest_password: moderator::SHORTEST_PASSWORD,
+    })
+}
+
+/// `POST /sign-in`
+pub async fn sign_in(
+    app: web::Data<App>,
+    visitor: Visitor,
+    request: HttpRequest,
+    Change(form): Change<SignInForm>,
+) -> Result<HttpResponse, PageError> {
+    let address = address(&request);
+    if form.link.is_empty() {
+        attempts(&app).check(&form.name, &address, now())?;
+    }
+    let outcome = if form.link.is_empty() {
+        moderator::check(app.db(), &form.name, &form.password).await?
+    } else {
+        let made =
+            moderator::use_link(app.db(), &form.link, &form.name, &form.password, now_ms()).await;
+        match made {
+            Ok(account) => Some(account),
+            Err(error @ (AccountError::Database(_) | AccountError::Internal(_))) => {
+                return Err(error.into());
+            }
+            Err(error) => {
+                return again(
+                    &app,
+                    &visitor,
+                    form,
+                    format!("Not yet: {error}."),
+                    StatusCode::BAD_REQUEST,
+                )
+                .await;
+            }
+        }
+    };
+    let Some(account) = outcome else {
+        attempts(&app).failed(&form.name, &address, now());
+        let problem = "Name or password is wrong.".to_owned();
+        return again(&app, &visitor, form, problem, StatusCode::UNAUTHORIZED).await;
+    };
+    attempts(&app).succeeded(&account.name);
+    visitor.sign_in(&account)?;
+    info!(moderator.id = account.id, "A moderator signed in");
+    Ok(see_other(local(&form.back)))
+}
+
+/// `POST /sign-out`
+pub async fn sign_out(visitor: Visitor, _: Change<Nothing>) -> HttpResponse {
+    visitor.sign_out();
+    see_other("/")
+}
+
+async fn again(
+    app: &App,
+    visitor: &Visitor,
+    form: SignInForm,
+    problem: String,
+    status: StatusCode,
+) -> Result<HttpResponse, PageError> {
+    let mut response = page(&SignInPage {
+        shell: visitor.shell(app, Section::None).await?,
+        link: form.link,
+        back: form.back,
+        name: form.name,
+        problem: Some(problem),
+        shortest_password: moderator::SHORTEST_PASSWORD,
+    })?;
+    *response.status_mut() = status;
+    Ok(response)
+}
+
+fn attempts(app: &App) -> std::sync::MutexGuard<'_, moderator::SignInLimiter> {
+    app.sign_ins
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// The clock of the limiter.
+fn now() -> Instant {
+    Instant::now()
+}
+
+/// Where an attempt comes from. A proxy on this machine is believed when it says for whom it asks.
+fn address(request: &HttpRequest) -> String {
+    let Some(peer) = request.peer_addr() else {
+        return String::new();
+    };
+    if peer.ip().is_loopback() {
+        let info = request.connection_info();
+        let forwarded = info
+            .realip_remote_addr()
+            .and_then(|text| text.parse::<IpAddr>().ok());
+        return forwarded.unwrap_or(peer.ip()).to_string();
+    }
+    peer.ip().to_string()
+}
+
+/// A path of this server, or the home page: nobody is sent elsewhere by a forged link.
+fn local(back: &str) -> &str {
+    let is_local = back.starts_with('/')
+        && !back.starts_with("//")
+        && !back.contains(['\\', '\r', '\n'])
+        && !back.starts_with("/sign-");
+    if is_local { back } else { "/" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_sent_to_another_server() {
+        assert_eq!(local("/history?page=2"), "/history?page=2");
+        for back in [
+            "",
+            "//evil.example",
+            "https://evil.example",
+            "/\\evil.example",
+            "/sign-in",
+        ] {
+            assert_eq!(local(back), "/", "{back}");
+        }
+    }
+}

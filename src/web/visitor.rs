@@ -1,0 +1,163 @@
+//! Who looks at a page: the cookie session, with types instead of keys.
+
+use std::{future::Future, pin::Pin};
+
+use actix_session::{Session, SessionExt};
+use actix_web::{FromRequest, HttpRequest, dev::Payload, web};
+use aws_lc_rs::rand;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    error::PageError,
+    shell::{Section, Shell},
+};
+use crate::{
+    app::App,
+    moderator::{self, Moderator},
+    room::Name,
+};
+
+const NAME: &str = "name";
+const MODERATOR: &str = "moderator";
+const CSRF: &str = "csrf";
+
+/// A browser, signed in or not. What it keeps is encrypted and signed in its cookie.
+pub struct Visitor {
+    session: Session,
+}
+
+/// The account a visitor has signed in to, as the cookie remembers it.
+#[derive(Serialize, Deserialize)]
+struct SignedInAs {
+    id: i64,
+    stamp: String,
+}
+
+impl Visitor {
+    pub fn new(session: Session) -> Visitor {
+        Visitor { session }
+    }
+
+    /// The name last used to join a room.
+    pub fn name(&self) -> Option<Name> {
+        self.session.get(NAME).ok().flatten()
+    }
+
+    /// # Errors
+    /// When the cookie would grow too large.
+    pub fn remember_name(&self, name: &Name) -> Result<(), PageError> {
+        Ok(self.session.insert(NAME, name)?)
+    }
+
+    /// The token that every change must bring along; made on first use.
+    ///
+    /// # Errors
+    /// When the cookie would grow too large.
+    pub fn csrf(&self) -> Result<String, PageError> {
+        if let Some(token) = self.session.get::<String>(CSRF).ok().flatten() {
+            return Ok(token);
+        }
+        let mut random = [0_u8; 24];
+        rand::fill(&mut random).expect("the system has random bytes");
+        let token = URL_SAFE_NO_PAD.encode(random);
+        self.session.insert(CSRF, &token)?;
+        Ok(token)
+    }
+
+    /// Did a change bring this visitor's own token along?
+    pub fn has_csrf(&self, given: &str) -> bool {
+        let kept: Option<String> = self.session.get(CSRF).ok().flatten();
+        kept.is_some_and(|kept| {
+            aws_lc_rs::constant_time::verify_slices_are_equal(kept.as_bytes(), given.as_bytes())
+                .is_ok()
+        })
+    }
+
+    /// The account this visitor is signed in to; `None` also once it is removed or has a new password.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn moderator(&self, app: &App) -> Result<Option<Moderator>, PageError> {
+        let Some(kept) = self.session.get::<SignedInAs>(MODERATOR).ok().flatten() else {
+            return Ok(None);
+        };
+        let found = moderator::find(app.db(), kept.id).await?;
+        Ok(found.filter(|account| account.stamp == kept.stamp))
+    }
+
+    /// # Errors
+    /// When the cookie would grow too large.
+    pub fn sign_in(&self, account: &Moderator) -> Result<(), PageError> {
+        // A token seen before the sign-in is worth nothing after it.
+        self.session.remove(CSRF);
+        let kept = SignedInAs {
+            id: account.id,
+            stamp: account.stamp.clone(),
+        };
+        self.session.renew();
+        Ok(self.session.insert(MODERATOR, kept)?)
+    }
+
+    pub fn sign_out(&self) {
+        self.session.purge();
+    }
+
+    /// The frame of a page as this visitor sees it.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn shell(&self, app: &App, section: Section) -> Result<Shell, PageError> {
+        let moderator = self.moderator(app).await?.map(|account| account.name);
+        Ok(Shell::new(section, moderator, self.csrf()?))
+    }
+}
+
+type Extraction<T> = Pin<Box<dyn Future<Output = Result<T, PageError>>>>;
+
+impl FromRequest for Visitor {
+    type Error = PageError;
+    type Future = std::future::Ready<Result<Self, PageError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        std::future::ready(Ok(Visitor::new(request.get_session())))
+    }
+}
+
+/// A visitor who is signed in as a moderator. A handler that takes this refuses everybody else.
+pub struct SignedIn {
+    pub moderator: Moderator,
+    pub visitor: Visitor,
+}
+
+impl SignedIn {
+    /// The frame of a page as this moderator sees it.
+    ///
+    /// # Errors
+    /// When the cookie would grow too large.
+    pub fn shell(&self, section: Section) -> Result<Shell, PageError> {
+        let name = Some(self.moderator.name.clone());
+        Ok(Shell::new(section, name, self.visitor.csrf()?))
+    }
+}
+
+impl FromRequest for SignedIn {
+    type Error = PageError;
+    type Future = Extraction<Self>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let visitor = Visitor::new(request.get_session());
+        let app = request.app_data::<web::Data<App>>().cloned();
+        let back = request
+            .uri()
+            .path_and_query()
+            .map_or_else(|| "/".to_owned(), ToString::to_string);
+        Box::pin(async move {
+            let app = app.ok_or_else(|| anyhow::anyhow!("the app is not registered"))?;
+            match visitor.moderator(&app).await? {
+                Some(moderator) => Ok(SignedIn { moderator, visitor }),
+                None => Err(PageError::SignInFirst { back }),
+            }
+        })
+    }
+}

@@ -1,0 +1,64 @@
+/** @file What the server hands to a page's script. The same shapes in Rust: `src/web/boot.rs`. */
+
+/**
+ * @typedef {object} RecordingStatus
+ * @property {string} id
+ * @property {number} elapsedMs counted by the server, whose clock may differ from ours
+ */
+
+/**
+ * Who is in a room, and whether it is being recorded.
+ *
+ * @typedef {object} RoomStatus
+ * @property {string[]} people
+ * @property {RecordingStatus | null} recording
+ */
+
+/**
+ * @typedef {object} RoomBoot
+ * @property {string} csrf
+ * @property {string} room the room's place in addresses
+ * @property {string} roomName
+ * @property {boolean} isHost
+ * @property {string} visitorName empty at first
+ * @property {string} guestLink
+ * @property {RoomStatus} status
+ */
+
+/**
+ * The answer to joining.
+ *
+ * @typedef {object} Pass
+ * @property {string} apiKey
+ * @property {string} sessionId
+ * @property {string} token
+ * @property {RoomStatus} status
+ */
+
+/**
+ * One stream of an archive. All times count from the archive's start.
+ *
+ * @typedef {object} PlayedStream
+ * @property {string} id
+ * @property {string} name
+ * @property {'camera' | 'screen' | 'custom'} videoType
+ * @property {string | null} url null when nothing was received of it
+ * @property {number} joinedMs
+ * @property {number} leftMs
+ * @property {number} startsMs the archive's time at which the file's time is 0
+ * @property {number} endsMs
+ * @property {boolean} hasAudio
+ * @property {boolean} hasVideo
+ * @property {{ fromMs: number, toMs: number }[]} shown when the picture was on
+ */
+
+/**
+ * @typedef {object} ArchiveBoot
+ * @property {number} durationMs
+ * @property {PlayedStream[]} streams
+ */
+
+/** @returns {any} one of the shapes above, as the page's template says */
+export function readBoot() {
+  return JSON.parse(document.getElementById('boot')?.textContent ?? '{}')
+}

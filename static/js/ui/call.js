@@ -1,0 +1,535 @@
+/** @file A call: one session, its people and their tiles, from joining to leaving. */
+
+import { ask } from './ask.js'
+import { Chat } from './chat.js'
+import { openDevice, troubleWith } from './devices.js'
+import { byId } from './dom.js'
+import { drawPeople } from './people.js'
+import { Problem } from './post.js'
+import { watchQuality } from './quality.js'
+import { choices, remember } from './remembered.js'
+import { Tile, Tiles } from './tiles.js'
+import { toast } from './toast.js'
+
+/** @import { Pass, RoomBoot } from './boot.js' */
+/** @import { Person } from './people.js' */
+/** @import { Joining } from './prejoin.js' */
+/** @import { Recording } from './recording.js' */
+
+/** A name is drawn anew at most this often; many people may come at once. */
+const REDRAW_MS = 120
+
+/** How the microphone and the camera are now. @typedef {{ mic: boolean, camera: boolean, sharing: boolean }} OwnState */
+
+/**
+ * @typedef {object} Around
+ * @property {Recording} recording
+ * @property {(state: OwnState) => void} changed the own microphone, camera or screen
+ * @property {(reason: string) => void} ended with OpenTok's reason
+ * @property {(waiting: boolean) => void} reconnecting
+ * @property {() => boolean} chatIsOpen
+ */
+
+export class Call {
+  #boot
+  #pass
+  #name
+  #around
+  #session
+  #publisher
+  /** @type {any} */
+  #screen = null
+  /** A microphone opened during the call is ours to close. @type {MediaStreamTrack | null} */
+  #ownMic = null
+  /** @type {MediaStreamTrack | null} */
+  #ear = null
+  #tiles = new Tiles(byId('tiles', HTMLElement))
+  #own = new Tile()
+  /** @type {Map<string, { tile: Tile, stopQuality: () => void }>} by stream id */
+  #shown = new Map()
+  /** @type {Map<string, any>} connections in the order in which they came */
+  #connections = new Map()
+  #redraw = /** @type {ReturnType<typeof setTimeout> | undefined} */ (undefined)
+  #isOver = false
+  /** @type {OwnState} */
+  state = { mic: false, camera: false, sharing: false }
+  chat
+
+  /**
+   * @param {RoomBoot} boot
+   * @param {Pass} pass
+   * @param {Joining} joining
+   * @param {Around} around
+   */
+  constructor(boot, pass, joining, around) {
+    this.#boot = boot
+    this.#pass = pass
+    this.#name = joining.name
+    this.#around = around
+    this.state = { mic: joining.mic !== null, camera: joining.camera !== null, sharing: false }
+    const { OT } = /** @type {any} */ (globalThis)
+    this.#session = OT.initSession(pass.apiKey, pass.sessionId)
+    this.#session.off() // the same object comes back when somebody rejoins
+    this.chat = new Chat(this.#session, {
+      isOpen: around.chatIsOpen,
+      nameOf: (connection) => describe(connection).name,
+    })
+    this.#listen()
+    this.#own.name = 'You'
+    this.#own.initials = joining.name
+    this.#own.mirrored = true
+    this.#publisher = this.#makePublisher(OT, joining)
+    this.#tiles.add(this.#own)
+    this.#drawOwn()
+  }
+
+  /**
+   * @returns {Promise<void>} once others can see us
+   * @throws {Problem}
+   */
+  async connect() {
+    try {
+      await new Promise((resolve, reject) => {
+        this.#session.connect(this.#pass.token, (/** @type {any} */ error) =>
+          error ? reject(error) : resolve(undefined),
+        )
+      })
+    } catch (/** @type {any} */ error) {
+      this.#close()
+      throw problemOf(error)
+    }
+    this.#session.publish(this.#publisher, (/** @type {any} */ error) => {
+      if (!error) this.#soon()
+      else if (!this.#isOver)
+        toast(`Others cannot see or hear you: ${error.message}`, { ms: 12_000 })
+    })
+  }
+
+  get spotlight() {
+    return this.#tiles.spotlight
+  }
+
+  set spotlight(on) {
+    this.#tiles.spotlight = on
+  }
+
+  leave() {
+    this.#session.disconnect()
+  }
+
+  /** @param {boolean} on */
+  async setMic(on) {
+    if (on && !isLive(this.#publisher.getAudioSource())) {
+      try {
+        this.#ownMic = await openDevice('mic', choices().micId)
+        await this.#publisher.setAudioSource(this.#ownMic)
+      } catch (error) {
+        return this.#complain('mic', error)
+      }
+    }
+    this.#publisher.publishAudio(on)
+    this.state.mic = on
+    remember({ micOn: on })
+    this.#changed()
+  }
+
+  /** @param {boolean} on */
+  async setCamera(on) {
+    const error = await new Promise((resolve) => this.#publisher.publishVideo(on, resolve))
+    if (error && on) return this.#complain('camera', error)
+    this.state.camera = on
+    remember({ cameraOn: on })
+    this.#changed()
+  }
+
+  /**
+   * @param {'mic' | 'camera'} device
+   * @param {string} id
+   */
+  async setDevice(device, id) {
+    remember(device === 'mic' ? { micId: id } : { cameraId: id })
+    try {
+      if (device === 'camera') {
+        await this.#publisher.setVideoSource(id)
+        return
+      }
+      const track = await openDevice('mic', id)
+      await this.#publisher.setAudioSource(track)
+      this.#ownMic?.stop()
+      this.#ownMic = track
+      this.#publisher.publishAudio(this.state.mic)
+    } catch (error) {
+      this.#complain(device, error)
+    }
+  }
+
+  /** A microphone to listen at while muted, so as to say so; never sent. @returns {MediaStreamTrack | null} */
+  get mutedEar() {
+    const track = this.#publisher.getAudioSource()
+    if (this.state.mic || !isLive(track)) {
+      this.#ear?.stop()
+      this.#ear = null
+    } else if (!this.#ear) {
+      this.#ear = /** @type {MediaStreamTrack} */ (track).clone()
+      this.#ear.enabled = true
+    }
+    return this.#ear
+  }
+
+  /**
+   * @param {'mic' | 'camera'} device
+   * @returns {string | undefined}
+   */
+  deviceId(device) {
+    const track =
+      device === 'mic' ? this.#publisher.getAudioSource() : this.#publisher.getVideoSource().track
+    return track?.getSettings().deviceId
+  }
+
+  toggleScreen() {
+    if (this.#screen) this.#stopScreen()
+    else this.#startScreen()
+  }
+
+  /** Mutes everybody but the host; they can unmute themselves. */
+  muteAll() {
+    const own = this.#publisher.stream
+    this.#session.forceMuteAll(own ? [own] : [], (/** @type {any} */ error) => {
+      if (error) return toast(`Nobody was muted: ${error.message}`)
+      // Whoever joins later may speak.
+      this.#session.disableForceMute(() => {})
+      toast('Everybody is muted. Each can unmute again.')
+    })
+  }
+
+  #listen() {
+    const on = (/** @type {string} */ name, /** @type {(event: any) => void} */ run) =>
+      this.#session.on(name, run)
+    on('connectionCreated', ({ connection }) => {
+      this.#connections.set(connection.connectionId, connection)
+      this.#soon()
+    })
+    on('connectionDestroyed', ({ connection, reason }) => {
+      this.#connections.delete(connection.connectionId)
+      const { name } = describe(connection)
+      say(reason === 'forceDisconnected' ? `${name} was removed.` : `${name} left.`)
+      this.#soon()
+    })
+    on('streamCreated', ({ stream }) => this.#show(stream))
+    on('streamDestroyed', ({ stream }) => this.#hide(stream))
+    on('streamPropertyChanged', ({ stream }) => {
+      const shown = this.#shown.get(stream.streamId)
+      if (shown) drawState(shown.tile, stream)
+      this.#soon()
+    })
+    on('archiveStarted', ({ id }) => this.#around.recording.started(id, this.#pass.status))
+    on('archiveStopped', ({ id }) => this.#around.recording.stopped(id))
+    on('sessionReconnecting', () => this.#around.reconnecting(true))
+    on('sessionReconnected', () => this.#around.reconnecting(false))
+    on('sessionDisconnected', ({ reason }) => {
+      this.#close()
+      this.#around.ended(reason)
+    })
+  }
+
+  /** @param {any} stream */
+  #show(stream) {
+    const { name } = describe(stream.connection)
+    const isScreen = stream.videoType === 'screen'
+    const tile = new Tile()
+    tile.name = isScreen ? `${name}’s screen` : name
+    tile.initials = name
+    drawState(tile, stream)
+    tile.screen = isScreen
+    if (this.#boot.isHost) {
+      tile.moderate({
+        mute: () => this.#mute(stream, name),
+        remove: () => this.#removePerson(stream.connection, name),
+      })
+    }
+    const subscriber = this.#session.subscribe(
+      stream,
+      undefined,
+      {
+        insertDefaultUI: false,
+        fitMode: isScreen ? 'contain' : 'cover',
+      },
+      (/** @type {any} */ error) => {
+        if (error && this.#shown.has(stream.streamId))
+          tile.quality(0, `Not received: ${error.message}`)
+      },
+    )
+    if (!subscriber) return
+    subscriber.on('videoElementCreated', (/** @type {any} */ event) => {
+      tile.video = event.element
+    })
+    subscriber.on('audioLevelUpdated', (/** @type {any} */ event) =>
+      this.#heard(tile, event.audioLevel),
+    )
+    subscriber.on('audioBlocked', () => {
+      const { OT } = /** @type {any} */ (globalThis)
+      toast('Your browser keeps the sound off until you click.', {
+        button: { text: 'Start audio', run: () => OT.unblockAudio() },
+        ms: 60_000,
+      })
+    })
+    const stopQuality = watchQuality(subscriber, ({ bars, words }) => tile.quality(bars, words))
+    this.#shown.set(stream.streamId, { tile, stopQuality })
+    this.#tiles.add(tile, this.#own)
+    say(isScreen ? `${name} shares a screen.` : `${name} joined.`)
+    this.#soon()
+  }
+
+  /** @param {any} stream */
+  #hide(stream) {
+    const shown = this.#shown.get(stream.streamId)
+    if (!shown) return
+    this.#shown.delete(stream.streamId)
+    shown.stopQuality()
+    this.#tiles.remove(shown.tile)
+    this.#soon()
+  }
+
+  /** @param {Tile} tile @param {number} level */
+  #heard(tile, level) {
+    const before = tile.spokeAt
+    // A speaker who goes on speaking changes no layout.
+    if (tile.heard(level) && this.#tiles.spotlight && performance.now() - before > 2000) {
+      this.#tiles.arrange()
+    }
+  }
+
+  /**
+   * Always with both media, so that each can be turned on later without a new stream.
+   *
+   * @param {any} OT
+   * @param {Joining} joining
+   */
+  #makePublisher(OT, { name, mic, camera }) {
+    const { micId, cameraId } = choices()
+    const publisher = OT.initPublisher(undefined, {
+      insertDefaultUI: false,
+      name,
+      audioSource: mic ?? micId,
+      videoSource: camera ?? cameraId,
+      ownsTracks: true,
+      publishAudio: mic !== null,
+      publishVideo: camera !== null,
+      resolution: '1280x720',
+    })
+    publisher.on({
+      videoElementCreated: (/** @type {any} */ event) => {
+        this.#own.video = event.element
+      },
+      audioLevelUpdated: (/** @type {any} */ event) => {
+        if (this.state.mic) this.#own.heard(event.audioLevel)
+      },
+      muteForced: () => {
+        this.state.mic = false
+        this.#changed()
+        toast('The host muted you.', { button: { text: 'Unmute', run: () => this.setMic(true) } })
+      },
+      mediaStopped: (/** @type {any} */ { track }) => {
+        if (track?.kind === 'audio') this.state.mic = false
+        else this.state.camera = false
+        this.#changed()
+        const what = track?.kind === 'audio' ? 'microphone' : 'camera'
+        if (!this.#isOver)
+          toast(`Your ${what} stopped: it was unplugged, or switched off by the system.`)
+      },
+    })
+    return publisher
+  }
+
+  #startScreen() {
+    const { OT } = /** @type {any} */ (globalThis)
+    const tile = new Tile()
+    tile.name = 'Your screen'
+    tile.initials = this.#name
+    tile.hasVideo = true
+    tile.screen = true
+    const screen = OT.initPublisher(undefined, {
+      insertDefaultUI: false,
+      name: `${this.#name}’s screen`,
+      videoSource: 'screen',
+      audioSource: null,
+      mirror: false,
+    })
+    this.#screen = screen
+    const over = () => {
+      if (this.#screen === screen) this.#screen = null
+      this.state.sharing = this.#screen !== null
+      this.#tiles.remove(tile)
+      this.#changed()
+    }
+    screen.on({
+      videoElementCreated: (/** @type {any} */ event) => {
+        tile.video = event.element
+      },
+      accessDenied: over, // the person changed their mind
+      streamDestroyed: over,
+      mediaStopped: () => this.#stopScreen(),
+    })
+    screen.on('accessAllowed', () => {
+      this.state.sharing = true
+      this.#tiles.add(tile)
+      this.#changed()
+      this.#session.publish(screen, (/** @type {any} */ error) => {
+        if (!error) return
+        toast(`Your screen is not shared: ${error.message}`)
+        screen.destroy()
+        over()
+      })
+    })
+  }
+
+  #stopScreen() {
+    this.#screen?.destroy()
+    this.#screen = null
+  }
+
+  /** @param {any} stream @param {string} name */
+  #mute(stream, name) {
+    this.#session.forceMuteStream(stream, (/** @type {any} */ error) => {
+      toast(error ? `${name} was not muted: ${error.message}` : `${name} is muted.`)
+    })
+  }
+
+  /** @param {any} connection @param {string} name */
+  async #removePerson(connection, name) {
+    const yes = await ask({
+      title: `Remove ${name} from the call?`,
+      text: 'The call ends for this person. They can come back with the link.',
+      button: 'Remove',
+    })
+    if (!yes) return
+    this.#session.forceDisconnect(connection, (/** @type {any} */ error) => {
+      if (error) toast(`${name} was not removed: ${error.message}`)
+    })
+  }
+
+  #changed() {
+    this.#drawOwn()
+    this.#soon()
+    this.#around.changed(this.state)
+  }
+
+  #drawOwn() {
+    this.#own.hasVideo = this.state.camera
+    this.#own.hasAudio = this.state.mic
+  }
+
+  /** Draws the people soon, once for many changes. */
+  #soon() {
+    this.#redraw ??= setTimeout(() => {
+      this.#redraw = undefined
+      if (!this.#isOver) this.#drawPeople()
+    }, REDRAW_MS)
+  }
+
+  #drawPeople() {
+    const people = [...this.#connections.values()].map((connection) => this.#person(connection))
+    const host = {
+      mute: (/** @type {Person} */ person) => this.#mute(person.stream, person.name),
+      remove: (/** @type {Person} */ person) => this.#removePerson(person.connection, person.name),
+    }
+    drawPeople(people, this.#boot.isHost ? host : null)
+    byId('alone', HTMLElement).hidden = people.length > 1
+  }
+
+  /** @param {any} connection @returns {Person} */
+  #person(connection) {
+    const { name, isHost } = describe(connection)
+    const isSelf = connection.connectionId === this.#session.connection?.connectionId
+    const streams = /** @type {any[]} */ (
+      this.#session.streams
+        .where({})
+        .filter((/** @type {any} */ stream) => stream.videoType !== 'screen')
+    )
+    const stream = isSelf
+      ? this.#publisher.stream
+      : streams.find((each) => each.connection.connectionId === connection.connectionId)
+    return { connection, name: isSelf ? this.#name : name, isSelf, isHost, stream: stream ?? null }
+  }
+
+  /**
+   * @param {'mic' | 'camera'} device
+   * @param {unknown} error
+   */
+  async #complain(device, error) {
+    const { cause, remedy } = await troubleWith(device, error)
+    toast(`${cause} ${remedy}`, { ms: 12_000 })
+    this.#changed()
+  }
+
+  #close() {
+    if (this.#isOver) return
+    this.#isOver = true
+    clearTimeout(this.#redraw)
+    for (const { stopQuality } of this.#shown.values()) stopQuality()
+    this.#shown.clear()
+    this.#stopScreen()
+    this.#publisher.destroy()
+    this.#ownMic?.stop()
+    this.#ear?.stop()
+    this.#tiles.close()
+    this.#session.off()
+    this.#around.recording.close()
+  }
+}
+
+/** @param {Tile} tile @param {any} stream */
+function drawState(tile, stream) {
+  tile.hasVideo = stream.hasVideo
+  if (!tile.isScreen) tile.hasAudio = stream.hasAudio
+}
+
+/**
+ * What the server wrote into the token of a connection.
+ *
+ * @param {any} connection
+ * @returns {{ name: string, isHost: boolean }}
+ */
+function describe(connection) {
+  try {
+    const data = JSON.parse(connection.data)
+    if (typeof data.name === 'string' && data.name !== '') {
+      return { name: data.name, isHost: data.host === true }
+    }
+  } catch {
+    // A page of somebody else's wrote it.
+  }
+  return { name: 'Somebody', isHost: false }
+}
+
+/** @param {MediaStreamTrack | null} track */
+function isLive(track) {
+  return track !== null && track.readyState === 'live'
+}
+
+/** @param {string} text to screen readers */
+function say(text) {
+  byId('announce', HTMLElement).textContent = text
+}
+
+/** @param {any} error the library's */
+function problemOf(error) {
+  switch (error.code) {
+    case 1004:
+      return new Problem(
+        403,
+        'The server did not accept your pass for this room.',
+        'Load the page again, then join.',
+      )
+    case 1005:
+      return new Problem(404, 'This room is gone.', 'Ask whoever sent you the link for a new one.')
+    case 1027:
+      return new Problem(409, 'This room is full.', 'Try again when somebody has left.')
+    default:
+      return new Problem(
+        0,
+        'The server cannot be reached.',
+        `Check your network, then try again. (${error.message})`,
+      )
+  }
+}

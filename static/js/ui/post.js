@@ -1,0 +1,59 @@
+/** @file Asking the server to change something. */
+
+/** What went wrong, in words for people. */
+export class Problem extends Error {
+  /**
+   * @param {number} status HTTP status; 0: the server was not reached
+   * @param {string} cause
+   * @param {string} remedy
+   */
+  constructor(status, cause, remedy) {
+    super(cause)
+    this.status = status
+    this.remedy = remedy
+  }
+}
+
+/**
+ * @param {string} path
+ * @param {string} csrf
+ * @param {Record<string, string>} [fields]
+ * @returns {Promise<any>} the answer's JSON
+ * @throws {Problem}
+ */
+export async function post(path, csrf, fields = {}) {
+  return answer(path, {
+    method: 'POST',
+    headers: { Accept: 'application/json', 'X-CSRF-Token': csrf },
+    body: new URLSearchParams(fields),
+  })
+}
+
+/**
+ * @param {string} path
+ * @returns {Promise<any>} the answer's JSON
+ * @throws {Problem}
+ */
+export async function get(path) {
+  return answer(path, { headers: { Accept: 'application/json' } })
+}
+
+/**
+ * @param {string} path
+ * @param {RequestInit} request
+ */
+async function answer(path, request) {
+  let response
+  try {
+    response = await fetch(path, request)
+  } catch {
+    throw new Problem(0, 'The server cannot be reached.', 'Check your network, then try again.')
+  }
+  const body = await response.json().catch(() => null)
+  if (response.ok) return body
+  throw new Problem(
+    response.status,
+    body?.cause ?? 'The server did not understand.',
+    body?.remedy ?? 'Load the page again, then try again.',
+  )
+}

@@ -1,0 +1,294 @@
+//! Chromium with a fake camera and microphone, and what a person does in a tab.
+
+use std::{path::Path, time::Duration};
+
+use chromiumoxide::{
+    Browser, BrowserConfig, Page,
+    cdp::browser_protocol::{
+        browser::BrowserContextId,
+        emulation::{MediaFeature, SetDeviceMetricsOverrideParams},
+        input::InsertTextParams,
+        page::CaptureScreenshotFormat,
+        target::{CreateBrowserContextParams, CreateTargetParams},
+    },
+    cdp::js_protocol::runtime::{EventConsoleApiCalled, EventExceptionThrown},
+    page::ScreenshotParams,
+};
+use futures_util::StreamExt;
+use serde::de::DeserializeOwned;
+use tempfile::TempDir;
+use tokio::time::{Instant, sleep, timeout};
+
+/// How long anything a page does may take on a busy machine before a test gives up.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What the fake devices show and play.
+#[derive(Clone, Copy, Default)]
+pub struct Devices<'a> {
+    /// An `.mjpeg` or `.y4m` file; `None`: Chromium's own moving picture.
+    pub camera: Option<&'a Path>,
+    /// A `.wav` file; `None`: Chromium's own beeps.
+    pub microphone: Option<&'a Path>,
+    /// No camera and no microphone at all.
+    pub none: bool,
+    /// The person answers Chromium's question for the camera with no.
+    pub denied: bool,
+}
+
+/// One running browser; every [`Tab`] of it has cookies of its own.
+pub struct Chromium {
+    browser: Browser,
+    _profile: TempDir,
+}
+
+impl Chromium {
+    pub async fn start() -> Chromium {
+        Chromium::with(Devices::default()).await
+    }
+
+    pub async fn with(devices: Devices<'_>) -> Chromium {
+        let profile = tempfile::tempdir().unwrap();
+        let mut config = BrowserConfig::builder()
+            .chrome_executable("/usr/bin/chromium")
+            .user_data_dir(profile.path())
+            .no_sandbox()
+            .new_headless_mode()
+            .viewport(None)
+            .window_size(1280, 800)
+            .launch_timeout(Duration::from_secs(60))
+            .request_timeout(Duration::from_secs(60))
+            .args([
+                "disable-gpu",
+                "disable-quic",
+                "no-first-run",
+                "disable-background-networking",
+                "disable-component-update",
+                "disable-sync",
+                "disable-background-timer-throttling",
+                "disable-backgrounding-occluded-windows",
+                "disable-renderer-backgrounding",
+                "allow-loopback-in-peer-connection",
+            ])
+            .arg(("autoplay-policy", "no-user-gesture-required"));
+        if !devices.none {
+            config = config.arg("use-fake-device-for-media-stream");
+        }
+        config = if devices.denied {
+            config.arg("deny-permission-prompts")
+        } else {
+            config.arg("use-fake-ui-for-media-stream")
+        };
+        if let Some(file) = devices.camera {
+            config = config.arg(("use-file-for-fake-video-capture", file.to_str().unwrap()));
+        }
+        if let Some(file) = devices.microphone {
+            config = config.arg(("use-file-for-fake-audio-capture", file.to_str().unwrap()));
+        }
+        let (browser, mut handler) = Browser::launch(config.build().unwrap()).await.unwrap();
+        tokio::spawn(async move { while handler.next().await.is_some() {} });
+        Chromium {
+            browser,
+            _profile: profile,
+        }
+    }
+
+    /// A blank tab of somebody new: no cookies, no storage of others.
+    pub async fn somebody(&self) -> Tab {
+        let context = self
+            .browser
+            .create_browser_context(CreateBrowserContextParams::default())
+            .await
+            .unwrap();
+        self.tab(Some(context)).await
+    }
+
+    /// Another tab of the same person.
+    pub async fn another_tab(&self, of: &Tab) -> Tab {
+        self.tab(of.context.clone()).await
+    }
+
+    async fn tab(&self, context: Option<BrowserContextId>) -> Tab {
+        let mut target = CreateTargetParams::new("about:blank");
+        target.browser_context_id = context.clone();
+        let page = self.browser.new_page(target).await.unwrap();
+        page.enable_runtime().await.unwrap();
+        listen(&page).await;
+        Tab { page, context }
+    }
+
+    pub async fn close(mut self) {
+        let _ = self.browser.close().await;
+        let _ = timeout(Duration::from_secs(10), self.browser.wait()).await;
+    }
+
+    /// The browser is gone at once, without a word to anybody, as after a crash.
+    pub async fn kill(mut self) {
+        if let Some(result) = self.browser.kill().await {
+            result.unwrap();
+        }
+    }
+}
+
+/// Prints what the page prints, so that a failed test shows it.
+async fn listen(page: &Page) {
+    let mut lines = page
+        .event_listener::<EventConsoleApiCalled>()
+        .await
+        .unwrap();
+    tokio::spawn(async move {
+        while let Some(line) = lines.next().await {
+            let text: Vec<String> = line
+                .args
+                .iter()
+                .map(|arg| {
+                    arg.value
+                        .as_ref()
+                        .map(ToString::to_string)
+                        .or_else(|| arg.description.clone())
+                        .unwrap_or_default()
+                })
+                .collect();
+            eprintln!("console: {}", text.join(" "));
+        }
+    });
+    let mut errors = page.event_listener::<EventExceptionThrown>().await.unwrap();
+    tokio::spawn(async move {
+        while let Some(error) = errors.next().await {
+            let details = &error.exception_details;
+            let description = details
+                .exception
+                .as_ref()
+                .and_then(|exception| exception.description.clone());
+            eprintln!("exception: {} {description:?}", details.text);
+        }
+    });
+}
+
+/// What somebody sees and does.
+pub struct Tab {
+    pub page: Page,
+    context: Option<BrowserContextId>,
+}
+
+impl Tab {
+    pub async fn goto(&self, url: &str) {
+        self.page.goto(url).await.unwrap();
+    }
+
+    /// The value of a JavaScript expression; promises are awaited.
+    pub async fn eval<T: DeserializeOwned>(&self, expression: &str) -> T {
+        self.page
+            .evaluate_expression(format!("(async () => ({expression}))()"))
+            .await
+            .unwrap_or_else(|error| panic!("{expression}: {error}"))
+            .into_value()
+            .unwrap_or_else(|error| panic!("{expression}: {error}"))
+    }
+
+    /// Waits until an expression is true.
+    pub async fn until(&self, expression: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            // While a page loads there is nothing to ask; the next round finds it there.
+            let truth = self
+                .page
+                .evaluate_expression(format!("(async () => Boolean({expression}))()"))
+                .await
+                .ok()
+                .and_then(|result| result.into_value::<bool>().ok());
+            if truth == Some(true) {
+                return;
+            }
+            if Instant::now() > deadline {
+                let shot = self.keep_screenshot().await;
+                let text: String = self.eval("document.body.innerText").await;
+                panic!("never true: {expression}\nscreenshot: {shot}\npage: {text}");
+            }
+            sleep(Duration::from_millis(40)).await;
+        }
+    }
+
+    /// Waits until the page shows a text.
+    pub async fn sees(&self, text: &str) {
+        let text = serde_json::to_string(text).unwrap();
+        self.until(&format!("document.body.innerText.includes({text})"))
+            .await;
+    }
+
+    /// Clicks the first visible element that matches, once it is there and enabled.
+    pub async fn click(&self, selector: &str) {
+        let quoted = serde_json::to_string(selector).unwrap();
+        let visible = format!(
+            "[...document.querySelectorAll({quoted})].find(e => e.checkVisibility() && !e.disabled)"
+        );
+        self.until(&visible).await;
+        let (x, y): (f64, f64) = self
+            .eval(&format!(
+                "(() => {{ const e = {visible}; e.scrollIntoView({{block: 'center', behavior: 'instant'}});
+                   const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2] }})()"
+            ))
+            .await;
+        self.page
+            .click(chromiumoxide::layout::Point { x, y })
+            .await
+            .unwrap();
+    }
+
+    /// Replaces what stands in a field.
+    pub async fn types(&self, selector: &str, text: &str) {
+        let quoted = serde_json::to_string(selector).unwrap();
+        self.until(&format!(
+            "document.querySelector({quoted})?.checkVisibility()"
+        ))
+        .await;
+        let _: bool = self
+            .eval(&format!(
+                "(() => {{ const e = document.querySelector({quoted}); e.focus(); e.select?.(); return true }})()"
+            ))
+            .await;
+        self.page
+            .execute(InsertTextParams::new(text))
+            .await
+            .unwrap();
+    }
+
+    /// A window of this size, as on a phone (390 × 844) or a desk (1280 × 800).
+    pub async fn resize(&self, width: i64, height: i64) {
+        self.page
+            .execute(SetDeviceMetricsOverrideParams::new(
+                width,
+                height,
+                1.0,
+                width < 600,
+            ))
+            .await
+            .unwrap();
+    }
+
+    pub async fn prefers(&self, color_scheme: &str) {
+        self.page
+            .emulate_media_features(vec![MediaFeature::new(
+                "prefers-color-scheme",
+                color_scheme,
+            )])
+            .await
+            .unwrap();
+    }
+
+    pub async fn screenshot(&self) -> Vec<u8> {
+        let params = ScreenshotParams::builder()
+            .format(CaptureScreenshotFormat::Png)
+            .build();
+        self.page.screenshot(params).await.unwrap()
+    }
+
+    async fn keep_screenshot(&self) -> String {
+        let file = std::env::temp_dir().join(format!("parlor-test-{}.png", uuid::Uuid::new_v4()));
+        std::fs::write(&file, self.screenshot().await).unwrap();
+        file.display().to_string()
+    }
+
+    pub async fn close(self) {
+        let _ = self.page.close().await;
+    }
+}
