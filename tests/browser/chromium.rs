@@ -1,11 +1,17 @@
 //! Chromium with a fake camera and microphone, and what a person does in a tab.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use chromiumoxide::{
     Browser, BrowserConfig, Page,
     cdp::browser_protocol::{
-        browser::BrowserContextId,
+        browser::{
+            BrowserContextId, DownloadProgressState, EventDownloadProgress, EventDownloadWillBegin,
+            SetDownloadBehaviorBehavior, SetDownloadBehaviorParams,
+        },
         emulation::{MediaFeature, SetDeviceMetricsOverrideParams},
         input::InsertTextParams,
         page::CaptureScreenshotFormat,
@@ -20,7 +26,7 @@ use tempfile::TempDir;
 use tokio::time::{Instant, sleep, timeout};
 
 /// How long anything a page does may take on a busy machine before a test gives up.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What the fake devices show and play.
 #[derive(Clone, Copy, Default)]
@@ -113,7 +119,35 @@ impl Chromium {
         let page = self.browser.new_page(target).await.unwrap();
         page.enable_runtime().await.unwrap();
         listen(&page).await;
-        Tab { page, context }
+        let tab = Tab { page, context };
+        tab.before_load(include_str!("page.js")).await;
+        tab
+    }
+
+    /// Clicks on what downloads a file; the file, under the name that the browser gives it.
+    pub async fn download(&self, tab: &Tab, selector: &str, folder: &Path) -> PathBuf {
+        let mut behavior = SetDownloadBehaviorParams::new(SetDownloadBehaviorBehavior::Allow);
+        behavior.browser_context_id = tab.context.clone();
+        behavior.download_path = Some(folder.display().to_string());
+        behavior.events_enabled = Some(true);
+        self.browser.execute(behavior).await.unwrap();
+        let mut begun = self
+            .browser
+            .event_listener::<EventDownloadWillBegin>()
+            .await
+            .unwrap();
+        let mut progress = self
+            .browser
+            .event_listener::<EventDownloadProgress>()
+            .await
+            .unwrap();
+        tab.click(selector).await;
+        let downloaded = async {
+            let name = begun.next().await.unwrap().suggested_filename.clone();
+            while progress.next().await.unwrap().state != DownloadProgressState::Completed {}
+            folder.join(name)
+        };
+        timeout(PATIENCE, downloaded).await.unwrap()
     }
 
     pub async fn close(mut self) {
@@ -173,6 +207,25 @@ pub struct Tab {
 impl Tab {
     pub async fn goto(&self, url: &str) {
         self.page.goto(url).await.unwrap();
+    }
+
+    /// Runs a script in every page from the next one on, before the page's own.
+    pub async fn before_load(&self, script: &str) {
+        self.page.evaluate_on_new_document(script).await.unwrap();
+    }
+
+    /// Where the tab is.
+    pub async fn path(&self) -> String {
+        self.eval("location.pathname + location.search").await
+    }
+
+    /// The text of the first element that matches.
+    pub async fn text(&self, selector: &str) -> String {
+        let quoted = serde_json::to_string(selector).unwrap();
+        self.until(&format!("document.querySelector({quoted})"))
+            .await;
+        self.eval(&format!("document.querySelector({quoted}).innerText"))
+            .await
     }
 
     /// The value of a JavaScript expression; promises are awaited.
