@@ -13,13 +13,15 @@
 //! | *room* | a named place with a session |
 //! | *archive* | the recording of a session; a *recorder* writes it |
 //! | *moderator* | somebody with an account, who may record and moderate; everybody else is a *guest* |
+//! | *buddy* | a visitor with a name on the page of the buddies, listed on the *roster* |
+//! | *invitation* | one buddy asks another for a call; accepted, it becomes a *chat*, a session of two |
 //! | *platform* | what makes sessions, tokens and archives for the pages: the embedded engine |
 //!
 //! # Arrows
 //!
 //! ```text
 //! main → server → { web, signaling } → app → domain ← { sfu, recorder }
-//! domain: room, session, archive, moderator, project        opentok: depends on nothing of ours
+//! domain: room, session, archive, presence, invitation, moderator, project        opentok: depends on nothing of ours
 //! ```
 //!
 //! The domain is plain structs and functions: input and `now` go in, events come out. Sockets, clocks,
@@ -44,15 +46,26 @@
 //!    WebM a stream. `POST /archives/{id}/stop` finishes their tails: the archive can be watched.
 //! 3. ffmpeg composes the MP4 at low priority; when it is in place the archive becomes available.
 //! 4. If the process dies on the way, the next start finishes from the journals and marks it recovered.
+//!
+//! # One buddy invites another
+//!
+//! 1. Whoever connects to the presence session, or leaves it, is reported to the [`invitation::Switchboard`],
+//!    whose [`presence::Roster`] says who is free. Everybody there hears of changes as deltas.
+//! 2. An invitation is asked of the switchboard, which lets the invitee's tabs ring, or answers at once with
+//!    the reason. Accepting, declining, cancelling and waiting too long all end in `invitation/lifecycle.rs`.
+//! 3. An accepted invitation is a chat: both hear of it, the database keeps it, and only these two may join
+//!    its session. It is over when either ends it or is gone, and both hear why.
 
 pub mod app;
 pub mod archive;
 pub mod clock;
 pub mod config;
 pub mod data;
+pub mod invitation;
 pub mod moderator;
 pub mod opentok;
 pub mod platform;
+pub mod presence;
 pub mod project;
 pub mod recorder;
 pub mod room;

@@ -124,7 +124,7 @@ impl Server {
             let (app, admission) = (app.clone(), Arc::new(platform.clone()));
             HttpServer::new(move || {
                 actix_web::App::new()
-                    .wrap(TracingLogger::default())
+                    .wrap(TracingLogger::<crate::web::RequestSpan>::new())
                     .app_data(app.clone())
                     .configure(signaling::routes(sessions.clone(), admission.clone()))
                     .service(crate::web::pages(&cookie_key, is_secure))
@@ -247,7 +247,7 @@ fn bind(network: &config::Network) -> anyhow::Result<(TcpListener, Vec<sfu::Work
             _ => anyhow::anyhow!("listening on {wanted}: {error}"),
         })?;
         let port = listener.local_addr()?.port();
-        match sfu::bind(port, workers, network.public_address.first().copied()) {
+        match sfu::bind(port, workers, &network.public_address) {
             Ok(sockets) => return Ok((listener, sockets)),
             Err(error) if error.kind() == ErrorKind::AddrInUse && tries > 0 => {}
             Err(error) if error.kind() == ErrorKind::AddrInUse => bail!(in_use("UDP", port)),

@@ -1720,6 +1720,12 @@
     session = null;
     /** @type {Stream | null} */
     stream = null;
+    /** Ends the stream, closes the devices and removes the element; returns the publisher. */
+    destroy = promising((callback) => {
+      this.#destroy();
+      if (typeof callback === "function") later(() => callback());
+      return this;
+    });
     #properties;
     /** @type {Place | null} */
     #place = null;
@@ -1765,9 +1771,8 @@
     }
     async clearAudioFilter() {
     }
-    /** Ends the stream, closes the devices and removes the element. @returns {this} */
-    destroy() {
-      if (this.isDestroyed) return this;
+    #destroy() {
+      if (this.isDestroyed) return;
       const { stream } = this;
       this.#leave(true);
       this.release();
@@ -1776,7 +1781,6 @@
         if (stream) this.emit("streamDestroyed", { stream, reason: "unpublished" });
         this.emit("destroyed");
       });
-      return this;
     }
     /**
      * For the session only: sends the media.
@@ -2757,11 +2761,13 @@
   var VERSION = 1;
   var HEARTBEAT_MS = 2e3;
   var HELLO_TIMEOUT_MS = 1e4;
+  var FIRST_ATTEMPTS = 3;
   var ATTEMPT_TIMEOUT_MS = 5e3;
   var BACKOFF_FIRST_MS = 200;
   var BACKOFF_MAX_MS = 4e3;
   var ACK_EVENTS = 32;
   var ACK_MS = 2e3;
+  var OPEN = 1;
   var QUEUE_LIMIT = 1e3;
   var Signaling = class {
     #url;
@@ -2841,6 +2847,7 @@
       return new Promise((resolve, reject) => {
         const make = typeof message === "function" ? message : () => message;
         const pending = { make, repeat, wait, resolve, reject };
+        if (this.#state === "open" && (this.#socket?.readyState ?? 0) > OPEN) this.#broken();
         if (this.#state === "open") this.#send(pending);
         else if (this.#state === "closed" || this.#state === "idle") reject(notConnected());
         else if (!wait) reject(disconnected());
@@ -2982,13 +2989,13 @@
     /** The socket is gone. */
     #broken() {
       this.#dropSocket();
-      if (this.#state === "opening") {
+      if (this.#state === "opening" && this.#attempt === FIRST_ATTEMPTS - 1) {
         this.#refuse(
           new OpenTokError(1006, "OT_CONNECT_FAILED", "The connection to the server failed.")
         );
         return;
       }
-      if (this.#state !== "open" && this.#state !== "lost") return;
+      if (this.#state === "closed" || this.#state === "idle") return;
       this.#stop("attempt");
       const fresh = this.#state === "open";
       if (fresh) {
@@ -3175,6 +3182,10 @@
       const connected = await this.#media.connected();
       if (this.#destroyed) throw gone2();
       if (!connected) throw noWay(1554);
+      this.#becomeConnected();
+    }
+    #becomeConnected() {
+      if (this.#connected) return;
       this.#connected = true;
       if (!this.#showsVideo) this.widget.setLoading(false);
       this.emit("connected");
@@ -3237,9 +3248,8 @@
     }
     /** For the session only. @param {RTCPeerConnectionState} state */
     mediaStateChanged(state) {
-      if (state === "connected" && !this.#connected && this.#subscription) {
-        this.#connected = true;
-        this.emit("connected");
+      if (state === "connected") {
+        if (this.#subscription) this.#becomeConnected();
       } else if (this.#connected && ["disconnected", "failed"].includes(state)) {
         this.#connected = false;
         this.emit("disconnected");
@@ -3265,6 +3275,7 @@
       this.#sizes?.disconnect();
       clearTimeout(this.#sizeTimer);
       stopPlaying(this.widget.video);
+      this.widget.video.srcObject = null;
       this.#subscription?.close();
     }
     /** Whether there should be a picture. */
@@ -3761,9 +3772,6 @@
     const { target, properties, callback } = publisherArguments(given);
     return new Publisher(target, properties, callback);
   });
-  function notSupported(what) {
-    return Promise.reject(new OpenTokError(2e3, "OT_NOT_SUPPORTED", `${what} is not supported.`));
-  }
   var OT = {
     initSession,
     initPublisher,
@@ -3813,8 +3821,7 @@
     },
     hasMediaProcessorSupport: () => false,
     hasEndToEndEncryptionSupport: () => false,
-    setProxyUrl: () => notSupported("A proxy"),
-    setMediaProcessorConnector: () => notSupported("A media processor")
+    setProxyUrl: () => log.warn("A proxy is not supported.")
   };
 
   // js/opentok/index.js

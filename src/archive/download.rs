@@ -181,7 +181,7 @@ pub(crate) fn plain_name(name: &str) -> Option<&str> {
 }
 
 /// The name under which somebody saves a file: `main-room_2026-08-22_14-05_weekly-review.mp4`, in UTC. A track ends in
-/// its person's name.
+/// its person's name, and an archive that is called as its room says so once.
 pub fn file_name(archive: &Archive, asset: Asset, streams: &[RecordedStream]) -> String {
     let person = match asset {
         Asset::Track(id) => streams
@@ -196,7 +196,9 @@ pub fn file_name(archive: &Archive, asset: Asset, streams: &[RecordedStream]) ->
     };
     let mut parts = vec![room];
     parts.extend(minute(archive.created_at_ms));
-    parts.push(safe(&archive.name));
+    if archive.name != archive.room {
+        parts.push(safe(&archive.name));
+    }
     parts.push(safe(person));
     parts.retain(|part| !part.is_empty());
     format!("{}.{}", parts.join("_"), asset.extension())

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use sqlx::SqlitePool;
 use tracing::{error, warn};
 
-use super::{Platform, PlatformError, Recording, StartArchive};
+use super::{Meter, Platform, PlatformError, Recording, StartArchive};
 use crate::{
     archive::{
         Archive, ArchiveId, Archives, NewArchive, Reason, SessionChange,
@@ -17,8 +17,7 @@ use crate::{
     clock,
     opentok::{Claims, NewToken, Role, SessionId, Token},
     project::{self, MediaMode, Project, SessionRecord},
-    session::{self, ArchiveInfo, Phase, Sessions},
-    signaling::{Admission, AdmissionError},
+    session::{self, Admission, AdmissionError, ArchiveInfo, Phase, Sessions},
 };
 
 /// The embedded platform. Clones are the same platform.
@@ -112,6 +111,48 @@ impl Platform for Embedded {
     async fn delete_archive(&self, id: ArchiveId) -> Result<(), PlatformError> {
         self.archives.delete(id).await?;
         Ok(())
+    }
+
+    fn meters(&self) -> Vec<Meter> {
+        let meter = |name, help, value| Meter { name, help, value };
+        let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        let live = self.sessions.counts();
+        let media = self.sessions.media_statistics();
+        vec![
+            meter("sessions", "Live sessions", count(live.sessions)),
+            meter("connections", "Clients connected", count(live.connections)),
+            meter("streams", "Streams published", count(live.streams)),
+            meter(
+                "udp_packets_received_total",
+                "UDP packets that arrived",
+                media.packets_in,
+            ),
+            meter(
+                "udp_packets_unknown_total",
+                "UDP packets of nobody known",
+                media.packets_unknown,
+            ),
+            meter(
+                "udp_packets_sent_total",
+                "UDP packets sent",
+                media.packets_out,
+            ),
+            meter(
+                "udp_packets_dropped_total",
+                "UDP packets the system did not take",
+                media.packets_dropped,
+            ),
+            meter(
+                "rtp_packets_received_total",
+                "RTP packets from publishers",
+                media.media_in,
+            ),
+            meter(
+                "rtp_packets_forwarded_total",
+                "RTP packets to subscribers",
+                media.media_forwarded,
+            ),
+        ]
     }
 }
 

@@ -46,6 +46,20 @@ pub trait Platform: Send + Sync {
 
     /// Deletes an archive and its files.
     async fn delete_archive(&self, id: ArchiveId) -> Result<(), PlatformError>;
+
+    /// What the platform counts, for `/metrics`.
+    fn meters(&self) -> Vec<Meter> {
+        Vec::new()
+    }
+}
+
+/// One number of `/metrics`, in Prometheus' words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Meter {
+    /// Without the prefix `parlor_`; counters end in `_total`.
+    pub name: &'static str,
+    pub help: &'static str,
+    pub value: u64,
 }
 
 /// How to record.

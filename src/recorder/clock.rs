@@ -125,7 +125,7 @@ struct Epoch {
 
 impl TrackClock {
     fn arrived(&mut self, rtp_us: i64, arrival_us: i64) -> Stamp {
-        let silence_us = arrival_us - self.last_arrival_us;
+        let silence_us = arrival_us.saturating_sub(self.last_arrival_us);
         let delay_us = arrival_us.saturating_sub(rtp_us);
         let even = self.epochs.back().is_some_and(|epoch| {
             let late_us = delay_us.saturating_sub(epoch.least_us());
@@ -168,14 +168,15 @@ impl TrackClock {
             Some(last) if last.epoch == stamp.epoch => {
                 let step_us = stamp.rtp_us.saturating_sub(last.rtp_us);
                 let correction_us = right_us.saturating_sub(last.offset_us);
-                if step_us > SILENCE_US || correction_us.abs() > MAX_SPREAD_US {
-                    right_us + other.current_error_us(stamp.arrival_us)
+                if step_us > SILENCE_US || correction_us.saturating_abs() > MAX_SPREAD_US {
+                    right_us.saturating_add(other.current_error_us(stamp.arrival_us))
                 } else {
                     let most_us = step_us.max(0) / SPREAD;
-                    last.offset_us + correction_us.clamp(-most_us, most_us)
+                    last.offset_us
+                        .saturating_add(correction_us.clamp(-most_us, most_us))
                 }
             }
-            _ => right_us + other.current_error_us(stamp.arrival_us),
+            _ => right_us.saturating_add(other.current_error_us(stamp.arrival_us)),
         };
         self.placed = Some(Placed {
             epoch: stamp.epoch,
@@ -184,8 +185,8 @@ impl TrackClock {
             error_us: offset_us.saturating_sub(right_us),
         });
         stamp.rtp_us.saturating_add(offset_us).clamp(
-            stamp.arrival_us - MAX_DELAY_US,
-            stamp.arrival_us + MAX_EARLY_US,
+            stamp.arrival_us.saturating_sub(MAX_DELAY_US),
+            stamp.arrival_us.saturating_add(MAX_EARLY_US),
         )
     }
 
@@ -207,7 +208,7 @@ impl TrackClock {
         let theirs_us = other_least_us
             .saturating_sub(other_reported_us)
             .saturating_add(own_reported_us);
-        if theirs_us.saturating_sub(least_us).abs() > MAX_APART_US {
+        if theirs_us.saturating_sub(least_us).saturating_abs() > MAX_APART_US {
             return least_us;
         }
         least_us.min(theirs_us)
@@ -243,7 +244,7 @@ impl Epoch {
     }
 
     fn report(&mut self, offset_us: i64) {
-        let differs = |than: i64| offset_us.saturating_sub(than).abs() > ODD_REPORT_US;
+        let differs = |than: i64| offset_us.saturating_sub(than).saturating_abs() > ODD_REPORT_US;
         if self.reported_us.is_some_and(differs) {
             match self.odd.replace(offset_us) {
                 Some(before) if !differs(before) => {
@@ -506,6 +507,27 @@ mod tests {
             publisher.talk(30 * S, 60 * S);
             publisher.finish();
             assert!(publisher.worst_error_us(Kind::Video) <= 36_000, "{leap_us}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_clock_is_too_odd(
+            packets in proptest::collection::vec(
+                (proptest::bool::ANY, proptest::num::u64::ANY, 0..WINDOW_US, proptest::num::u64::ANY),
+                1..60,
+            ),
+        ) {
+            let mut clock = StreamClock::default();
+            let mut now_us = 0;
+            for (audio, timestamp, later_us, ntp) in packets {
+                let kind = if audio { Kind::Audio } else { Kind::Video };
+                now_us += later_us;
+                let stamp = clock.arrived(kind, timestamp, now_us);
+                clock.report(kind, ntp, timestamp / 2);
+                let at_us = clock.place(kind, stamp);
+                proptest::prop_assert!((now_us - MAX_DELAY_US..=now_us + MAX_EARLY_US).contains(&at_us));
+            }
         }
     }
 

@@ -6,9 +6,10 @@
 //! ```
 //!
 //! The picture is cut wherever somebody comes, goes, or switches the camera: within a span every tile has one place and
-//! one source, so the graphs need no expressions of time, which ffmpeg refuses beyond a hundred terms. Sound is mixed in one
-//! run of its own: AAC cannot be joined without clicks, and a graph of both would hold an hour's sound in memory
-//! while it waits for a camera that is off.
+//! one source, so the graphs need no expressions of time, which ffmpeg refuses beyond a hundred terms. Sound is mixed minute
+//! by minute and encoded in one run: AAC cannot be joined without clicks, while filters hold all of a hole in memory at once,
+//! 1.6 GB for somebody who was muted for an hour. Both are apart from each other, since a graph of both would
+//! hold the sound while it waits for a camera that is off.
 
 use std::{collections::BTreeSet, fmt::Write, path::Path};
 
@@ -20,6 +21,19 @@ use crate::archive::{
 
 /// Frames per second of the picture.
 pub const FRAME_RATE: u64 = 30;
+
+/// Samples per second of the sound; each is two 32-bit numbers, left and right.
+pub const SAMPLE_RATE: u64 = 48_000;
+pub const SAMPLE_BYTES: u64 = 8;
+/// Samples that are mixed in one run: a minute. More: fewer runs; less: less memory, 23 MB for each who is muted throughout.
+pub const MIX_SAMPLES: u64 = 60 * SAMPLE_RATE;
+
+/// Samples by which the runs overlap: 20 ms, over which one fades into the next. Timestamps are whole milliseconds, so
+/// the two do not meet to the sample, which would click.
+pub const FADE_SAMPLES: u64 = SAMPLE_RATE / 50;
+
+/// Opus needs to hear a little of what went before to decode right (RFC 7845 asks for 80 ms).
+const OPUS_RUN_UP_US: i64 = 500_000;
 
 const BACKGROUND: &str = "0x0b0f0e";
 /// What is behind a picture that does not fill its tile, and behind the figure where there is none.
@@ -149,7 +163,8 @@ fn tiles(seen: &[Seen<'_>], frame: u64, layout: Layout, resolution: Resolution) 
     tiles
 }
 
-/// ffmpeg's arguments for one segment's picture, written to `output`. `files` holds each stream's file by its index.
+/// ffmpeg's arguments for one segment's picture, written to `output`. `files` holds the file with the picture of each
+/// stream by its index.
 pub fn picture_arguments(
     segment: &Segment,
     manifest: &Manifest,
@@ -218,44 +233,108 @@ pub fn picture_arguments(
     arguments
 }
 
-/// ffmpeg's arguments for the sound of the whole archive, written to `output`.
-pub fn sound_arguments(manifest: &Manifest, files: &[Option<&Path>], output: &Path) -> Vec<String> {
+/// Samples of the sound of an archive, to the end of its last frame.
+pub fn samples(duration_ms: u64) -> u64 {
+    frames(duration_ms) * SAMPLE_RATE / FRAME_RATE
+}
+
+/// ffmpeg's arguments to copy the sound of a stream's file into a file of its own, in which any moment is found: files with a
+/// picture are indexed by its key frames only.
+pub fn extract_arguments(file: &Path, output: &Path) -> Vec<String> {
     let mut arguments = common();
+    arguments.extend(["-i".to_owned(), text(file)]);
+    arguments.extend(["-map", "0:a:0", "-c", "copy", "-f", "matroska"].map(str::to_owned));
+    arguments.push(text(output));
+    arguments
+}
+
+/// ffmpeg's arguments to mix what was said from `from_sample` on; `None` when nobody was there.
+///
+/// The mix comes as 32-bit samples on its standard output, [`MIX_SAMPLES`] and [`FADE_SAMPLES`] of them or fewer: the rest is
+/// silence. `files` holds the sound of each stream by its index.
+pub fn mix_arguments(
+    manifest: &Manifest,
+    files: &[Option<&Path>],
+    from_sample: u64,
+) -> Option<Vec<String>> {
+    let mut arguments = vec!["-nostdin", "-hide_banner", "-v", "error", "-copyts"];
+    let mut inputs: Vec<(String, &Path)> = Vec::new();
     let mut graph = String::new();
     let mut labels = String::new();
-    let mut inputs = 0;
+    let from_us = samples_to_us(from_sample);
+    let length_us = samples_to_us(MIX_SAMPLES + FADE_SAMPLES);
+    let length = seconds(length_us);
     for (stream, file) in manifest.streams.iter().zip(files) {
-        let Some(file) = file.filter(|_| stream.has_audio) else {
+        let starts_us = ms_to_us(stream.starts_ms);
+        let is_there =
+            starts_us < from_us + samples_to_us(MIX_SAMPLES) && ms_to_us(stream.ends_ms) > from_us;
+        let Some(file) = file.filter(|_| is_there) else {
             continue;
         };
-        arguments.push("-i".to_owned());
-        arguments.push(text(file));
+        let n = inputs.len();
+        inputs.push((seconds((from_us - starts_us - OPUS_RUN_UP_US).max(0)), file));
         // `async` fills the holes of silence that was not sent; without it all that follows would come too early.
         let _ = write!(
             graph,
-            "[{inputs}:a:0]aresample=48000:async=1:min_hard_comp=0.05:first_pts=0,\
-             aformat=sample_fmts=fltp:channel_layouts=stereo,adelay=delays={}:all=1[a{inputs}];",
-            stream.starts_ms
+            "[{n}:a:0]asetpts=PTS+({})/TB,atrim=start=0:end={length},\
+             aresample=48000:async=1:min_hard_comp=0.05:first_pts=0,\
+             aformat=sample_fmts=flt:channel_layouts=stereo[a{n}];",
+            seconds(starts_us - from_us)
         );
-        let _ = write!(labels, "[a{inputs}]");
-        inputs += 1;
+        let _ = write!(labels, "[a{n}]");
     }
-    let duration = seconds(frame_to_us(frames(manifest.duration_ms)));
-    if inputs == 0 {
-        graph.push_str("anullsrc=r=48000:cl=stereo[a]");
-    } else {
-        // Neither are voices turned down when somebody joins, nor do they clip.
-        let _ = write!(
-            graph,
-            "{labels}amix=inputs={inputs}:normalize=0:duration=longest:dropout_transition=0,\
-             alimiter=limit=0.95:level=0,apad=whole_dur={duration}[a]"
-        );
+    if inputs.is_empty() {
+        return None;
     }
-    arguments
-        .extend(["-filter_complex", &graph, "-map", "[a]", "-t", &duration].map(str::to_owned));
-    arguments.extend(["-c:a", "aac", "-b:a", "128k", "-ar", "48000"].map(str::to_owned));
-    arguments.push(text(output));
-    arguments
+    // A voice is not turned down when another joins.
+    let _ = write!(
+        graph,
+        "{labels}amix=inputs={}:normalize=0:duration=longest:dropout_transition=0[a]",
+        inputs.len()
+    );
+    let inputs: Vec<(String, String)> = inputs
+        .into_iter()
+        .map(|(seek, file)| (seek, text(file)))
+        .collect();
+    for (seek, file) in &inputs {
+        arguments.extend(["-ss", seek, "-i", file]);
+    }
+    arguments.extend([
+        "-filter_complex",
+        &graph,
+        "-map",
+        "[a]",
+        "-f",
+        "f32le",
+        "-c:a",
+    ]);
+    arguments.extend(["pcm_f32le", "pipe:1"]);
+    Some(arguments.into_iter().map(str::to_owned).collect())
+}
+
+/// ffmpeg's arguments to encode the mixed samples from its standard input. Many voices at once do not clip.
+pub fn sound_arguments(output: &Path) -> Vec<String> {
+    let input = "-hide_banner -y -v error -f f32le -ar 48000 -ac 2 -i pipe:0";
+    let codec = "-af alimiter=limit=0.95:level=0 -c:a aac -b:a 128k";
+    input
+        .split(' ')
+        .chain(codec.split(' '))
+        .map(str::to_owned)
+        .chain([text(output)])
+        .collect()
+}
+
+/// Fades the end of one run into the beginning of the next, sample by sample.
+pub fn fade(ending: &[u8], beginning: &mut [u8]) {
+    let count = ending.len().min(beginning.len()) / 4;
+    let (ending, _) = ending.as_chunks::<4>();
+    let (beginning, _) = beginning.as_chunks_mut::<4>();
+    for (index, (old, new)) in ending.iter().zip(beginning).enumerate() {
+        #[expect(clippy::cast_precision_loss, reason = "both count a few thousand")]
+        let share = index as f32 / count as f32;
+        let mixed = f32::from_le_bytes(*old) * (1.0 - share) + f32::from_le_bytes(*new) * share;
+        *new = mixed.to_le_bytes();
+    }
 }
 
 /// The list that ffmpeg's concat demuxer reads, of files beside it. Their names are our own.
@@ -363,8 +442,8 @@ impl Graph {
              ;color=c=black:s={side}x{side}:r={FRAME_RATE}:d=0.03,format=rgba,\
              geq=r='if({figure},156,46)':g='if({figure},196,82)':b='if({figure},184,72)':a='255*{disc}'[g{n}]\
              ;[t{n}][g{n}]overlay=x={}:y={}[p{n}]",
-            (width - side) / 2 & !1,
-            (height - side) / 2 & !1,
+            ((width - side) / 2) & !1,
+            ((height - side) / 2) & !1,
         );
         self.layer(&format!("[p{n}]"), place);
     }
@@ -402,6 +481,10 @@ impl Graph {
 
 fn frame_to_us(frame: u64) -> i64 {
     i64::try_from(frame * 1_000_000 / FRAME_RATE).unwrap_or(i64::MAX)
+}
+
+fn samples_to_us(samples: u64) -> i64 {
+    i64::try_from(samples * 1_000_000 / SAMPLE_RATE).unwrap_or(i64::MAX)
 }
 
 fn ms_to_us(ms: u64) -> i64 {

@@ -15,13 +15,13 @@ use async_trait::async_trait;
 use serde::Deserialize;
 use tokio::{
     fs,
-    io::{AsyncBufReadExt, AsyncReadExt, BufReader},
-    process::Command,
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    process::{Child, ChildStderr, ChildStdin, Command},
     sync::watch,
 };
 use tracing::{info, instrument, warn};
 
-use super::compose;
+use super::{compose, recording::discard_journals};
 use crate::archive::{
     composer::{COMPOSED_FILE, ComposeError, ComposeJob, Composed, Composer, POSTER_FILE},
     download::plain_name,
@@ -128,16 +128,22 @@ struct Work<'a> {
 impl Work<'_> {
     async fn compose(&self) -> Result<Composed, ComposeError> {
         let job = self.job;
-        let paths: Vec<Option<PathBuf>> = job
-            .manifest
-            .streams
-            .iter()
-            .map(|stream| Some(job.folder.join(plain_name(stream.file.as_deref()?)?)))
-            .collect();
-        let files: Vec<Option<&Path>> = paths.iter().map(Option::as_deref).collect();
+        let mut pictures = Vec::new();
+        let mut sounds = Vec::new();
+        for (index, stream) in job.manifest.streams.iter().enumerate() {
+            let file = stream.file.as_deref().and_then(plain_name);
+            let tracks = match file {
+                Some(file) => self.tracks(index, job.folder.join(file)).await?,
+                None => Tracks::default(),
+            };
+            pictures.push(tracks.picture);
+            sounds.push(tracks.sound);
+        }
+        let pictures: Vec<Option<&Path>> = pictures.iter().map(Option::as_deref).collect();
+        let sounds: Vec<Option<&Path>> = sounds.iter().map(Option::as_deref).collect();
 
-        let sound = self.sound(&files).await?;
-        let picture = self.picture(&files).await?;
+        let sound = self.sound(&sounds).await?;
+        let picture = self.picture(&pictures).await?;
         let joined = self.folder.join(COMPOSED_FILE);
         let arguments = compose::join_arguments(picture.as_deref(), sound.as_deref(), &joined);
         self.run(&arguments, |_| {}).await?;
@@ -156,6 +162,13 @@ impl Work<'_> {
         fs::rename(&joined, job.folder.join(COMPOSED_FILE))
             .await
             .map_err(cannot_write)?;
+        // The composed file is whole and so are the streams it came from: the journals have done their work.
+        let finished = job.folder.clone();
+        match tokio::task::spawn_blocking(move || discard_journals(&finished)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => warn!("The journals stay: {error}"),
+            Err(panic) => warn!("The journals stay: {panic}"),
+        }
         self.percent.send_replace(100);
         info!("Composed {duration_ms} ms into {size_bytes} bytes");
         Ok(Composed {
@@ -165,21 +178,96 @@ impl Work<'_> {
         })
     }
 
+    /// Where the picture and the sound of a stream are.
+    async fn tracks(&self, index: usize, file: PathBuf) -> Result<Tracks, ComposeError> {
+        let codecs = self.probe(&file).await?.streams;
+        let has = |codec: &str| codecs.iter().any(|stream| stream.codec_name == codec);
+        let mut tracks = Tracks::default();
+        if self.job.has_audio && has("opus") {
+            let output = self.folder.join(format!("sound-{index:05}.mka"));
+            let arguments = compose::extract_arguments(&file, &output);
+            self.run(&arguments, |_| {}).await?;
+            tracks.sound = Some(output);
+        }
+        if has("vp8") {
+            tracks.picture = Some(file);
+        }
+        Ok(tracks)
+    }
+
     async fn sound(&self, files: &[Option<&Path>]) -> Result<Option<PathBuf>, ComposeError> {
         if !self.job.has_audio {
             return Ok(None);
         }
         let output = self.folder.join("sound.m4a");
-        let manifest = &self.job.manifest;
-        let arguments = compose::sound_arguments(manifest, files, &output);
-        let total_us = manifest.duration_ms.max(1) * 1000;
-        self.run(&arguments, |line| {
-            if let Some(us) = number(line, "out_time_us=") {
-                self.report(SOUND_PERCENT * us.min(total_us) / total_us);
-            }
-        })
-        .await?;
+        let mut encoder = program(&self.tools.ffmpeg)
+            .args(compose::sound_arguments(&output))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(does_not_start)?;
+        let samples = encoder.stdin.take();
+        let complaint = encoder.stderr.take();
+        let (fed, complaint) = tokio::join!(self.mix(files, samples), last_of(complaint));
+        ended(&mut encoder, &complaint).await?;
+        fed?;
         Ok(Some(output))
+    }
+
+    /// Writes the sound of the whole archive to an encoder, and hangs up.
+    async fn mix(
+        &self,
+        files: &[Option<&Path>],
+        encoder: Option<ChildStdin>,
+    ) -> Result<(), ComposeError> {
+        let Some(mut encoder) = encoder else {
+            return Ok(());
+        };
+        let manifest = &self.job.manifest;
+        let total = compose::samples(manifest.duration_ms);
+        let minute = bytes(compose::MIX_SAMPLES);
+        let mut ending = Vec::new();
+        let mut done = 0;
+        while done < total {
+            let mut mixed = match compose::mix_arguments(manifest, files, done) {
+                Some(arguments) => self.mix_minute(&arguments).await?,
+                None => Vec::new(),
+            };
+            mixed.resize(minute + bytes(compose::FADE_SAMPLES), 0);
+            compose::fade(&ending, &mut mixed);
+            ending = mixed.split_off(minute);
+            mixed.truncate(bytes(total - done));
+            encoder.write_all(&mixed).await.map_err(hung_up)?;
+            done = (done + compose::MIX_SAMPLES).min(total);
+            self.report(SOUND_PERCENT * done / total);
+        }
+        encoder.shutdown().await.map_err(hung_up)
+    }
+
+    /// What ffmpeg mixes.
+    async fn mix_minute(&self, arguments: &[String]) -> Result<Vec<u8>, ComposeError> {
+        let mut child = program(&self.tools.ffmpeg)
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(does_not_start)?;
+        let stdout = child.stdout.take();
+        let complaint = child.stderr.take();
+        let read = async {
+            let mut mixed = Vec::new();
+            if let Some(stdout) = stdout {
+                // A filter that gave more than it was asked for would be of no use.
+                let limit = compose::MIX_SAMPLES + 2 * compose::FADE_SAMPLES;
+                let mut stdout = stdout.take(bytes(limit) as u64);
+                stdout.read_to_end(&mut mixed).await.map_err(hung_up)?;
+            }
+            Ok(mixed)
+        };
+        let (mixed, complaint) = tokio::join!(read, last_of(complaint));
+        ended(&mut child, &complaint).await?;
+        mixed
     }
 
     /// Returns the list of its pieces.
@@ -268,7 +356,7 @@ impl Work<'_> {
             .map_err(|error| ComposeError::Failed(format!("ffprobe: {error}")))?;
         serde_json::from_slice(&output.stdout).map_err(|_| {
             warn!("ffprobe said {:?}", String::from_utf8_lossy(&output.stderr));
-            ComposeError::Failed("it came out unreadable".to_owned())
+            ComposeError::Failed("a file came out unreadable".to_owned())
         })
     }
 
@@ -283,7 +371,7 @@ impl Work<'_> {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .map_err(|error| ComposeError::Failed(format!("ffmpeg does not start: {error}")))?;
+            .map_err(does_not_start)?;
         let stdout = child.stdout.take().map(BufReader::new);
         let stderr = child.stderr.take();
         let progress = async {
@@ -294,22 +382,8 @@ impl Work<'_> {
                 on_line(&line);
             }
         };
-        let complaint = async {
-            match stderr {
-                Some(stderr) => last_of(stderr).await,
-                None => String::new(),
-            }
-        };
-        let ((), complaint) = tokio::join!(progress, complaint);
-        let status = child
-            .wait()
-            .await
-            .map_err(|error| ComposeError::Failed(format!("ffmpeg: {error}")))?;
-        if status.success() {
-            return Ok(());
-        }
-        warn!("ffmpeg ended with {status}: {complaint}");
-        Err(ComposeError::Failed(sentence(status)))
+        let ((), complaint) = tokio::join!(progress, last_of(stderr));
+        ended(&mut child, &complaint).await
     }
 
     fn report(&self, percent: u64) {
@@ -320,6 +394,13 @@ impl Work<'_> {
             is_more
         });
     }
+}
+
+/// The files in which a stream's media are.
+#[derive(Default)]
+struct Tracks {
+    picture: Option<PathBuf>,
+    sound: Option<PathBuf>,
 }
 
 #[derive(Deserialize)]
@@ -401,6 +482,34 @@ fn cannot_write(error: io::Error) -> ComposeError {
     ComposeError::Failed(format!("the archive's folder cannot be written ({error})"))
 }
 
+/// The bytes of so many samples: a minute's at most.
+fn bytes(samples: u64) -> usize {
+    usize::try_from(samples.saturating_mul(compose::SAMPLE_BYTES)).unwrap_or(usize::MAX)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "handed to map_err")]
+fn hung_up(error: io::Error) -> ComposeError {
+    ComposeError::Failed(format!("ffmpeg ended too early ({error})"))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "handed to map_err")]
+fn does_not_start(error: io::Error) -> ComposeError {
+    ComposeError::Failed(format!("ffmpeg does not start ({error})"))
+}
+
+/// Waits for a program to end, and logs its complaint if that was not in order.
+async fn ended(child: &mut Child, complaint: &str) -> Result<(), ComposeError> {
+    let status = child
+        .wait()
+        .await
+        .map_err(|error| ComposeError::Failed(format!("ffmpeg: {error}")))?;
+    if status.success() {
+        return Ok(());
+    }
+    warn!("ffmpeg ended with {status}: {complaint}");
+    Err(ComposeError::Failed(sentence(status)))
+}
+
 /// What a person is told of how ffmpeg ended.
 fn sentence(status: ExitStatus) -> String {
     match (status.signal(), status.code()) {
@@ -411,7 +520,10 @@ fn sentence(status: ExitStatus) -> String {
 }
 
 /// The end of what a program complains about.
-async fn last_of(mut stderr: impl tokio::io::AsyncRead + Unpin) -> String {
+async fn last_of(stderr: Option<ChildStderr>) -> String {
+    let Some(mut stderr) = stderr else {
+        return String::new();
+    };
     let mut last = Vec::new();
     let mut buffer = [0; 1024];
     while let Ok(read) = stderr.read(&mut buffer).await {

@@ -230,6 +230,9 @@ impl StreamMux {
     }
 
     fn take(&mut self, kind: Kind, item: &Item, arrival_us: i64) {
+        if self.done.is_some() {
+            return;
+        }
         let waiting = match kind {
             Kind::Audio => &mut self.audio,
             Kind::Video => &mut self.video,

@@ -43,3 +43,63 @@ impl Waiting {
         Some((packet, stamp))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{recorder::clock::StreamClock, session::media::Kind};
+
+    fn push(waiting: &mut Waiting, sequence: u64, arrival_us: i64) -> bool {
+        let accepted = waiting.accepts(sequence);
+        if accepted {
+            let packet = Packet {
+                sequence,
+                timestamp: 0,
+                marker: true,
+                payload: Arc::from(&[0; 1000][..]),
+            };
+            let stamp = StreamClock::default().arrived(Kind::Video, 0, arrival_us);
+            waiting.push(packet, stamp);
+        }
+        accepted
+    }
+
+    fn pop_all(waiting: &mut Waiting, until_us: i64) -> Vec<u64> {
+        let popped = std::iter::from_fn(|| waiting.pop(until_us));
+        popped.map(|(packet, _)| packet.sequence).collect()
+    }
+
+    #[test]
+    fn packets_come_out_in_order_once_and_not_before_their_time() {
+        let mut waiting = Waiting::default();
+        for (sequence, arrival_us) in [(7, 0), (9, 10), (8, 20), (11, 30)] {
+            assert!(push(&mut waiting, sequence, arrival_us));
+        }
+        assert!(!push(&mut waiting, 9, 40), "it is there already");
+        assert_eq!(pop_all(&mut waiting, 10), [7], "8 still waits, so 9 does");
+        assert_eq!(pop_all(&mut waiting, 29), [8, 9]);
+        assert!(!push(&mut waiting, 6, 50), "it is too late");
+        assert!(push(&mut waiting, 10, 50));
+        assert_eq!(pop_all(&mut waiting, i64::MAX), [10, 11]);
+    }
+
+    #[test]
+    fn a_flood_does_not_wait() {
+        let mut waiting = Waiting::default();
+        for sequence in 0..80_000 {
+            push(&mut waiting, sequence, 0);
+            pop_all(&mut waiting, -1);
+        }
+        assert!(waiting.packets.len() <= MAX_PACKETS && waiting.bytes <= MAX_BYTES);
+        assert!(!waiting.packets.contains_key(&0));
+    }
+
+    #[test]
+    fn the_last_sequence_number_of_all_is_one_too() {
+        let mut waiting = Waiting::default();
+        assert!(push(&mut waiting, u64::MAX, 0));
+        assert_eq!(pop_all(&mut waiting, 0), [u64::MAX]);
+    }
+}

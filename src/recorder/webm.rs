@@ -357,3 +357,78 @@ fn put_size(out: &mut Vec<u8>, size: usize) {
 fn u64_len(bytes: &[u8]) -> u64 {
     bytes.len() as u64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recorder::tests::studio::watch;
+
+    const KEY: Block<'_> = Block::Video(b"key", Some((640, 480)));
+
+    fn file(blocks: &[(u64, Block<'_>)], duration_ms: u64) -> crate::recorder::tests::studio::Film {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("film.webm");
+        let mut writer = Writer::create(&path).unwrap();
+        for (ms, block) in blocks {
+            writer.write(*ms, block).unwrap();
+        }
+        let size = writer.finish(duration_ms).unwrap();
+        assert_eq!(size, std::fs::metadata(&path).unwrap().len());
+        watch(&path)
+    }
+
+    #[test]
+    fn what_is_written_can_be_read() {
+        let film = file(
+            &[
+                (0, Block::Audio(b"a")),
+                (0, KEY),
+                (20, Block::Audio(b"b")),
+                (33, Block::Video(b"more", None)),
+                (90_000, Block::Audio(b"c")),
+            ],
+            90_020,
+        );
+        assert_eq!(film.audio.len(), 3);
+        assert_eq!(film.audio[2], (90_000, b"c".to_vec()));
+        assert_eq!(film.video[1], (33, false, b"more".to_vec()));
+        assert_eq!((film.size, film.duration_ms), (Some((640, 480)), 90_020.0));
+    }
+
+    #[test]
+    fn a_file_of_nothing_is_a_file() {
+        let film = file(&[], 0);
+        assert_eq!((film.audio.len(), film.video.len()), (0, 0));
+    }
+
+    #[test]
+    fn frames_that_are_late_are_put_where_the_file_is() {
+        let late = [
+            (100, KEY),
+            (40, Block::Audio(b"a")),
+            (30, Block::Audio(b"b")),
+        ];
+        let film = file(&late, 200);
+        let times: Vec<_> = film.audio.iter().map(|(ms, _)| *ms).collect();
+        assert_eq!(times, [100, 101]);
+    }
+
+    #[test]
+    fn sizes_are_as_short_as_they_can_be() {
+        for (size, bytes) in [
+            (0, &[0x80][..]),
+            (126, &[0xfe]),
+            (127, &[0x40, 0x7f]),
+            (16_382, &[0x7f, 0xfe]),
+            (16_383, &[0x20, 0x3f, 0xff]),
+            (2_097_151, &[0x10, 0x1f, 0xff, 0xff]),
+        ] {
+            let mut out = Vec::new();
+            put_size(&mut out, size);
+            assert_eq!(out, bytes, "{size}");
+        }
+        for length in 2..200 {
+            assert_eq!(void(length).len(), length);
+        }
+    }
+}

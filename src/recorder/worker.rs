@@ -309,3 +309,42 @@ fn free_bytes(path: &Path) -> io::Result<u64> {
     let disk = nix::sys::statvfs::statvfs(path)?;
     Ok(disk.blocks_available() * disk.fragment_size())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::StreamId;
+
+    #[test]
+    fn past_many_notes_only_the_last_change_of_a_stream_is_kept() {
+        let streams = [StreamId::random(), StreamId::random()];
+        let mut letters = Letters::default();
+        for n in 0..10_000 {
+            let stream = streams[n % 2];
+            let changed = Note::StreamChanged {
+                stream,
+                has_audio: n >= 9_998,
+                has_video: false,
+            };
+            letters.note(Instant::now(), changed);
+        }
+        let destroyed = Note::StreamDestroyed { stream: streams[0] };
+        letters.note(Instant::now(), destroyed.clone());
+
+        assert_eq!(letters.notes.len(), MANY_NOTES + 1);
+        assert_eq!(letters.notes.back().unwrap().1, destroyed);
+        let last = |(_, note): &(Instant, Note)| {
+            matches!(
+                note,
+                Note::StreamChanged {
+                    has_audio: true,
+                    ..
+                }
+            )
+        };
+        assert_eq!(
+            letters.notes.iter().filter(|letter| last(letter)).count(),
+            2
+        );
+    }
+}

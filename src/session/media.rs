@@ -26,6 +26,26 @@ pub trait Media: Send + Sync {
     /// # Errors
     /// [`Busy`] when the worker's queue is full; the command was not queued.
     fn send(&self, session: &SessionId, command: Command) -> Result<(), Busy>;
+
+    /// What has been done since the start; an engine that counts nothing says 0.
+    fn statistics(&self) -> Statistics {
+        Statistics::default()
+    }
+}
+
+/// Totals of an engine since its start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    pub packets_in: u64,
+    /// Packets of nobody: noise from the internet.
+    pub packets_unknown: u64,
+    pub packets_out: u64,
+    /// Packets the kernel did not take.
+    pub packets_dropped: u64,
+    /// RTP packets from publishers.
+    pub media_in: u64,
+    /// RTP packets to receivers.
+    pub media_forwarded: u64,
 }
 
 /// The engine cannot take another command now.

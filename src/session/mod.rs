@@ -4,6 +4,7 @@
 //! and the time go in, [`Output`]s come out. [`Sessions`] keeps the live sessions of this process
 //! and carries their outputs to sockets, media engine, recorder and archives.
 
+mod admission;
 mod backlog;
 pub mod event;
 mod id;
@@ -15,6 +16,7 @@ pub mod refusal;
 mod registry;
 pub mod request;
 
+pub use admission::{Admission, AdmissionError};
 pub use event::{ArchiveInfo, ConnectionInfo, Event, Outcome, Reason, StreamInfo};
 pub(crate) use id::id;
 pub use id::{ConnectionId, StreamId};

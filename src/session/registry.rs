@@ -245,6 +245,11 @@ impl Sessions {
         }
     }
 
+    /// What the media engine has done since its start.
+    pub fn media_statistics(&self) -> media::Statistics {
+        self.0.media.statistics()
+    }
+
     /// Hands what the engine reports to the session it is about.
     pub fn media_event(&self, event: media::Event) {
         use media::Event;

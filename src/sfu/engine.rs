@@ -606,13 +606,25 @@ impl Engine {
         match event {
             RtcEvent::KeyframeRequest(request) => self.key_frame_wanted(key, request, now),
             RtcEvent::SenderFeedback(feedback) => self.sender_report(key, &feedback, now),
-            RtcEvent::Connected => {
-                if let Some(peer) = self.peer(key) {
-                    peer.connected = true;
-                }
-            }
+            RtcEvent::Connected => self.connected(key, now),
             RtcEvent::Closed => self.closed(key),
             _ => {}
+        }
+    }
+
+    /// Packets arrive from now on: the first key frames are asked for at once.
+    fn connected(&mut self, key: PeerKey, now: Instant) {
+        let Some(Some(peer)) = self.peers.get_mut(key) else {
+            return;
+        };
+        peer.connected = true;
+        peer.heard = Some(now);
+        let index = peer.room;
+        let Some(Some(room)) = self.rooms.get(index) else {
+            return;
+        };
+        for stream in room.router.shown_by(key) {
+            self.ask_waiting(index, stream, now);
         }
     }
 
@@ -750,6 +762,7 @@ impl Engine {
         let mut wanted = 0;
         for receiver in receivers.unwrap_or_default() {
             if let Some(Some(peer)) = self.peers.get_mut(receiver.peer)
+                && peer.listens(now)
                 && let Some(forwarder) = peer.forwarder(receiver.slot, Kind::Video)
                 && let Some(layer) = forwarder.awaits()
             {

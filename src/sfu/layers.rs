@@ -4,8 +4,10 @@ use std::time::{Duration, Instant};
 
 use super::{clock::SourceClock, keyframe::Throttle, vp8::Vp8};
 
-/// A layer is in use while packets come at least this often.
+/// A layer is in use while packets come at least this often, and
 const ACTIVE: Duration = Duration::from_millis(1_500);
+/// while another layer of the same camera does not get so many frames ahead of it.
+const AHEAD: u8 = 15;
 
 /// One encoding: the only one of its track, or a simulcast layer.
 #[derive(Debug)]
@@ -19,6 +21,8 @@ pub struct Layer {
     /// Pixels, of the last key frame.
     size: Option<(u16, u16)>,
     active: bool,
+    /// Frames of the other layers since this one's last.
+    behind: u8,
 }
 
 impl Layer {
@@ -31,6 +35,7 @@ impl Layer {
             heard: None,
             size: None,
             active: false,
+            behind: 0,
         }
     }
 
@@ -43,6 +48,7 @@ impl Layer {
         vp8: Option<&Vp8>,
     ) -> (bool, bool) {
         let newest = self.newest.is_none_or(|(newest, _)| sequence > newest);
+        self.behind = 0;
         if newest {
             self.newest = Some((sequence, time));
         }
@@ -91,6 +97,22 @@ impl Layers {
             self.list.push(None);
         }
         self.list[index] = Some(layer);
+    }
+
+    /// Notes that `index` has begun another frame; true if another layer counts as silent now.
+    pub fn frame(&mut self, index: u8) -> bool {
+        let mut changed = false;
+        for (other, layer) in (0_u8..).zip(&mut self.list) {
+            let Some(layer) = layer.as_mut().filter(|_| other != index) else {
+                continue;
+            };
+            layer.behind = layer.behind.saturating_add(1);
+            if layer.active && layer.behind >= AHEAD {
+                layer.active = false;
+                changed = true;
+            }
+        }
+        changed
     }
 
     /// Marks layers that fell silent; true if there are any.
@@ -186,6 +208,17 @@ mod tests {
         let (newest, changed) = layers.get_mut(2).unwrap().note(later, (2, 0), None);
         assert!(newest && changed);
         assert_eq!(layers.choose(None), Some(2));
+    }
+
+    #[test]
+    fn a_layer_that_is_left_behind_is_silent_before_its_time() {
+        let start = Instant::now();
+        let mut layers = layers(start, &[180, 360]);
+        let noticed = (1..=20).find(|_| layers.frame(0));
+        assert_eq!(noticed, Some(15));
+        assert_eq!(layers.choose(None), Some(0));
+        layers.get_mut(1).unwrap().note(start, (9, 9), None);
+        assert_eq!(layers.choose(None), Some(1));
     }
 
     #[test]

@@ -49,7 +49,7 @@ use worker::{Shared, Worker};
 
 use crate::{
     opentok::SessionId,
-    session::media::{Busy, Command, Event, Media},
+    session::media::{Busy, Command, Event, Media, Statistics},
 };
 
 /// Commands that wait for a worker.
@@ -88,21 +88,6 @@ struct Handle {
     addresses: Vec<SocketAddr>,
     shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
-}
-
-/// Totals of all workers since the start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Statistics {
-    pub packets_in: u64,
-    /// Packets of nobody: noise from the internet.
-    pub packets_unknown: u64,
-    pub packets_out: u64,
-    /// Packets the kernel did not take.
-    pub packets_dropped: u64,
-    /// RTP packets from publishers.
-    pub media_in: u64,
-    /// RTP packets to receivers.
-    pub media_forwarded: u64,
 }
 
 impl Sfu {
@@ -183,8 +168,10 @@ impl Sfu {
         let of_all = self.workers.iter().flat_map(|worker| &worker.addresses);
         of_all.copied().collect()
     }
+}
 
-    pub fn statistics(&self) -> Statistics {
+impl Media for Sfu {
+    fn statistics(&self) -> Statistics {
         let mut sum = Statistics::default();
         for worker in &self.workers {
             let of = &worker.shared.statistics;
@@ -197,9 +184,7 @@ impl Sfu {
         }
         sum
     }
-}
 
-impl Media for Sfu {
     fn send(&self, session: &SessionId, command: Command) -> Result<(), Busy> {
         // Held while queueing, so that a session's commands keep their order.
         let mut placement = self

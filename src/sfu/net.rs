@@ -22,14 +22,14 @@ pub struct WorkerSockets {
 /// Binds sockets for `workers` workers on 127.0.0.1 and on every address of this machine that peers
 /// can reach: worker `i` on `port + i` (with port 0: on any).
 ///
-/// `public_address`, of a router that passes packets on to this machine, is advertised as well.
+/// `public_addresses`, of routers that pass packets on to this machine, are advertised as well.
 ///
 /// # Errors
 /// When a port is in use, or no address can be bound at all.
 pub fn bind(
     port: u16,
     workers: u16,
-    public_address: Option<IpAddr>,
+    public_addresses: &[IpAddr],
 ) -> io::Result<Vec<WorkerSockets>> {
     let addresses = local_addresses();
     (0..workers.max(1))
@@ -40,7 +40,7 @@ pub fn bind(
                     io::Error::new(io::ErrorKind::InvalidInput, "there is no port above 65535")
                 })?,
             };
-            bind_worker(port, &addresses, public_address)
+            bind_worker(port, &addresses, public_addresses)
         })
         .collect()
 }
@@ -48,7 +48,7 @@ pub fn bind(
 fn bind_worker(
     port: u16,
     addresses: &[IpAddr],
-    public_address: Option<IpAddr>,
+    public_addresses: &[IpAddr],
 ) -> io::Result<WorkerSockets> {
     let mut bound = WorkerSockets::default();
     let mut chosen = port;
@@ -70,9 +70,9 @@ fn bind_worker(
             "no local address can be bound for media",
         ));
     }
-    bound.public = public_address
-        .map(|address| SocketAddr::new(address, chosen))
-        .into_iter()
+    bound.public = public_addresses
+        .iter()
+        .map(|address| SocketAddr::new(*address, chosen))
         .collect();
     Ok(bound)
 }
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn each_worker_has_a_port_of_its_own_on_every_address() {
-        let workers = bind(0, 2, Some("203.0.113.9".parse().unwrap())).unwrap();
+        let workers = bind(0, 2, &["203.0.113.9".parse().unwrap()]).unwrap();
         let ports: Vec<u16> = workers
             .iter()
             .map(|worker| {
@@ -130,9 +130,9 @@ mod tests {
 
     #[test]
     fn a_port_in_use_is_an_error() {
-        let first = bind(0, 1, None).unwrap();
+        let first = bind(0, 1, &[]).unwrap();
         let port = first[0].sockets[0].local_addr().unwrap().port();
-        let error = bind(port, 1, None).unwrap_err();
+        let error = bind(port, 1, &[]).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
     }
 }

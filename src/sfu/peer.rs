@@ -403,8 +403,11 @@ impl Peer {
             Kind::Video => Some(Vp8::parse(&packet.payload)?),
         };
         let (sequence, time) = (*packet.seq_no, packet.time.numer());
-        let (newest, changed) = layer.note(now, (sequence, time), vp8.as_ref());
+        let (newest, mut changed) = layer.note(now, (sequence, time), vp8.as_ref());
         let wallclock = layer.clock.wallclock(&mut self.offset, time, now);
+        if newest && packet.header.marker && track.kind == Kind::Video {
+            changed |= track.layers.frame(source.layer);
+        }
         let incoming = Incoming {
             ssrc: *packet.header.ssrc,
             layer: source.layer,

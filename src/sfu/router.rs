@@ -158,6 +158,12 @@ impl Router {
         self.by_slot.get(&(peer, slot)).copied()
     }
 
+    /// What all slots of a peer show.
+    pub fn shown_by(&self, peer: PeerKey) -> Vec<StreamKey> {
+        let slots = self.by_slot.iter().filter(|((owner, _), _)| *owner == peer);
+        slots.map(|(_, &key)| key).collect()
+    }
+
     /// What a slot wants.
     pub fn receiver(&self, peer: PeerKey, slot: u16) -> Option<Receiver> {
         let stream = self.stream(self.shown(peer, slot)?)?;

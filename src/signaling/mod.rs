@@ -132,7 +132,6 @@
 //! | 4009 | another socket has taken over | is done with this socket |
 //! | 4029 | flood | is done |
 
-mod admission;
 pub mod close;
 mod frames;
 pub mod message;
@@ -142,9 +141,7 @@ use std::sync::Arc;
 
 use actix_web::web;
 
-pub use admission::{Admission, AdmissionError};
-
-use crate::session::Sessions;
+use crate::session::{Admission, Sessions};
 
 /// Serves `GET /live`.
 pub fn routes(

@@ -10,7 +10,6 @@ use actix_ws::{CloseCode, CloseReason};
 use tracing::{Instrument, Span, debug, debug_span, field::Empty};
 
 use super::{
-    Admission,
     close::{self, Close},
     frames::{Arrival, Broken, Frames},
     message::{self, FirstMessage, Message, Outcome, Refusal, Resume, Unreadable},
@@ -18,7 +17,7 @@ use super::{
 use crate::{
     clock,
     opentok::SessionId,
-    session::{Attachment, Outbox, Sessions, live},
+    session::{Admission, Attachment, Outbox, Sessions, live},
 };
 
 /// How long a client may take to say hello.

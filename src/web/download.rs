@@ -3,7 +3,10 @@
 use actix_files::NamedFile;
 use actix_web::{
     HttpRequest, HttpResponse,
+    body::{BoxBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
     http::header::{self, HeaderValue},
+    middleware::Next,
     web,
 };
 use serde::Deserialize;
@@ -43,6 +46,42 @@ pub async fn download(
         ))
         .insert_header((header::CACHE_CONTROL, "no-store"));
     Ok(response.finish())
+}
+
+/// What a player gets for "everything from here on". A player that has enough for now stops reading and keeps its connection,
+/// and a browser has six of them: with parts, many streams share these. Smaller: more requests; larger: a connection is
+/// held longer. Bytes.
+const PART: u64 = 1 << 20;
+
+/// Turns a player's open range into one part. Whoever saves a file gets what was asked for.
+///
+/// # Errors
+/// Those of the service inside.
+pub async fn in_parts(
+    mut request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    if request.query_string().is_empty()
+        && let Some(part) = request
+            .headers()
+            .get(header::RANGE)
+            .and_then(|range| range.to_str().ok())
+            .and_then(part_of)
+    {
+        request.headers_mut().insert(header::RANGE, part);
+    }
+    Ok(next.call(request).await?.map_into_boxed_body())
+}
+
+/// `bytes=N-` as a range with an end; `None` for every other range.
+fn part_of(range: &str) -> Option<HeaderValue> {
+    let from: u64 = range
+        .strip_prefix("bytes=")?
+        .strip_suffix('-')?
+        .parse()
+        .ok()?;
+    let to = from.checked_add(PART - 1)?;
+    HeaderValue::from_str(&format!("bytes={from}-{to}")).ok()
 }
 
 #[derive(Deserialize)]
@@ -103,4 +142,24 @@ pub async fn archive_file(
         );
     }
     Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_open_range_is_cut_into_parts() {
+        assert_eq!(part_of("bytes=0-").unwrap(), "bytes=0-1048575");
+        assert_eq!(part_of("bytes=5-").unwrap(), "bytes=5-1048580");
+        for range in [
+            "bytes=2-4",
+            "bytes=-5",
+            "bytes=0-1,3-",
+            "items=0-",
+            "bytes=18446744073709551615-",
+        ] {
+            assert_eq!(part_of(range), None, "{range}");
+        }
+    }
 }

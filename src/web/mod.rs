@@ -14,9 +14,11 @@ mod headers;
 mod hello;
 mod history;
 mod home;
+mod operator;
 mod room;
 mod shell;
 mod sign_in;
+mod span;
 mod visitor;
 
 #[cfg(test)]
@@ -31,6 +33,7 @@ use actix_web::{
 };
 
 use error::PageError;
+pub use span::RequestSpan;
 
 /// How long a visitor is remembered who does not come back.
 const REMEMBERED: Duration = Duration::days(30);
@@ -68,14 +71,17 @@ pub fn pages(cookie_key: &[u8], is_secure: bool) -> impl HttpServiceFactory + 's
         .route("/archives/{id}", get().to(archive::show))
         .route("/archives/{id}/stop", post().to(archive::stop))
         .route("/archives/{id}/delete", post().to(archive::delete))
-        .route(
-            "/archives/{id}/files/{file}",
-            get().to(download::archive_file),
+        .service(
+            resource("/archives/{id}/files/{file}")
+                .route(get().to(download::archive_file))
+                .wrap(from_fn(download::in_parts)),
         )
         .route("/download/{id}", get().to(download::download))
         .route("/sign-in", get().to(sign_in::form))
         .route("/sign-in", post().to(sign_in::sign_in))
         .route("/sign-out", post().to(sign_in::sign_out))
+        .route("/healthz", get().to(operator::health))
+        .route("/metrics", get().to(operator::metrics))
         .route("/static/{path:.*}", get().to(assets::file));
     for path in assets::LIBRARY_PATHS {
         pages = pages.service(resource(path).route(get().to(assets::library)));

@@ -31,9 +31,9 @@ use parlor::{
     opentok::SessionId,
     session::{
         ConnectionId, StreamId,
-        media::{Command, Event, Kind, Media, Recorded, Wanted},
+        media::{Command, Event, Kind, Media, Recorded, Statistics, Wanted},
     },
-    sfu::{Sfu, SfuConfig, Statistics, WorkerSockets},
+    sfu::{Sfu, SfuConfig, WorkerSockets},
 };
 use peer::{Client, certificate, run};
 use tokio::sync::mpsc::{Receiver, channel};
@@ -156,7 +156,7 @@ struct Engine {
 
 impl Engine {
     fn new() -> Engine {
-        let mut bound = parlor::sfu::bind(0, 1, None).unwrap();
+        let mut bound = parlor::sfu::bind(0, 1, &[]).unwrap();
         for worker in &mut bound {
             worker.sockets.truncate(1);
         }

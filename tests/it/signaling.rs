@@ -20,10 +20,10 @@ use parlor::{
     clock,
     opentok::{Claims, NewToken, Role, SessionId, Token},
     session::{
-        ArchiveChange, ArchiveInfo, Counts, Phase, Reason, Sessions,
+        Admission, AdmissionError, ArchiveChange, ArchiveInfo, Counts, Phase, Reason, Sessions,
         media::{self, Busy, Command, Media, Recorded},
     },
-    signaling::{self, Admission, AdmissionError},
+    signaling,
 };
 use serde_json::{Value, json};
 use tokio::{net::TcpStream, sync::mpsc, time::timeout};

@@ -7,7 +7,7 @@
 
 mod measure;
 mod real_media;
-mod studio;
+pub mod studio;
 mod threads;
 
 use std::{collections::BTreeMap, fs, path::Path};

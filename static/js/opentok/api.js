@@ -54,11 +54,6 @@ export const initPublisher = promising((...given) => {
   return new Publisher(target, properties, callback)
 })
 
-/** @param {string} what @returns {Promise<never>} */
-function notSupported(what) {
-  return Promise.reject(new OpenTokError(2000, 'OT_NOT_SUPPORTED', `${what} is not supported.`))
-}
-
 export const OT = {
   initSession,
   initPublisher,
@@ -112,6 +107,5 @@ export const OT = {
   },
   hasMediaProcessorSupport: () => false,
   hasEndToEndEncryptionSupport: () => false,
-  setProxyUrl: () => notSupported('A proxy'),
-  setMediaProcessorConnector: () => notSupported('A media processor'),
+  setProxyUrl: () => log.warn('A proxy is not supported.'),
 }

@@ -4,6 +4,7 @@ import { parseResolution, videoEncodings } from './capture.js'
 import { Capturing, gone } from './capturing.js'
 import { answering, OpenTokError } from './errors.js'
 import { later, OTEvent } from './events.js'
+import { promising } from './promising.js'
 import { mergedReport, publisherStats } from './stats.js'
 import { Stream } from './stream.js'
 
@@ -26,6 +27,13 @@ export class Publisher extends Capturing {
   session = null
   /** @type {Stream | null} */
   stream = null
+  /** Ends the stream, closes the devices and removes the element; returns the publisher. */
+  destroy = promising((/** @type {any} */ callback) => {
+    this.#destroy()
+    if (typeof callback === 'function') later(() => callback())
+    return this
+  })
+
   #properties
   /** @type {Place | null} */
   #place = null
@@ -78,9 +86,8 @@ export class Publisher extends Capturing {
 
   async clearAudioFilter() {}
 
-  /** Ends the stream, closes the devices and removes the element. @returns {this} */
-  destroy() {
-    if (this.isDestroyed) return this
+  #destroy() {
+    if (this.isDestroyed) return
     const { stream } = this
     this.#leave(true)
     this.release()
@@ -89,7 +96,6 @@ export class Publisher extends Capturing {
       if (stream) this.emit('streamDestroyed', { stream, reason: 'unpublished' })
       this.emit('destroyed')
     })
-    return this
   }
 
   /**

@@ -26,6 +26,9 @@ const HEARTBEAT_MS = 2000
 /** A server that does not answer the first hello for so long is not there. */
 const HELLO_TIMEOUT_MS = 10_000
 
+/** Sockets that are tried before the server counts as unreachable. */
+const FIRST_ATTEMPTS = 3
+
 /** A new socket that is not greeted for so long is given up for the next. */
 const ATTEMPT_TIMEOUT_MS = 5000
 
@@ -36,6 +39,9 @@ const BACKOFF_MAX_MS = 4000
 /** Events are acknowledged by the dozen, or when this time has passed since the first of them. */
 const ACK_EVENTS = 32
 const ACK_MS = 2000
+
+/** `WebSocket.OPEN`; higher is closing or closed. */
+const OPEN = 1
 
 /** Requests that may wait for a socket; more than any page has reason to queue. */
 const QUEUE_LIMIT = 1000
@@ -148,6 +154,8 @@ export class Signaling {
     return new Promise((resolve, reject) => {
       const make = typeof message === 'function' ? message : () => message
       const pending = { make, repeat, wait, resolve, reject }
+      // A closing socket takes messages and drops them; its `close` event is still to come.
+      if (this.#state === 'open' && (this.#socket?.readyState ?? 0) > OPEN) this.#broken()
       if (this.#state === 'open') this.#send(pending)
       else if (this.#state === 'closed' || this.#state === 'idle') reject(notConnected())
       else if (!wait) reject(disconnected())
@@ -300,13 +308,13 @@ export class Signaling {
   /** The socket is gone. */
   #broken() {
     this.#dropSocket()
-    if (this.#state === 'opening') {
+    if (this.#state === 'opening' && this.#attempt === FIRST_ATTEMPTS - 1) {
       this.#refuse(
         new OpenTokError(1006, 'OT_CONNECT_FAILED', 'The connection to the server failed.'),
       )
       return
     }
-    if (this.#state !== 'open' && this.#state !== 'lost') return
+    if (this.#state === 'closed' || this.#state === 'idle') return
 
     this.#stop('attempt')
     const fresh = this.#state === 'open'

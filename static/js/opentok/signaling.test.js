@@ -50,6 +50,16 @@ test('the first message says who is there and what it speaks', () => {
   assert.deepEqual(told, ['welcome'])
 })
 
+test('a first socket that fails is followed by another', () => {
+  const { socket, timers, told } = start()
+  socket().open()
+  socket().lose()
+  timers.pass(200)
+  socket().open()
+  socket().reply('hello', WELCOME)
+  assert.deepEqual(told, ['welcome'])
+})
+
 test('a refused hello ends it, with the reason', () => {
   const { socket, sockets, told, timers } = start()
   socket().open()
@@ -63,8 +73,13 @@ test('a refused hello ends it, with the reason', () => {
 
 test('a server that cannot be reached, or does not answer, is told apart', () => {
   const first = start()
-  first.socket().lose()
+  for (const wait of [200, 400, 0]) {
+    assert.deepEqual(first.told, [])
+    first.socket().lose()
+    first.timers.pass(wait)
+  }
   assert.deepEqual(first.told, [['refused', 1006]])
+  assert.equal(first.sockets.length, 3)
 
   const second = start()
   second.socket().open()
@@ -183,6 +198,18 @@ test('requests made without a socket are sent with the next one, in order', asyn
   )
   socket().deliver({ re: socket().sent[1].id })
   await answered
+})
+
+test('a closing socket gets nothing more to send', async () => {
+  const { signaling, socket, sockets, timers, told } = connected()
+  socket().readyState = 2
+  signaling.request({ type: 'signal' }, { repeat: false }).catch(() => {})
+  assert.deepEqual(told, ['lost'])
+  assert.equal(sockets[0].last('signal'), undefined)
+  timers.pass(200)
+  socket().open()
+  socket().reply('hello', { resumed: true })
+  assert.ok(socket().last('signal'))
 })
 
 test('what must not happen twice is not sent twice, what cannot wait does not', async () => {

@@ -121,6 +121,11 @@ export class Subscriber extends Shown {
     const connected = await this.#media.connected()
     if (this.#destroyed) throw gone()
     if (!connected) throw noWay(1554)
+    this.#becomeConnected()
+  }
+
+  #becomeConnected() {
+    if (this.#connected) return
     this.#connected = true
     if (!this.#showsVideo) this.widget.setLoading(false)
     this.emit('connected')
@@ -195,9 +200,8 @@ export class Subscriber extends Shown {
 
   /** For the session only. @param {RTCPeerConnectionState} state */
   mediaStateChanged(state) {
-    if (state === 'connected' && !this.#connected && this.#subscription) {
-      this.#connected = true
-      this.emit('connected')
+    if (state === 'connected') {
+      if (this.#subscription) this.#becomeConnected()
     } else if (this.#connected && ['disconnected', 'failed'].includes(state)) {
       this.#connected = false
       this.emit('disconnected')
@@ -225,6 +229,7 @@ export class Subscriber extends Shown {
     this.#sizes?.disconnect()
     clearTimeout(this.#sizeTimer)
     stopPlaying(this.widget.video)
+    this.widget.video.srcObject = null // the slot's next stream is not for this element
     this.#subscription?.close()
   }
 

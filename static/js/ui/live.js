@@ -41,18 +41,33 @@ export function keepTrue(concerns, show) {
     waiting = true
     setTimeout(refresh, SOON_MS)
   }
-  const news = new EventSource('/archives/events')
+  /** @type {EventSource | null} */
+  let news = null
   let wasLost = false
-  news.addEventListener('archive', (event) => {
-    if (concerns(JSON.parse(event.data).id)) schedule()
+  const listen = () => {
+    news = new EventSource('/archives/events')
+    news.addEventListener('archive', (event) => {
+      if (concerns(JSON.parse(event.data).id)) schedule()
+    })
+    news.addEventListener('error', () => {
+      wasLost = true
+    })
+    news.addEventListener('open', () => {
+      if (wasLost) schedule() // what happened meanwhile was missed
+      wasLost = false
+    })
+  }
+  // A browser keeps six connections to a server: a tab that nobody sees must not hold one.
+  document.addEventListener('visibilitychange', () => {
+    if (document.hidden) {
+      news?.close()
+      news = null
+      wasLost = true
+    } else if (!news) {
+      listen()
+    }
   })
-  news.addEventListener('error', () => {
-    wasLost = true
-  })
-  news.addEventListener('open', () => {
-    if (wasLost) schedule() // what happened meanwhile was missed
-    wasLost = false
-  })
+  if (!document.hidden) listen()
 }
 
 /**

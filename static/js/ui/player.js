@@ -15,10 +15,27 @@ const FINE = 0.045
 /** From this difference on catching up would take too long. s */
 const FAR = 0.4
 
+/** Landing elsewhere than asked, a seek is not repeated at once: it would never end. ms */
+const SEEK_PAUSE_MS = 1000
+
+/** Everybody waits this long for a file that has to load; then the others go on without it. ms */
+const PATIENCE_MS = 6000
+
 /** A file that is about to be needed is loaded this long before. ms */
 const AHEAD_MS = 5000
 
-/** @typedef {{ stream: PlayedStream, tile: Tile, video: HTMLVideoElement | null, here: boolean }} Part */
+/** Whoever appears this early was there from the beginning: joining takes a moment. ms */
+const FROM_THE_START_MS = 3000
+
+/**
+ * @typedef {object} Part
+ * @property {PlayedStream} stream
+ * @property {Tile} tile
+ * @property {HTMLVideoElement | null} video
+ * @property {boolean} here whether its tile is shown
+ * @property {number} soughtAt when its file was last sent elsewhere, as `performance.now()` says
+ * @property {number | null} behindSince null: it keeps up
+ */
 
 export class Player extends EventTarget {
   #durationMs
@@ -93,9 +110,7 @@ export class Player extends EventTarget {
     this.#positionMs = Math.min(Math.max(0, ms), this.#durationMs)
     this.#show()
     for (const part of this.#parts) {
-      const { video } = part
-      if (!video || !runs(part.stream, this.#positionMs)) continue
-      video.currentTime = fileTime(part.stream, this.#positionMs)
+      if (part.video && runs(part.stream, this.#positionMs)) this.#send(part)
     }
     this.#tell('time')
   }
@@ -138,7 +153,7 @@ export class Player extends EventTarget {
     if (!this.#playing) return
     const passed = Math.min(now - this.#before, 500) // a tab in the background is not called for a while
     this.#before = now
-    const waiting = this.#parts.some((part) => this.#isBehind(part))
+    const waiting = this.#parts.filter((part) => this.#isAwaited(part, now)).length > 0
     if (waiting !== this.#waiting) {
       this.#waiting = waiting
       this.#tell('change')
@@ -156,7 +171,29 @@ export class Player extends EventTarget {
     this.#frame = requestAnimationFrame((next) => this.#tick(next))
   }
 
-  /** Whether everybody has to wait for this file. @param {Part} part */
+  /**
+   * Whether everybody has to wait for this file.
+   *
+   * @param {Part} part
+   * @param {number} now
+   */
+  #isAwaited(part, now) {
+    if (!this.#isBehind(part)) {
+      part.behindSince = null
+      return false
+    }
+    part.behindSince ??= now
+    return now - part.behindSince < PATIENCE_MS
+  }
+
+  /** Sends a file to where the clock is. @param {Part} part */
+  #send(part) {
+    if (!part.video) return
+    part.soughtAt = performance.now()
+    part.video.currentTime = fileTime(part.stream, this.#positionMs)
+  }
+
+  /** @param {Part} part */
   #isBehind({ stream, video }) {
     if (!video || video.error || !runs(stream, this.#positionMs)) return false
     if (video.ended) return false
@@ -165,12 +202,10 @@ export class Player extends EventTarget {
 
   /** Shows what there is at the present position, and keeps each file with the clock. */
   #show() {
-    const at = this.#positionMs
+    const at = this.#moment()
     for (const part of this.#parts) {
       const { stream, tile } = part
-      const here =
-        at >= stream.joinedMs &&
-        (at < stream.leftMs || (at >= this.#durationMs && stream.leftMs >= at - 50))
+      const here = at >= stream.joinedMs && at < stream.leftMs
       if (here !== part.here) {
         part.here = here
         if (here) this.#tiles.add(tile)
@@ -182,6 +217,19 @@ export class Player extends EventTarget {
         stream.shown.some((span) => at >= span.fromMs && at < span.toMs)
       this.#follow(part)
     }
+  }
+
+  /**
+   * The archive's time that is shown. Before it plays that is when all have appeared who were there from
+   * the beginning; at the very end the last picture stays.
+   */
+  #moment() {
+    const hasBegun = this.#playing || this.#positionMs > 0
+    const early = this.#parts
+      .map(({ stream }) => stream.shown[0]?.fromMs ?? stream.joinedMs)
+      .filter((fromMs) => fromMs <= FROM_THE_START_MS)
+    const at = hasBegun ? this.#positionMs : Math.max(0, ...early)
+    return Math.min(at, this.#durationMs - 1)
   }
 
   /** @param {Part} part */
@@ -204,7 +252,7 @@ export class Player extends EventTarget {
     }
     const off = video.currentTime - fileTime(stream, at)
     if (!video.seeking && Math.abs(off) > FAR && video.readyState > 0) {
-      video.currentTime = fileTime(stream, at)
+      if (performance.now() - part.soughtAt > SEEK_PAUSE_MS) this.#send(part)
     } else if (this.#playing) {
       const correction = Math.abs(off) < FINE ? 0 : Math.max(-0.08, Math.min(0.08, -off / 2))
       const rate = this.#rate * (1 + correction)
@@ -250,7 +298,7 @@ function partOf(stream) {
   tile.hasVideo = false
   tile.hasAudio = stream.hasAudio
   if (isScreen) tile.screen = true
-  return { stream, tile, video: null, here: false }
+  return { stream, tile, video: null, here: false, soughtAt: 0, behindSince: null }
 }
 
 /** Whether the file has something at this time. @param {PlayedStream} stream @param {number} at ms */

@@ -2,10 +2,8 @@
 
 use async_trait::async_trait;
 
-use crate::{
-    opentok::{Claims, SessionId, TokenError},
-    session::Refusal,
-};
+use super::Refusal;
+use crate::opentok::{Claims, SessionId, TokenError};
 
 /// Knows the sessions, and the secrets under which their tokens are signed.
 #[async_trait]

@@ -1,0 +1,279 @@
+//! Chats: calls of two, from the acceptance of an invitation until either ends it or is gone.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::{Duration, Instant},
+};
+
+use serde::Serialize;
+
+use super::{Moment, news::ChatView};
+use crate::{
+    opentok::SessionId,
+    presence::{Absence, Leaving, Person, UserId},
+    session::ConnectionId,
+};
+
+/// Both have to be in the session by then: connecting needs neither camera nor permission.
+const JOIN_WITHIN: Duration = Duration::from_secs(60);
+
+/// What is kept of a chat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChatRecord {
+    pub session: SessionId,
+    pub inviter: Person,
+    pub invitee: Person,
+    /// Unix time, ms.
+    pub started_at_ms: i64,
+}
+
+/// How a chat ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChatEnd {
+    pub session: SessionId,
+    /// Unix time, ms.
+    pub ended_at_ms: i64,
+    pub reason: EndReason,
+    /// Who ended it, or went away.
+    pub by: UserId,
+}
+
+/// Why a chat ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum EndReason {
+    /// One of the two hung up.
+    Ended,
+    /// One of the two closed the tab, or lost the network for too long.
+    Gone,
+    /// One of the two never came.
+    NotConnected,
+}
+
+#[derive(Debug)]
+pub(super) struct Chat {
+    session: SessionId,
+    /// The inviter and the invitee.
+    sides: [Side; 2],
+    started_at_ms: i64,
+}
+
+#[derive(Debug)]
+pub(super) struct Side {
+    person: Person,
+    /// The connection in the presence session that invited or accepted.
+    tab: Option<ConnectionId>,
+    /// In the chat's session.
+    connections: Vec<ConnectionId>,
+    has_joined: bool,
+    /// While there is no connection.
+    absence: Option<Absence>,
+}
+
+/// One of the two, and the tab that invited or accepted.
+pub(super) struct Party {
+    pub(super) person: Person,
+    pub(super) tab: Option<ConnectionId>,
+}
+
+/// The chats that go on. Nobody is in two.
+#[derive(Debug, Default)]
+pub(super) struct Chats {
+    by_session: HashMap<SessionId, Chat>,
+    of_user: HashMap<UserId, SessionId>,
+    connections: HashMap<ConnectionId, UserId>,
+    /// When the wait for somebody ends.
+    absent: BTreeSet<(Instant, UserId)>,
+}
+
+impl Chats {
+    /// Opens a chat of two who are in none.
+    pub(super) fn begin(&mut self, session: SessionId, parties: [Party; 2], now: Moment) -> &Chat {
+        let sides = parties.map(|Party { person, tab }| {
+            let absence = Absence::first(JOIN_WITHIN, now.at);
+            self.absent.insert((absence.until(), person.id));
+            self.of_user.insert(person.id, session.clone());
+            Side {
+                person,
+                tab,
+                connections: Vec::new(),
+                has_joined: false,
+                absence: Some(absence),
+            }
+        });
+        self.by_session.entry(session.clone()).or_insert(Chat {
+            session,
+            sides,
+            started_at_ms: now.unix_ms,
+        })
+    }
+
+    /// Closes a chat. Nobody is in it any more.
+    pub(super) fn end(&mut self, session: &SessionId) -> Option<Chat> {
+        let chat = self.by_session.remove(session)?;
+        for side in &chat.sides {
+            self.of_user.remove(&side.person.id);
+            for connection in &side.connections {
+                self.connections.remove(connection);
+            }
+            if let Some(absence) = side.absence {
+                self.absent.remove(&(absence.until(), side.person.id));
+            }
+        }
+        Some(chat)
+    }
+
+    /// One of the two has connected to the chat's session. `false`: it is none of this user's chats.
+    pub(super) fn joined(
+        &mut self,
+        session: &SessionId,
+        user: UserId,
+        connection: ConnectionId,
+    ) -> bool {
+        let Some(side) = self
+            .by_session
+            .get_mut(session)
+            .and_then(|chat| chat.side_mut(user))
+        else {
+            return false;
+        };
+        if *self.connections.entry(connection).or_insert(user) != user {
+            return false; // connections never change hands
+        }
+        if !side.connections.contains(&connection) {
+            side.connections.push(connection);
+        }
+        side.has_joined = true;
+        if let Some(absence) = side.absence.take() {
+            self.absent.remove(&(absence.until(), user));
+        }
+        true
+    }
+
+    /// A connection in a chat's session is gone; its user is waited for a while.
+    pub(super) fn left(
+        &mut self,
+        connection: ConnectionId,
+        how: Leaving,
+        is_expected: impl Fn(UserId) -> bool,
+        now: Instant,
+    ) {
+        let Some(user) = self.connections.remove(&connection) else {
+            return;
+        };
+        let Some(side) = self.side_mut(user) else {
+            return;
+        };
+        side.connections.retain(|other| *other != connection);
+        if side.connections.is_empty() {
+            let absence = Absence::begin(how, is_expected(user), now);
+            side.absence = Some(absence);
+            self.absent.insert((absence.until(), user));
+        }
+    }
+
+    /// The user's page is on its way.
+    pub(super) fn expect_back(&mut self, user: UserId) {
+        let Some(absence) = self.side_mut(user).and_then(|side| side.absence.as_mut()) else {
+            return;
+        };
+        let before = absence.until();
+        absence.expect_back();
+        let until = absence.until();
+        self.absent.remove(&(before, user));
+        self.absent.insert((until, user));
+    }
+
+    /// Somebody who has been away from a chat for too long, and what to call that.
+    pub(super) fn overdue(&self, now: Instant) -> Option<(UserId, EndReason)> {
+        let (_, user) = self.absent.first().filter(|(until, _)| *until <= now)?;
+        let side = self.of(*user)?.side(*user)?;
+        let reason = if side.has_joined {
+            EndReason::Gone
+        } else {
+            EndReason::NotConnected
+        };
+        Some((*user, reason))
+    }
+
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.absent.first().map(|(until, _)| *until)
+    }
+
+    pub(super) fn get(&self, session: &SessionId) -> Option<&Chat> {
+        self.by_session.get(session)
+    }
+
+    /// The chat the user is in.
+    pub(super) fn of(&self, user: UserId) -> Option<&Chat> {
+        self.by_session.get(self.of_user.get(&user)?)
+    }
+
+    fn side_mut(&mut self, user: UserId) -> Option<&mut Side> {
+        self.by_session
+            .get_mut(self.of_user.get(&user)?)?
+            .side_mut(user)
+    }
+
+    #[cfg(test)]
+    pub(super) fn all(&self) -> impl Iterator<Item = &Chat> {
+        self.by_session.values()
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_session.is_empty()
+            && self.of_user.is_empty()
+            && self.connections.is_empty()
+            && self.absent.is_empty()
+    }
+}
+
+impl Chat {
+    pub(super) fn session(&self) -> &SessionId {
+        &self.session
+    }
+
+    pub(super) fn has(&self, user: UserId) -> bool {
+        self.side(user).is_some()
+    }
+
+    pub(super) fn people(&self) -> [&Person; 2] {
+        [&self.sides[0].person, &self.sides[1].person]
+    }
+
+    pub(super) fn record(&self) -> ChatRecord {
+        ChatRecord {
+            session: self.session.clone(),
+            inviter: self.sides[0].person.clone(),
+            invitee: self.sides[1].person.clone(),
+            started_at_ms: self.started_at_ms,
+        }
+    }
+
+    /// The chat as `user`, one of the two, sees it; `tabs` are those the user has open.
+    pub(super) fn seen_by(&self, user: UserId, tabs: &[ConnectionId]) -> ChatView {
+        let [inviter, invitee] = &self.sides;
+        let is_inviter = inviter.person.id == user;
+        let (own, other) = if is_inviter {
+            (inviter, invitee)
+        } else {
+            (invitee, inviter)
+        };
+        ChatView {
+            session_id: self.session.clone(),
+            with: other.person.clone(),
+            is_inviter,
+            started_at_ms: self.started_at_ms,
+            tab: own.tab.filter(|tab| tabs.contains(tab)),
+        }
+    }
+
+    fn side(&self, user: UserId) -> Option<&Side> {
+        self.sides.iter().find(|side| side.person.id == user)
+    }
+
+    fn side_mut(&mut self, user: UserId) -> Option<&mut Side> {
+        self.sides.iter_mut().find(|side| side.person.id == user)
+    }
+}

@@ -1,0 +1,395 @@
+//! Whatever fifty people do, in whatever order: nobody is in two chats, nothing rings without an
+//! inviter, no invitation outlives its people, and every state is left again.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, Instant},
+};
+
+use proptest::{prelude::*, test_runner::RngAlgorithm};
+
+use super::*;
+use crate::{
+    opentok::SessionId,
+    presence::{Activity, Arrival, Availability, Entry, Leaving, Name, Query, UserId},
+    session::ConnectionId,
+};
+
+const PEOPLE: usize = 50;
+
+/// One thing that somebody does.
+#[derive(Clone, Copy, Debug)]
+enum Move {
+    Connect,
+    Disconnect(Leaving),
+    AskForPage,
+    /// Somebody not far away, so that invitations cross.
+    Invite(usize),
+    AnswerOwn(Answer, usize),
+    AnswerAny(Answer, usize),
+    JoinChat,
+    LeaveChat(Leaving),
+    EndChat,
+    Choose(Availability),
+    Wait(u64),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Answer {
+    Accept,
+    Decline,
+    Cancel,
+}
+
+fn moves() -> impl Strategy<Value = Vec<(usize, Move)>> {
+    let answer = prop_oneof![
+        3 => Just(Answer::Accept),
+        1 => Just(Answer::Decline),
+        1 => Just(Answer::Cancel),
+    ];
+    let leaving = prop_oneof![Just(Leaving::Closed), Just(Leaving::Lost)];
+    let availability = prop_oneof![
+        3 => Just(Availability::Available),
+        1 => Just(Availability::DoNotDisturb),
+        1 => Just(Availability::Invisible),
+    ];
+    let one = prop_oneof![
+        3 => Just(Move::Connect),
+        3 => leaving.clone().prop_map(Move::Disconnect),
+        1 => Just(Move::AskForPage),
+        10 => (1..4_usize).prop_map(Move::Invite),
+        6 => (answer.clone(), 0..100_usize).prop_map(|(answer, at)| Move::AnswerOwn(answer, at)),
+        1 => (answer, 0..100_usize).prop_map(|(answer, at)| Move::AnswerAny(answer, at)),
+        3 => Just(Move::JoinChat),
+        1 => leaving.prop_map(Move::LeaveChat),
+        1 => Just(Move::EndChat),
+        1 => availability.prop_map(Move::Choose),
+        4 => (0..2500_u64).prop_map(Move::Wait),
+        1 => (20_000..50_000_u64).prop_map(Move::Wait),
+    ];
+    // Most of it among a few, so that they get into each other's way.
+    let who = prop_oneof![3 => 0..6_usize, 1 => 0..PEOPLE];
+    prop::collection::vec((who, one), 1..60)
+}
+
+/// What a page knows from its news alone.
+#[derive(Default)]
+struct Heard {
+    outgoing: Option<InvitationId>,
+    rings: BTreeSet<InvitationId>,
+    chat: Option<SessionId>,
+}
+
+struct World {
+    board: Switchboard,
+    now: Moment,
+    people: Vec<UserId>,
+    names: Vec<Name>,
+    in_chat: BTreeMap<UserId, Vec<ConnectionId>>,
+    heard: BTreeMap<UserId, Heard>,
+    listed: BTreeMap<UserId, Entry>,
+    seq: u64,
+    ever: Vec<InvitationId>,
+    /// Chats that were started and not ended, as the database would have them.
+    kept: BTreeSet<SessionId>,
+}
+
+impl World {
+    fn new() -> World {
+        let mut world = World {
+            board: Switchboard::default(),
+            now: Moment {
+                at: Instant::now(),
+                unix_ms: 1_795_316_400_000,
+            },
+            people: (0..PEOPLE).map(|_| UserId::random()).collect(),
+            names: (0..PEOPLE)
+                .map(|at| Name::parse(&format!("Buddy {}", at % 40)).unwrap())
+                .collect(),
+            in_chat: BTreeMap::new(),
+            heard: BTreeMap::new(),
+            listed: BTreeMap::new(),
+            seq: 0,
+            ever: Vec::new(),
+            kept: BTreeSet::new(),
+        };
+        for who in 0..PEOPLE {
+            world.connect(who);
+        }
+        world.carry_out();
+        world
+    }
+
+    fn act(&mut self, who: usize, what: Move) {
+        let (user, now) = (self.people[who], self.now);
+        let first_tab = self.board.roster().tabs(user).first().copied();
+        match what {
+            Move::Connect => self.connect(who),
+            Move::Disconnect(how) => {
+                if let Some(tab) = first_tab {
+                    self.board.left(tab, how, now);
+                }
+            }
+            Move::AskForPage => self.board.expect_back(user, now),
+            Move::Invite(far) => {
+                let to = self.people[(who + far) % PEOPLE];
+                self.invite(user, to, first_tab);
+            }
+            Move::AnswerOwn(answer, at) => {
+                let own = match answer {
+                    Answer::Cancel => self.board.lines.from(user).into_iter().collect(),
+                    Answer::Accept | Answer::Decline => self.board.lines.to(user),
+                };
+                if let Some(id) = own.get(at % own.len().max(1)) {
+                    assert_eq!(self.answer(answer, *id, user, first_tab), Ok(()));
+                }
+            }
+            Move::AnswerAny(answer, at) => {
+                if let Some(id) = self.ever.get(at % self.ever.len().max(1)).copied() {
+                    let ring = self.board.lines.get(id).cloned();
+                    let done = self.answer(answer, id, user, first_tab);
+                    if done.is_ok() {
+                        let ring = ring.unwrap();
+                        let whose = match answer {
+                            Answer::Cancel => ring.from.id,
+                            Answer::Accept | Answer::Decline => ring.to.id,
+                        };
+                        assert_eq!(whose, user, "nobody answers for others");
+                    }
+                }
+            }
+            Move::JoinChat => {
+                if let Some(session) = self.chat_of(user) {
+                    let connection = ConnectionId::random();
+                    assert_eq!(self.board.may_join(&session, user), Ok(()));
+                    assert!(self.board.joined_chat(&session, user, connection, now));
+                    self.in_chat.entry(user).or_default().push(connection);
+                }
+            }
+            Move::LeaveChat(how) => {
+                if let Some(connection) = self.in_chat.get_mut(&user).and_then(Vec::pop) {
+                    self.board.left_chat(connection, how, now);
+                }
+            }
+            Move::EndChat => {
+                if let Some(session) = self.chat_of(user) {
+                    assert_eq!(self.board.end_chat(&session, user, now), Ok(()));
+                }
+            }
+            Move::Choose(availability) => self.board.choose(user, availability, now),
+            Move::Wait(ms) => {
+                self.now.at += Duration::from_millis(ms);
+                self.now.unix_ms += i64::try_from(ms).unwrap();
+            }
+        }
+        self.carry_out();
+    }
+
+    fn connect(&mut self, who: usize) {
+        let arrival = Arrival {
+            user: self.people[who],
+            name: &self.names[who],
+            connection: ConnectionId::random(),
+            availability: None,
+        };
+        self.board.arrived(arrival, self.now);
+    }
+
+    fn invite(&mut self, from: UserId, to: UserId, tab: Option<ConnectionId>) {
+        let crossing = self
+            .board
+            .lines
+            .from(to)
+            .is_some_and(|id| self.board.lines.get(id).unwrap().to.id == from);
+        let session = SessionId::generate(1, "", self.now.unix_ms);
+        let may = self.board.may_invite(from, to, self.now);
+        let invite = Invite {
+            from,
+            to,
+            session,
+            tab,
+        };
+        match self.board.invite(invite, self.now) {
+            Ok(Invited::Ringing(outgoing)) => self.ever.push(outgoing.invitation),
+            Ok(Invited::Connected(session)) => {
+                assert!(crossing);
+                assert_eq!(self.chat_of(from), Some(session));
+            }
+            Ok(Invited::Answered(outcome)) => assert!(!crossing && outcome.is_missed()),
+            Err(refused) => {
+                assert_eq!(may, Err(refused));
+                return;
+            }
+        }
+        assert_eq!(may, Ok(()));
+    }
+
+    fn answer(
+        &mut self,
+        answer: Answer,
+        id: InvitationId,
+        user: UserId,
+        tab: Option<ConnectionId>,
+    ) -> Result<(), AnswerError> {
+        match answer {
+            Answer::Accept => {
+                let session = self.board.accept(id, user, tab, self.now)?;
+                assert_eq!(self.chat_of(user), Some(session));
+                Ok(())
+            }
+            Answer::Decline => self.board.decline(id, user, self.now),
+            Answer::Cancel => self.board.cancel(id, user, self.now),
+        }
+    }
+
+    fn chat_of(&self, user: UserId) -> Option<SessionId> {
+        let chat = self.board.chats.of(user)?;
+        Some(chat.session().clone())
+    }
+
+    /// Pages hear the news, and the roster.
+    fn carry_out(&mut self) {
+        for event in self.board.poll(self.now) {
+            match event {
+                Event::Personal { to, news } => self.hear(to, news),
+                Event::Roster(delta) => {
+                    self.seq += 1;
+                    assert_eq!(delta.seq, self.seq);
+                    for entry in delta.joined {
+                        assert!(self.listed.insert(entry.person.id, entry).is_none());
+                    }
+                    for entry in delta.changed {
+                        assert!(self.listed.insert(entry.person.id, entry).is_some());
+                    }
+                    for user in delta.left {
+                        assert!(self.listed.remove(&user).is_some());
+                    }
+                }
+                Event::ChatStarted(chat) => assert!(self.kept.insert(chat.session)),
+                Event::ChatEnded(end) => {
+                    assert!(self.kept.remove(&end.session));
+                    assert_eq!(
+                        self.board.may_join(&end.session, end.by),
+                        Err(JoinError::NotFound)
+                    );
+                }
+            }
+        }
+    }
+
+    fn hear(&mut self, user: UserId, news: News) {
+        let heard = self.heard.entry(user).or_default();
+        match news {
+            News::Calling(outgoing) => {
+                assert_eq!(heard.outgoing.replace(outgoing.invitation), None);
+            }
+            News::Ringing(incoming) => assert!(heard.rings.insert(incoming.invitation)),
+            News::Answered { invitation, .. } | News::Cancelled { invitation, .. } => {
+                if heard.outgoing == Some(invitation) {
+                    heard.outgoing = None;
+                } else {
+                    assert!(heard.rings.remove(&invitation), "it was told of before");
+                }
+            }
+            News::ChatStarted(chat) => assert_eq!(heard.chat.replace(chat.session_id), None),
+            News::ChatEnded { session_id, .. } => {
+                assert_eq!(heard.chat.take(), Some(session_id));
+            }
+            News::Missed { .. } | News::MissedSeen { .. } | News::Availability { .. } => {}
+        }
+    }
+
+    /// Checks everybody who has ever heard anything; of others nobody knows.
+    fn check(&self) {
+        let board = &self.board;
+        for invitation in board.lines.all() {
+            let (from, to) = (invitation.from.id, invitation.to.id);
+            assert_eq!(board.lines.from(from), Some(invitation.id));
+            assert!(board.lines.to(to).contains(&invitation.id));
+            for user in [from, to] {
+                assert!(board.roster.person(user).is_some(), "it outlived somebody");
+                assert!(board.chats.of(user).is_none(), "it rings into a chat");
+                assert!(self.heard.contains_key(&user), "nobody knows of it");
+            }
+        }
+        let mut chatting = BTreeSet::new();
+        for chat in board.chats.all() {
+            assert!(self.kept.contains(chat.session()));
+            for person in chat.people() {
+                assert!(chatting.insert(person.id), "somebody is in two chats");
+            }
+        }
+        assert_eq!(chatting.len(), 2 * self.kept.len());
+        for (user, heard) in &self.heard {
+            let rings = board.lines.to(*user);
+            assert_eq!(board.lines.from(*user), heard.outgoing);
+            assert_eq!(rings.len(), heard.rings.len());
+            assert!(rings.iter().all(|id| heard.rings.contains(id)));
+            let chat = board.chats.of(*user).map(chat::Chat::session);
+            assert_eq!(chat, heard.chat.as_ref());
+            let activity = match (chat, heard.outgoing) {
+                (Some(_), None) => Activity::Chatting,
+                (None, Some(_)) => Activity::Inviting,
+                (None, None) => Activity::Idle,
+                (Some(_), Some(_)) => panic!("invites while in a chat"),
+            };
+            match board.roster.doing(*user) {
+                Some((_, doing)) => assert_eq!(doing, activity),
+                None => assert_eq!((activity, rings.len()), (Activity::Idle, 0)),
+            }
+        }
+        for user in board.missed.users() {
+            assert!(board.roster.name(user).is_some(), "nobody will ask for it");
+            assert!(board.missed.of(user).len() <= 20);
+        }
+    }
+
+    fn check_roster(&self) {
+        let page = self.board.roster.page(Query {
+            limit: 200,
+            ..Query::default()
+        });
+        let mut listed: Vec<Entry> = self.listed.values().cloned().collect();
+        listed.sort();
+        assert_eq!(page.buddies, listed);
+        assert_eq!(page.seq, self.seq);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 10_000,
+        rng_algorithm: RngAlgorithm::XorShift, // the default one takes half of the time in a debug build
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn no_interleaving_breaks_the_rules(moves in moves()) {
+        let mut world = World::new();
+        for (who, what) in moves {
+            world.act(who, what);
+            world.check();
+        }
+        world.check_roster();
+
+        // Who waits long enough is not ringing any more.
+        world.act(0, Move::Wait(45_000));
+        prop_assert!(world.board.lines.is_empty());
+        world.check();
+
+        // Who leaves leaves nothing behind.
+        for who in 0..PEOPLE {
+            while let Some(tab) = world.board.roster().tabs(world.people[who]).first().copied() {
+                world.board.left(tab, Leaving::Lost, world.now);
+            }
+        }
+        world.act(0, Move::Wait(5000));
+        world.check();
+        prop_assert!(world.board.chats.is_empty());
+        prop_assert!(world.board.roster().is_empty());
+        world.act(0, Move::Wait(250));
+        world.check_roster();
+        prop_assert!(world.listed.is_empty());
+        prop_assert_eq!(world.board.due(), None);
+    }
+}

@@ -1,0 +1,64 @@
+//! How long somebody who went away is waited for.
+//!
+//! A reload looks like a closed tab: the browser says goodbye in both cases. But the reload asks for the
+//! page again, mostly even before it says goodbye; so whoever is expected back is waited for longer.
+
+use std::time::{Duration, Instant};
+
+/// After an orderly goodbye. With the coalescing of the roster a closed tab is gone within 2 s.
+const CLOSED: Duration = Duration::from_millis(1500);
+
+/// After the loss of a connection. A lost network is to be noticed within 6 s, so that it is gone within 10 s.
+const LOST: Duration = Duration::from_secs(4);
+
+/// For somebody whose page is on its way: a reload may take that long.
+pub(super) const RELOAD: Duration = Duration::from_secs(5);
+
+/// How a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leaving {
+    /// The client said goodbye: the tab was closed, left for another page, or is being reloaded.
+    Closed,
+    /// The client fell silent: its network or its machine is gone.
+    Lost,
+}
+
+/// Somebody is away, and may be back in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Absence {
+    since: Instant,
+    until: Instant,
+}
+
+impl Absence {
+    /// Begins to wait for somebody who left.
+    pub fn begin(how: Leaving, expected_back: bool, now: Instant) -> Absence {
+        let patience = match (expected_back, how) {
+            (true, _) => RELOAD,
+            (false, Leaving::Closed) => CLOSED,
+            (false, Leaving::Lost) => LOST,
+        };
+        Absence {
+            since: now,
+            until: now + patience,
+        }
+    }
+
+    /// Begins to wait for somebody who is to come within `patience`.
+    pub fn first(patience: Duration, now: Instant) -> Absence {
+        Absence {
+            since: now,
+            until: now + patience,
+        }
+    }
+
+    /// Waits longer, since the page is on its way.
+    pub fn expect_back(&mut self) {
+        self.until = self.until.max(self.since + RELOAD);
+    }
+
+    /// When waiting ends.
+    pub fn until(&self) -> Instant {
+        self.until
+    }
+}

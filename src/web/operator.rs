@@ -1,0 +1,46 @@
+//! What the operator's tools ask: is it well, and how much is going on. Numbers only: anybody may read them.
+
+use std::fmt::Write;
+
+use actix_web::{HttpResponse, web};
+use tracing::error;
+
+use crate::app::App;
+
+/// `GET /healthz`: 200 while the database answers, else 503.
+pub async fn health(app: web::Data<App>) -> HttpResponse {
+    match app.archives.running(None).await {
+        Ok(_) => HttpResponse::Ok().body("ok\n"),
+        Err(problem) => {
+            error!("The database does not answer: {problem}");
+            HttpResponse::ServiceUnavailable().body("the database does not answer\n")
+        }
+    }
+}
+
+/// `GET /metrics` in the text format of Prometheus.
+pub async fn metrics(app: web::Data<App>) -> HttpResponse {
+    let mut text = String::new();
+    let mut write = |name: &str, help: &str, value: u64| {
+        let kind = if name.ends_with("_total") {
+            "counter"
+        } else {
+            "gauge"
+        };
+        // Writing to a string cannot fail.
+        let _ = write!(
+            text,
+            "# HELP parlor_{name} {help}\n# TYPE parlor_{name} {kind}\nparlor_{name} {value}\n"
+        );
+    };
+    for meter in app.platform.meters() {
+        write(meter.name, meter.help, meter.value);
+    }
+    if let Ok(running) = app.archives.running(None).await {
+        let running = u64::try_from(running.len()).unwrap_or(u64::MAX);
+        write("archives_running", "Archives that record now", running);
+    }
+    HttpResponse::Ok()
+        .content_type("text/plain; version=0.0.4")
+        .body(text)
+}
