@@ -109,23 +109,24 @@ async fn who_comes_late_and_who_leaves_early_is_noticed_on_every_page() {
 }
 
 #[tokio::test]
-async fn a_browser_that_dies_is_gone_for_the_others_within_five_seconds() {
+async fn a_browser_that_vanishes_is_gone_for_the_others_within_five_seconds() {
     let world = World::start().await;
     let chromium = Chromium::start().await;
-    let doomed = Chromium::start().await;
+    let mut doomed = Chromium::start().await;
     let host = world.host(&chromium, "Hanna", RED).await;
-    let guest = world.guest(&doomed, "Gus", GREEN).await;
+    let _guest = world.guest(&doomed, "Gus", GREEN).await;
     sees(&host, "Gus", GREEN).await;
-    drop(guest);
 
-    let died = Instant::now();
-    doomed.kill().await;
+    let vanished = Instant::now();
+    let frozen = doomed.freeze();
     has_tiles_of(&host, &[]).await;
 
-    let took = died.elapsed();
-    eprintln!("A browser that died was gone after {took:.1?}");
+    let took = vanished.elapsed();
+    eprintln!("A browser that vanished was gone after {took:.1?}");
+    // The test itself looks, and a busy machine is slow to show it.
     assert!(took < GONE_WITHIN + Duration::from_millis(500), "{took:?}");
     host.sees("You are the only one here.").await;
+    drop(frozen);
     world.end([chromium]).await;
 }
 

@@ -45,9 +45,12 @@
     const writer = generator.writable.getWriter()
     let was = false
     let last = -1000
+    let ticked = performance.now()
     const timer = setInterval(() => {
       if (generator.readyState === 'ended') return clearInterval(timer)
       const now = performance.now()
+      globalThis.longestPause = Math.max(globalThis.longestPause ?? 0, now - ticked)
+      ticked = now
       const t = context.currentTime - begun
       const flash = flashes && t >= 0 && t % PERIOD_S < FLASH_S
       if (flash === was && now - last < 40) return

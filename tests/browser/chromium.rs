@@ -1,6 +1,7 @@
 //! Chromium with a fake camera and microphone, and what a person does in a tab.
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -21,6 +22,10 @@ use chromiumoxide::{
     page::ScreenshotParams,
 };
 use futures_util::StreamExt;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use serde::de::DeserializeOwned;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep, timeout};
@@ -116,6 +121,8 @@ impl Chromium {
     async fn tab(&self, context: Option<BrowserContextId>) -> Tab {
         let mut target = CreateTargetParams::new("about:blank");
         target.browser_context_id = context.clone();
+        // In a window of its own: what lies behind another tab is neither painted nor clicked.
+        target.new_window = Some(true);
         let page = self.browser.new_page(target).await.unwrap();
         page.enable_runtime().await.unwrap();
         listen(&page).await;
@@ -155,12 +162,52 @@ impl Chromium {
         let _ = timeout(Duration::from_secs(10), self.browser.wait()).await;
     }
 
-    /// The browser is gone at once, without a word to anybody, as after a crash.
-    pub async fn kill(mut self) {
-        if let Some(result) = self.browser.kill().await {
-            result.unwrap();
+    /// The browser stops in the middle of what it does and says nothing more, as when a laptop is shut.
+    pub fn freeze(&mut self) -> Frozen {
+        let first = self.browser.get_mut_child().unwrap().inner.id().unwrap();
+        let processes = with_descendants(i32::try_from(first).unwrap());
+        for process in &processes {
+            kill(*process, Signal::SIGSTOP).unwrap();
+        }
+        Frozen(processes)
+    }
+}
+
+/// The processes of a browser that was frozen; they end with it.
+pub struct Frozen(Vec<Pid>);
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        for process in &self.0 {
+            let _ = kill(*process, Signal::SIGKILL);
         }
     }
+}
+
+/// A process and all that it started, as far as they are there now.
+fn with_descendants(first: i32) -> Vec<Pid> {
+    let parents: Vec<(i32, i32)> = fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| {
+            let process = entry.ok()?.file_name().to_str()?.parse().ok()?;
+            let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+            // The name stands in parentheses and may have any character in it.
+            let parent = stat.rsplit(')').next()?.split_whitespace().nth(1)?;
+            Some((process, parent.parse().ok()?))
+        })
+        .collect();
+    let mut found = vec![first];
+    let mut next = 0;
+    while let Some(parent) = found.get(next).copied() {
+        found.extend(
+            parents
+                .iter()
+                .filter(|(_, of)| *of == parent)
+                .map(|(process, _)| process),
+        );
+        next += 1;
+    }
+    found.into_iter().map(Pid::from_raw).collect()
 }
 
 /// Prints what the page prints, so that a failed test shows it.

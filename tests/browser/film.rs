@@ -32,6 +32,7 @@ pub struct Film {
 impl Film {
     pub fn of(file: &Path) -> Film {
         let name = file.to_str().unwrap();
+        fs::copy(file, "/tmp/w/film.mp4").unwrap();
         let show = "-v error -show_format -show_streams -of json";
         let arguments: Vec<&str> = show.split(' ').chain([name]).collect();
         let scale = format!("fps={RATE},scale={WIDTH}:{HEIGHT}:flags=area");
@@ -87,7 +88,7 @@ impl Film {
     /// How many seconds each beep comes after its flash; before it, when negative.
     pub fn lip_sync(&self) -> Vec<f64> {
         let whites: Vec<f64> = self.shares([255, 255, 255]).collect();
-        let flashes = rises(&whites, 1.0 / as_f64(RATE));
+        let flashes = rises(&whites, A_TILE, 1.0 / as_f64(RATE));
         let (window, hop) = (SAMPLE_RATE / 50, SAMPLE_RATE / 200);
         let beeps: Vec<f64> = self
             .samples
@@ -96,7 +97,8 @@ impl Film {
             .map(|samples| strength(samples, BEEP_HZ))
             .collect();
         // A window is half full of a beep when its middle is at the beep's beginning.
-        let beeps = rises(&beeps, as_f64(hop) / as_f64(SAMPLE_RATE));
+        let half = beeps.iter().copied().fold(0.0, f64::max) / 2.0;
+        let beeps = rises(&beeps, half, as_f64(hop) / as_f64(SAMPLE_RATE));
         let middle = as_f64(window) / 2.0 / as_f64(SAMPLE_RATE);
         flashes
             .iter()
@@ -171,16 +173,15 @@ fn spans(there: impl Iterator<Item = bool>, step: f64) -> Vec<Span> {
     spans
 }
 
-/// When something rises above half of its greatest value, after it was below a fifth.
-fn rises(values: &[f64], step: f64) -> Vec<f64> {
-    let most = values.iter().copied().fold(0.0, f64::max);
+/// When something rises above a threshold, after it was below a third of it.
+fn rises(values: &[f64], threshold: f64, step: f64) -> Vec<f64> {
     let mut low = true;
     let mut rises = Vec::new();
     for (n, value) in values.iter().enumerate() {
-        if low && *value > most / 2.0 {
+        if low && *value > threshold {
             rises.push(as_f64(n) * step);
             low = false;
-        } else if *value < most / 5.0 {
+        } else if *value < threshold / 3.0 {
             low = true;
         }
     }
