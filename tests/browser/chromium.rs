@@ -384,7 +384,7 @@ impl Tab {
 
     async fn keep_screenshot(&self) -> String {
         let file = std::env::temp_dir().join(format!("parlor-test-{}.png", uuid::Uuid::new_v4()));
-        std::fs::write(&file, self.screenshot().await).unwrap();
+        fs::write(&file, self.screenshot().await).unwrap();
         file.display().to_string()
     }
 

@@ -32,7 +32,6 @@ pub struct Film {
 impl Film {
     pub fn of(file: &Path) -> Film {
         let name = file.to_str().unwrap();
-        fs::copy(file, "/tmp/w/film.mp4").unwrap();
         let show = "-v error -show_format -show_streams -of json";
         let arguments: Vec<&str> = show.split(' ').chain([name]).collect();
         let scale = format!("fps={RATE},scale={WIDTH}:{HEIGHT}:flags=area");

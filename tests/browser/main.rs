@@ -11,6 +11,7 @@ mod film;
 mod library;
 mod moderator;
 mod network;
+mod pages;
 mod proxy;
 mod recording;
 mod rooms;

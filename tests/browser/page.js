@@ -114,5 +114,11 @@ globalThis.test = (() => {
   }
   watch()
 
-  return { tiles, name, tileOf, videoOf, moves, loudness, tone, colour, isColour, story }
+  /** What the page's own Content-Security-Policy refused. */
+  const violations = []
+  document.addEventListener('securitypolicyviolation', (event) => {
+    violations.push(`${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}`)
+  })
+
+  return { violations, tiles, name, tileOf, videoOf, moves, loudness, tone, colour, isColour, story }
 })()
