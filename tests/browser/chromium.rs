@@ -1,11 +1,18 @@
 //! Chromium with a fake camera and microphone, and what a person does in a tab.
 
-use std::{path::Path, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use chromiumoxide::{
     Browser, BrowserConfig, Page,
     cdp::browser_protocol::{
-        browser::BrowserContextId,
+        browser::{
+            BrowserContextId, DownloadProgressState, EventDownloadProgress, EventDownloadWillBegin,
+            SetDownloadBehaviorBehavior, SetDownloadBehaviorParams,
+        },
         emulation::{MediaFeature, SetDeviceMetricsOverrideParams},
         input::InsertTextParams,
         page::CaptureScreenshotFormat,
@@ -15,12 +22,16 @@ use chromiumoxide::{
     page::ScreenshotParams,
 };
 use futures_util::StreamExt;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use serde::de::DeserializeOwned;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep, timeout};
 
 /// How long anything a page does may take on a busy machine before a test gives up.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What the fake devices show and play.
 #[derive(Clone, Copy, Default)]
@@ -110,10 +121,40 @@ impl Chromium {
     async fn tab(&self, context: Option<BrowserContextId>) -> Tab {
         let mut target = CreateTargetParams::new("about:blank");
         target.browser_context_id = context.clone();
+        // In a window of its own: what lies behind another tab is neither painted nor clicked.
+        target.new_window = Some(true);
         let page = self.browser.new_page(target).await.unwrap();
         page.enable_runtime().await.unwrap();
         listen(&page).await;
-        Tab { page, context }
+        let tab = Tab { page, context };
+        tab.before_load(include_str!("page.js")).await;
+        tab
+    }
+
+    /// Clicks on what downloads a file; the file, under the name that the browser gives it.
+    pub async fn download(&self, tab: &Tab, selector: &str, folder: &Path) -> PathBuf {
+        let mut behavior = SetDownloadBehaviorParams::new(SetDownloadBehaviorBehavior::Allow);
+        behavior.browser_context_id = tab.context.clone();
+        behavior.download_path = Some(folder.display().to_string());
+        behavior.events_enabled = Some(true);
+        self.browser.execute(behavior).await.unwrap();
+        let mut begun = self
+            .browser
+            .event_listener::<EventDownloadWillBegin>()
+            .await
+            .unwrap();
+        let mut progress = self
+            .browser
+            .event_listener::<EventDownloadProgress>()
+            .await
+            .unwrap();
+        tab.click(selector).await;
+        let downloaded = async {
+            let name = begun.next().await.unwrap().suggested_filename.clone();
+            while progress.next().await.unwrap().state != DownloadProgressState::Completed {}
+            folder.join(name)
+        };
+        timeout(PATIENCE, downloaded).await.unwrap()
     }
 
     pub async fn close(mut self) {
@@ -121,12 +162,52 @@ impl Chromium {
         let _ = timeout(Duration::from_secs(10), self.browser.wait()).await;
     }
 
-    /// The browser is gone at once, without a word to anybody, as after a crash.
-    pub async fn kill(mut self) {
-        if let Some(result) = self.browser.kill().await {
-            result.unwrap();
+    /// The browser stops in the middle of what it does and says nothing more, as when a laptop is shut.
+    pub fn freeze(&mut self) -> Frozen {
+        let first = self.browser.get_mut_child().unwrap().inner.id().unwrap();
+        let processes = with_descendants(i32::try_from(first).unwrap());
+        for process in &processes {
+            kill(*process, Signal::SIGSTOP).unwrap();
+        }
+        Frozen(processes)
+    }
+}
+
+/// The processes of a browser that was frozen; they end with it.
+pub struct Frozen(Vec<Pid>);
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        for process in &self.0 {
+            let _ = kill(*process, Signal::SIGKILL);
         }
     }
+}
+
+/// A process and all that it started, as far as they are there now.
+fn with_descendants(first: i32) -> Vec<Pid> {
+    let parents: Vec<(i32, i32)> = fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| {
+            let process = entry.ok()?.file_name().to_str()?.parse().ok()?;
+            let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+            // The name stands in parentheses and may have any character in it.
+            let parent = stat.rsplit(')').next()?.split_whitespace().nth(1)?;
+            Some((process, parent.parse().ok()?))
+        })
+        .collect();
+    let mut found = vec![first];
+    let mut next = 0;
+    while let Some(parent) = found.get(next).copied() {
+        found.extend(
+            parents
+                .iter()
+                .filter(|(_, of)| *of == parent)
+                .map(|(process, _)| process),
+        );
+        next += 1;
+    }
+    found.into_iter().map(Pid::from_raw).collect()
 }
 
 /// Prints what the page prints, so that a failed test shows it.
@@ -173,6 +254,25 @@ pub struct Tab {
 impl Tab {
     pub async fn goto(&self, url: &str) {
         self.page.goto(url).await.unwrap();
+    }
+
+    /// Runs a script in every page from the next one on, before the page's own.
+    pub async fn before_load(&self, script: &str) {
+        self.page.evaluate_on_new_document(script).await.unwrap();
+    }
+
+    /// Where the tab is.
+    pub async fn path(&self) -> String {
+        self.eval("location.pathname + location.search").await
+    }
+
+    /// The text of the first element that matches.
+    pub async fn text(&self, selector: &str) -> String {
+        let quoted = serde_json::to_string(selector).unwrap();
+        self.until(&format!("document.querySelector({quoted})"))
+            .await;
+        self.eval(&format!("document.querySelector({quoted}).innerText"))
+            .await
     }
 
     /// The value of a JavaScript expression; promises are awaited.
@@ -284,7 +384,7 @@ impl Tab {
 
     async fn keep_screenshot(&self) -> String {
         let file = std::env::temp_dir().join(format!("parlor-test-{}.png", uuid::Uuid::new_v4()));
-        std::fs::write(&file, self.screenshot().await).unwrap();
+        fs::write(&file, self.screenshot().await).unwrap();
         file.display().to_string()
     }
 

@@ -2,6 +2,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
+mod archive;
 mod call;
+mod camera;
 mod chromium;
+mod devices;
+mod film;
+mod library;
+mod moderator;
+mod network;
+mod pages;
+mod proxy;
+mod recording;
+mod rooms;
 mod world;

@@ -1,0 +1,74 @@
+//! What a call survives: a broken connection, a server that starts again.
+
+use crate::{
+    call::{has_tiles_of, sees, sees_and_hears},
+    camera::{BLUE, GREEN, RED},
+    chromium::Chromium,
+    proxy::Proxy,
+    world::{World, prepare_and_join},
+};
+
+#[tokio::test]
+async fn a_broken_connection_is_resumed_while_sound_and_picture_go_on() {
+    let world = World::start().await;
+    let chromium = Chromium::start().await;
+    let wire = Proxy::to(world.addr()).await;
+    let host = world.host(&chromium, "Hanna", RED).await;
+    let guest = chromium.somebody().await;
+    guest.has(GREEN).await;
+    guest.goto(&format!("{}/participant", wire.base)).await;
+    prepare_and_join(&guest, "Gus").await;
+    sees_and_hears(&guest, "Hanna", RED).await;
+    sees_and_hears(&host, "Gus", GREEN).await;
+
+    wire.cut();
+
+    guest.sees("The connection was lost. Reconnecting…").await;
+    sees_and_hears(&guest, "Hanna", RED).await;
+    sees_and_hears(&host, "Gus", GREEN).await;
+    // What happens meanwhile is heard afterwards.
+    host.click("#mic-button").await;
+    let late = world.guest(&chromium, "Lena", BLUE).await;
+    sees(&late, "Gus", GREEN).await;
+
+    wire.mend();
+
+    guest
+        .until("!document.querySelector('#banner').checkVisibility()")
+        .await;
+    guest
+        .until("test.tileOf('Hanna').querySelector('.tile__who').title == 'Muted'")
+        .await;
+    has_tiles_of(&guest, &["Hanna", "Lena"]).await;
+    sees_and_hears(&guest, "Lena", BLUE).await;
+    // For the others nobody went.
+    let story: Vec<String> = host.eval("test.story.map(s => s.what)").await;
+    assert!(!story.contains(&"Gus went".to_owned()), "{story:?}");
+    world.end([chromium]).await;
+}
+
+#[tokio::test]
+async fn a_server_that_starts_again_gets_everybody_back() {
+    let mut world = World::start().await;
+    let chromium = Chromium::start().await;
+    let host = world.host(&chromium, "Hanna", RED).await;
+    let guest = world.guest(&chromium, "Gus", GREEN).await;
+    sees(&host, "Gus", GREEN).await;
+    sees(&guest, "Hanna", RED).await;
+
+    world.stop().await;
+
+    for tab in [&host, &guest] {
+        tab.sees("The server is restarting.").await;
+        tab.sees("We will bring you back as soon as it answers.")
+            .await;
+    }
+
+    world.start_again(|_| {}).await;
+
+    has_tiles_of(&host, &["Gus"]).await;
+    has_tiles_of(&guest, &["Hanna"]).await;
+    sees_and_hears(&host, "Gus", GREEN).await;
+    sees_and_hears(&guest, "Hanna", RED).await;
+    world.end([chromium]).await;
+}

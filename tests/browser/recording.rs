@@ -1,0 +1,258 @@
+//! Recording: everybody knows of it, only hosts start, stop and delete, and what cannot be is said.
+
+use parlor::config::Config;
+
+use crate::{
+    archive::{player_shows, record},
+    call::sees,
+    camera::{GREEN, RED},
+    chromium::{Chromium, Tab},
+    world::{World, start_archive, stop_archive},
+};
+
+/// Seconds that the clock beside REC shows.
+const REC_S: &str = "document.querySelector('#rec-time').textContent.split(':').reduce((m, s) => m * 60 + Number(s), 0)";
+
+async fn shows_rec(tab: &Tab) {
+    tab.until("document.querySelector('#rec').checkVisibility() && document.querySelector('#rec').innerText.includes('REC')")
+        .await;
+}
+
+#[tokio::test]
+async fn everybody_is_told_that_and_how_long_a_call_is_recorded() {
+    let world = World::start().await;
+    let chromium = Chromium::start().await;
+    let prejoin = chromium.somebody().await;
+    prejoin.has(GREEN).await;
+    prejoin.goto(&format!("{}/participant", world.base)).await;
+    let host = world.host(&chromium, "Hanna", RED).await;
+    let guest = world.guest(&chromium, "Gus", GREEN).await;
+    assert!(
+        !guest
+            .eval::<bool>("document.querySelector('#rec').checkVisibility()")
+            .await
+    );
+
+    start_archive(&host).await;
+
+    shows_rec(&guest).await;
+    guest.sees("Recording has started.").await;
+    prejoin
+        .until("document.querySelector('#prejoin-rec').checkVisibility()")
+        .await;
+    host.until(&format!("{REC_S} >= 4")).await;
+
+    // Who opens the page now is told before joining, and sees the time since the start.
+    prejoin.goto(&format!("{}/participant", world.base)).await;
+    prejoin.sees("This room is being recorded").await;
+    crate::world::prepare_and_join(&prejoin, "Lena").await;
+    shows_rec(&prejoin).await;
+    let late: f64 = prejoin.eval(REC_S).await;
+    let hosts: f64 = host.eval(REC_S).await;
+    assert!(late >= 4.0 && (hosts - late).abs() <= 1.5, "{late} {hosts}");
+    let desk = chromium.another_tab(&host).await;
+    desk.goto(&world.base).await;
+    desk.sees("recording 0:").await;
+
+    stop_archive(&host).await;
+
+    for tab in [&guest, &prejoin] {
+        tab.until("document.querySelector('#rec').hidden").await;
+        tab.sees("Recording has stopped.").await;
+    }
+    assert!(
+        !guest
+            .eval::<bool>("document.querySelector('#toasts').innerText.includes('Open archive')")
+            .await
+    );
+    host.sees("Open archive").await;
+    let leads: String = host
+        .eval("[...document.querySelectorAll('#toasts a')].at(-1).getAttribute('href')")
+        .await;
+    assert!(leads.starts_with("/archives/"), "{leads}");
+    world.end([chromium]).await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_recorded_stopped_or_deleted_now_is_refused_in_words() {
+    let world = World::start().await;
+    let chromium = Chromium::start().await;
+    let host = world.host(&chromium, "Hanna", RED).await;
+    let other = chromium.another_tab(&host).await;
+    other.goto(&format!("{}/host", world.base)).await;
+
+    start_archive(&host).await;
+
+    // Another host, whose page did not know yet.
+    let _: bool = other
+        .eval("document.querySelector('#start-form').requestSubmit() ?? true")
+        .await;
+    other
+        .sees("This room is already being recorded: Moni started it")
+        .await;
+
+    // While it records it cannot be deleted: the page does not offer it, the server refuses it.
+    other.goto(&format!("{}/history", world.base)).await;
+    other
+        .until("document.querySelector('form[action$=stop]')")
+        .await;
+    assert!(
+        !other
+            .eval::<bool>("document.querySelector('form[action$=delete]') != null")
+            .await
+    );
+    let (status, cause): (u16, String) = other
+        .eval(
+            "await (async () => {
+               const stop = document.querySelector('form[action$=stop]')
+               window.stale = stop.cloneNode(true)
+               const answer = await fetch(stop.action.replace('stop', 'delete'),
+                 { method: 'POST', headers: { 'X-CSRF-Token': stop.elements.csrf.value } })
+               return [answer.status, (await answer.json()).cause]
+             })()",
+        )
+        .await;
+    assert_eq!(status, 409, "{cause}");
+    assert!(
+        cause.contains("delete") || cause.contains("record"),
+        "{cause}"
+    );
+
+    stop_archive(&host).await;
+
+    // A page that still shows the button.
+    other
+        .until("!document.querySelector('form[action$=stop]')")
+        .await;
+    let _: bool = other
+        .eval("(document.body.append(window.stale), window.stale.submit(), true)")
+        .await;
+    other
+        .sees("The page may show how things were a moment ago; load it again.")
+        .await;
+    world.end([chromium]).await;
+}
+
+#[tokio::test]
+async fn deleting_asks_by_name_and_then_nothing_is_left() {
+    let world = World::start().await;
+    let chromium = Chromium::start().await;
+    let host = world.host(&chromium, "Hanna", RED).await;
+    record(&host, 1500).await;
+    let desk = chromium.another_tab(&host).await;
+    desk.goto(&format!("{}/history", world.base)).await;
+    desk.until("document.querySelector('table.archives').innerText.includes('Available')")
+        .await;
+    let id: String = desk
+        .eval("document.querySelector('tr[data-item-id]').dataset.itemId")
+        .await;
+    let folder = world.data.path().join("data/archives").join(&id);
+    assert!(folder.join("archive.mp4").exists());
+
+    desk.click("form[action$=delete] button").await;
+    desk.until(
+        "document.querySelector('dialog.ask h2').textContent.startsWith('Delete “Main room” of ')",
+    )
+    .await;
+    desk.click("dialog.ask [value=no]").await;
+    desk.until("!document.querySelector('dialog')").await;
+    assert!(folder.join("archive.mp4").exists());
+
+    desk.click("form[action$=delete] button").await;
+    desk.click("dialog.ask [value=yes]").await;
+
+    desk.sees("There are no archives currently. Try making one in the host view.")
+        .await;
+    assert!(!folder.exists());
+    desk.goto(&format!("{}/archives/{id}", world.base)).await;
+    desk.sees("There is no such archive.").await;
+    world.end([chromium]).await;
+}
+
+#[tokio::test]
+async fn without_ffmpeg_an_archive_is_watched_and_composed_after_it_is_installed() {
+    let mut config = Config::default();
+    config.archives.ffmpeg = "/nowhere/ffmpeg".into();
+    let mut world = World::with(config).await;
+    let chromium = Chromium::start().await;
+    let host = world.host(&chromium, "Hanna", RED).await;
+    record(&host, 3000).await;
+    let desk = chromium.another_tab(&host).await;
+    desk.goto(&format!("{}/history", world.base)).await;
+    desk.click("table.archives a[title=Play]").await;
+
+    desk.sees("/nowhere/ffmpeg is not installed on the server, so there is no MP4 to download")
+        .await;
+    player_shows(&desk, "Hanna", RED).await;
+    assert!(
+        !desk
+            .eval::<bool>("document.body.innerText.includes('Download MP4')")
+            .await
+    );
+
+    world.stop().await;
+    world
+        .start_again(|config| config.archives.ffmpeg = "ffmpeg".into())
+        .await;
+
+    desk.sees("Download MP4").await;
+    assert!(
+        !desk
+            .eval::<bool>("document.body.innerText.includes('is not installed')")
+            .await
+    );
+    world.end([chromium]).await;
+}
+
+#[tokio::test]
+async fn a_full_disk_is_told_to_the_host_before_anything_is_lost() {
+    let mut config = Config::default();
+    config.data.min_free_mib = 1 << 40;
+    let world = World::with(config).await;
+    let chromium = Chromium::start().await;
+    let host = world.host(&chromium, "Hanna", RED).await;
+
+    host.click("#start-archive").await;
+
+    host.sees("The disk is almost full").await;
+    host.sees("Delete archives that nobody needs, or make room on the server's disk.")
+        .await;
+    assert!(
+        !host
+            .eval::<bool>("document.querySelector('#rec').checkVisibility()")
+            .await
+    );
+    host.until("!document.querySelector('#start-archive').disabled")
+        .await;
+    world.end([chromium]).await;
+}
+
+#[tokio::test]
+async fn recording_may_begin_before_anybody_is_there() {
+    let world = World::start().await;
+    let chromium = Chromium::start().await;
+    let host = chromium.somebody().await;
+    host.has(RED).await;
+    world.sign_in(&host).await;
+    host.goto(&format!("{}/host", world.base)).await;
+
+    host.click("#start-form button").await;
+
+    host.until("document.querySelector('#stop-form')?.checkVisibility() && document.querySelector('#prejoin-rec').checkVisibility()")
+        .await;
+    let guest = world.guest(&chromium, "Gus", GREEN).await;
+    shows_rec(&guest).await;
+    world.join(&host, "/host", "Hanna").await;
+    sees(&host, "Gus", GREEN).await;
+    host.until(&format!("{REC_S} >= 3")).await;
+    stop_archive(&host).await;
+
+    host.goto(&format!("{}/history", world.base)).await;
+    host.click("table.archives a[title=Play]").await;
+    host.until("document.querySelector('#player')").await;
+    let names: Vec<String> = host
+        .eval("JSON.parse(document.querySelector('#boot').textContent).streams.map(s => s.name).sort()")
+        .await;
+    assert_eq!(names, ["Gus", "Hanna"]);
+    world.end([chromium]).await;
+}
