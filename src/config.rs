@@ -150,6 +150,17 @@ pub struct Keys {
         global = true
     )]
     pub api_secret: Option<Secret>,
+
+    /// Accept API calls of OpenTok SDKs from before 2016, whose header carries the secret itself: true or false.
+    #[arg(
+        long,
+        env = "PARLOR_LEGACY_AUTH",
+        value_name = "BOOL",
+        default_value_t = true,
+        action = clap::ArgAction::Set,
+        global = true
+    )]
+    pub legacy_auth: bool,
 }
 
 /// What archives become and how long they stay.
@@ -218,6 +229,7 @@ impl Default for Config {
             keys: Keys {
                 api_key: None,
                 api_secret: None,
+                legacy_auth: true,
             },
             archives: Archives {
                 archive_resolution: "640x480".to_owned(),

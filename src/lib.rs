@@ -20,7 +20,7 @@
 //! # Arrows
 //!
 //! ```text
-//! main → server → { web, signaling } → app → domain ← { sfu, recorder }
+//! main → server → { web, api, signaling } → app → domain ← { sfu, recorder }
 //! domain: room, session, archive, presence, invitation, moderator, project        opentok: depends on nothing of ours
 //! ```
 //!
@@ -47,6 +47,11 @@
 //! 3. ffmpeg composes the MP4 at low priority; when it is in place the archive becomes available.
 //! 4. If the process dies on the way, the next start finishes from the journals and marks it recovered.
 //!
+//! # An application's server calls
+//!
+//! `POST /v2/project/{key}/archive` is signed with the project's secret. [`api`] finds the project, then the session in
+//! it, asks the same engine as the pages, and answers as OpenTok does; [`opentok`] has the shapes, for both sides.
+//!
 //! # One buddy invites another
 //!
 //! 1. Whoever connects to the presence session, or leaves it, is reported to the [`invitation::Switchboard`],
@@ -56,6 +61,7 @@
 //! 3. An accepted invitation is a chat: both hear of it, the database keeps it, and only these two may join
 //!    its session. It is over when either ends it or is gone, and both hear why.
 
+pub mod api;
 pub mod app;
 pub mod archive;
 pub mod clock;

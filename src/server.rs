@@ -14,6 +14,7 @@ use tracing::{info, warn};
 use tracing_actix_web::TracingLogger;
 
 use crate::{
+    api::{self, Api},
     app::App,
     archive::{self, Archives, Resolution, recording},
     clock,
@@ -122,11 +123,13 @@ impl Server {
         });
         let serving = {
             let (app, admission) = (app.clone(), Arc::new(platform.clone()));
+            let api = web::Data::new(Api::new(&app, platform.clone()));
             HttpServer::new(move || {
                 actix_web::App::new()
                     .wrap(TracingLogger::<crate::web::RequestSpan>::new())
                     .app_data(app.clone())
                     .configure(signaling::routes(sessions.clone(), admission.clone()))
+                    .configure(api::routes(api.clone()))
                     .service(crate::web::pages(&cookie_key, is_secure))
             })
             .workers(2)

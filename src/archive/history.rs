@@ -159,8 +159,17 @@ pub async fn find(
     api_key: u32,
     id: ArchiveId,
 ) -> Result<Option<Archive>, sqlx::Error> {
+    let found = find_linked(db, id).await?;
+    Ok(found.filter(|archive| archive.api_key == api_key))
+}
+
+/// The archive with this id, whosever it is, if it is not deleted: for whoever holds its signed link.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn find_linked(db: &SqlitePool, id: ArchiveId) -> Result<Option<Archive>, sqlx::Error> {
     let found = store::find(db, id).await?;
-    Ok(found.filter(|archive| archive.api_key == api_key && archive.status != Status::Deleted))
+    Ok(found.filter(|archive| archive.status != Status::Deleted))
 }
 
 /// The streams of an archive in the order in which they appeared; none before its recording is over.

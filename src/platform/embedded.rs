@@ -99,13 +99,12 @@ impl Platform for Embedded {
                 .map_err(|error| PlatformError::BadRequest(format!("the resolution: {error}")))?,
             ..NewArchive::of(record.api_key, session.clone())
         };
-        let archive = self.archives.start(new).await?;
-        self.begin_recording(&archive).await?;
-        Ok(archive.id)
+        Ok(self.start(new).await?.id)
     }
 
     async fn stop_archive(&self, id: ArchiveId) -> Result<(), PlatformError> {
-        self.stop(id, Reason::UserInitiated).await
+        self.stop(id, Reason::UserInitiated).await?;
+        Ok(())
     }
 
     async fn delete_archive(&self, id: ArchiveId) -> Result<(), PlatformError> {
@@ -185,14 +184,25 @@ impl Embedded {
         Ok(())
     }
 
+    /// Begins to record, as `new` says.
+    ///
+    /// # Errors
+    /// [`PlatformError::BadRequest`] when that cannot be, [`PlatformError::Conflict`] when the session is recorded
+    /// under the same tag already, [`PlatformError::NoSpace`] when there is no room on the disk.
+    pub async fn start(&self, new: NewArchive) -> Result<Archive, PlatformError> {
+        let archive = self.archives.start(new).await?;
+        self.begin_recording(&archive).await?;
+        Ok(archive)
+    }
+
     /// Ends a recording for `reason`.
     ///
     /// # Errors
     /// When it does not record, or the database does not answer.
-    pub async fn stop(&self, id: ArchiveId, reason: Reason) -> Result<(), PlatformError> {
+    pub async fn stop(&self, id: ArchiveId, reason: Reason) -> Result<Archive, PlatformError> {
         let archive = self.archives.stop(id, reason).await?;
         self.end_recording(&archive);
-        Ok(())
+        Ok(archive)
     }
 
     fn end_recording(&self, archive: &Archive) {
@@ -278,7 +288,11 @@ impl Admission for Embedded {
             api_key: project.api_key,
             api_secret: project.api_secret.expose(),
         };
-        Ok(token_of.verify(token, session_id, now_s)?)
+        let claims = token_of.verify(token, session_id, now_s)?;
+        project::note_joined(&self.db, session_id, now_s * 1000)
+            .await
+            .map_err(unavailable)?;
+        Ok(claims)
     }
 }
 

@@ -6,7 +6,9 @@ use aws_lc_rs::rand;
 use sqlx::SqlitePool;
 
 use crate::config::Secret;
-pub use store::{MediaMode, SessionRecord, add_session, find_session};
+pub use store::{
+    MediaMode, SessionRecord, add_session, find_session, made_at_ms, note_joined, was_joined,
+};
 
 /// Whoever holds key and secret may make sessions and tokens in the project.
 #[derive(Clone, Debug)]
@@ -64,6 +66,7 @@ fn generate() -> Project {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::opentok::SessionId;
 
     #[test]
     fn generated_keys_suit_every_sdk() {
@@ -97,5 +100,28 @@ mod tests {
         of_pages(&db, given("two"), 3).await.unwrap();
         let found = find(&db, 12).await.unwrap().unwrap();
         assert_eq!(found.api_secret.expose(), "two");
+    }
+
+    #[sqlx::test]
+    async fn a_session_was_joined_once_somebody_was_let_in(db: SqlitePool) {
+        let project = of_pages(&db, None, 7).await.unwrap();
+        let session = SessionRecord {
+            id: SessionId::generate(project.api_key, "", 8),
+            api_key: project.api_key,
+            media_mode: MediaMode::Routed,
+        };
+        add_session(&db, &session, 8).await.unwrap();
+        assert!(!was_joined(&db, &session.id).await.unwrap());
+
+        for now_ms in [9, 10] {
+            note_joined(&db, &session.id, now_ms).await.unwrap();
+        }
+
+        assert!(was_joined(&db, &session.id).await.unwrap());
+        let unknown = SessionId::from("2_unknown");
+        note_joined(&db, &unknown, 9).await.unwrap();
+        assert!(!was_joined(&db, &unknown).await.unwrap());
+        let made = made_at_ms(&db, project.api_key).await.unwrap();
+        assert_eq!(made, Some(7));
     }
 }

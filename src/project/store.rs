@@ -130,3 +130,58 @@ pub async fn find_session(
         },
     }))
 }
+
+/// Notes that a client was let into the session; the first time counts.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn note_joined(db: &SqlitePool, id: &SessionId, now_ms: i64) -> Result<(), sqlx::Error> {
+    // Reading first keeps the many who come later from queueing for the one who may write.
+    if was_joined(db, id).await? {
+        return Ok(());
+    }
+    let text = id.as_str();
+    sqlx::query!(
+        "UPDATE sessions
+         SET first_joined_at_ms = $1
+         WHERE id = $2 AND first_joined_at_ms IS NULL",
+        now_ms,
+        text,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Whether a client was ever let into the session.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn was_joined(db: &SqlitePool, id: &SessionId) -> Result<bool, sqlx::Error> {
+    let text = id.as_str();
+    let row = sqlx::query!(
+        r#"SELECT first_joined_at_ms IS NOT NULL AS "was_joined!: bool"
+           FROM sessions
+           WHERE id = $1"#,
+        text,
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(row.is_some_and(|row| row.was_joined))
+}
+
+/// When the project was made. Unix time, ms.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn made_at_ms(db: &SqlitePool, api_key: u32) -> Result<Option<i64>, sqlx::Error> {
+    let row = sqlx::query!(
+        "SELECT created_at_ms
+         FROM projects
+         WHERE api_key = $1",
+        api_key,
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(row.map(|row| row.created_at_ms))
+}

@@ -16,7 +16,8 @@ use std::{
 use tokio::sync::mpsc;
 
 use super::{
-    ArchiveInfo, ConnectionId, ConnectionInfo, Reason, Refusal, Request, Resume, StreamInfo,
+    ArchiveInfo, ConnectionId, ConnectionInfo, Reason, Refusal, Request, Resume, StreamId,
+    StreamInfo,
     live::{Closing, LiveSession, Now, Output, Phase, SocketId},
     media::{self, Command, Media, Sink},
     outbox::{Outbox, OutboxSender, outbox, resumed_outbox},
@@ -215,13 +216,66 @@ impl Sessions {
         self.hosted(session, false, Now::read(), |hosted| {
             hosted.live.signal_from_server(to, signal_type, data)
         })
-        .unwrap_or_else(|| {
-            Err(Refusal::new(
-                404,
-                "OT_NOT_FOUND",
-                "nobody is connected to the session",
-            ))
+        .unwrap_or_else(|| Err(nobody_connected()))
+    }
+
+    /// Ends a connection because the application's server says so; everybody is told.
+    ///
+    /// # Errors
+    /// It is not in the session.
+    pub fn force_disconnect(
+        &self,
+        session: &SessionId,
+        connection: ConnectionId,
+    ) -> Result<(), Refusal> {
+        let now = Now::read();
+        self.hosted(session, false, now, |hosted| {
+            hosted.live.disconnect(connection, now.at)
         })
+        .unwrap_or_else(|| Err(nobody_connected()))
+    }
+
+    /// Mutes a stream, until its publisher unmutes it.
+    ///
+    /// # Errors
+    /// It is not published.
+    pub fn mute_stream(&self, session: &SessionId, stream: StreamId) -> Result<(), Refusal> {
+        self.hosted(session, false, Now::read(), |hosted| {
+            hosted.live.mute_stream(stream)
+        })
+        .unwrap_or_else(|| Err(nobody_connected()))
+    }
+
+    /// Mutes everybody but the excluded streams, and whoever publishes later, until
+    /// [`disable_force_mute`](Self::disable_force_mute) or the last one leaves.
+    ///
+    /// # Errors
+    /// Nobody is connected.
+    pub fn mute_all(&self, session: &SessionId, excluded: &[StreamId]) -> Result<(), Refusal> {
+        self.inhabited(session, |live| live.mute_all(excluded))
+    }
+
+    /// Lets whoever publishes from now on be heard; those who are muted stay so.
+    ///
+    /// # Errors
+    /// Nobody is connected.
+    pub fn disable_force_mute(&self, session: &SessionId) -> Result<(), Refusal> {
+        self.inhabited(session, LiveSession::end_mute_all)
+    }
+
+    fn inhabited(
+        &self,
+        session: &SessionId,
+        act: impl FnOnce(&mut LiveSession),
+    ) -> Result<(), Refusal> {
+        self.hosted(session, false, Now::read(), |hosted| {
+            if hosted.live.connection_count() == 0 {
+                return Err(nobody_connected());
+            }
+            act(&mut hosted.live);
+            Ok(())
+        })
+        .unwrap_or_else(|| Err(nobody_connected()))
     }
 
     /// Ends every connection of every session, and lets nobody in from now on.
@@ -472,6 +526,10 @@ impl Hosted {
     fn is_settled(&self) -> bool {
         self.waiting_commands.is_empty() && self.waiting_changes.is_empty()
     }
+}
+
+fn nobody_connected() -> Refusal {
+    Refusal::new(404, "OT_NOT_FOUND", "nobody is connected to the session")
 }
 
 /// A socket's hold on its connection. Dropping it means that the socket broke.

@@ -116,7 +116,12 @@ pub async fn archive_file(
         let back = format!("/archives/{id}");
         return Err(PageError::SignInFirst { back });
     }
-    let archive = find(&app, &id.to_string()).await?;
+    let archive = if is_linked {
+        let found = history::find_linked(app.db(), id).await?;
+        found.ok_or(PageError::NoArchive)?
+    } else {
+        find(&app, &id.to_string()).await?
+    };
     let streams = history::streams(app.db(), &archive).await?;
     let path = file(&app.data.archives(), id, asset, &streams).ok_or(PageError::NoPage)?;
     let Ok(file) = NamedFile::open(path) else {

@@ -7,7 +7,10 @@ use std::{
 
 /// Outside crates that belong to some parts of `src` and to no others.
 const OUTSIDE: &[(&str, &[&str])] = &[
-    ("actix_web", &["web", "signaling", "server.rs", "main.rs"]),
+    (
+        "actix_web",
+        &["web", "api", "signaling", "server.rs", "main.rs"],
+    ),
     ("actix_ws", &["signaling"]),
     ("actix_session", &["web", "server.rs"]),
     ("askama", &["web"]),

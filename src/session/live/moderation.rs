@@ -1,4 +1,4 @@
-//! What moderators may do to others.
+//! What moderators, and the application's server, may do to others.
 
 use std::time::Instant;
 
@@ -17,12 +17,21 @@ impl LiveSession {
         now: Instant,
     ) -> Result<Outcome, Refusal> {
         self.check_moderator(from, code::UNABLE_TO_FORCE_DISCONNECT)?;
+        self.disconnect(target, now)?;
+        Ok(Outcome::Done {})
+    }
+
+    /// Ends a connection because the application's server says so.
+    ///
+    /// # Errors
+    /// It is not in the session.
+    pub fn disconnect(&mut self, target: ConnectionId, now: Instant) -> Result<(), Refusal> {
         if !self.connections.contains_key(&target) {
             return Err(Refusal::no_connection(code::UNABLE_TO_FORCE_DISCONNECT));
         }
         let reason = Reason::ForceDisconnected;
         self.remove(target, reason, Closing::Ended(reason), now);
-        Ok(Outcome::Done {})
+        Ok(())
     }
 
     pub(super) fn force_unpublish(
@@ -47,9 +56,18 @@ impl LiveSession {
         stream_id: StreamId,
     ) -> Result<Outcome, Refusal> {
         self.check_moderator(from, code::UNABLE_TO_FORCE_MUTE)?;
+        self.mute_stream(stream_id)?;
+        Ok(Outcome::Done {})
+    }
+
+    /// Mutes one stream because the application's server says so.
+    ///
+    /// # Errors
+    /// It is not published.
+    pub fn mute_stream(&mut self, stream_id: StreamId) -> Result<(), Refusal> {
         self.publisher_of(stream_id, code::UNABLE_TO_FORCE_MUTE)?;
         self.mute(stream_id);
-        Ok(Outcome::Done {})
+        Ok(())
     }
 
     pub(super) fn force_mute_all(
@@ -58,6 +76,12 @@ impl LiveSession {
         excluded: &[StreamId],
     ) -> Result<Outcome, Refusal> {
         self.check_moderator(from, code::UNABLE_TO_FORCE_MUTE)?;
+        self.mute_all(excluded);
+        Ok(Outcome::Done {})
+    }
+
+    /// Mutes everybody but the excluded streams, whoever publishes later included.
+    pub fn mute_all(&mut self, excluded: &[StreamId]) {
         self.mutes_newcomers = true;
         self.tell_everyone(None, Event::MuteForced { active: true });
         let mut muted: Vec<_> = self
@@ -70,14 +94,18 @@ impl LiveSession {
         for (_, stream_id) in muted {
             self.mute(stream_id);
         }
-        Ok(Outcome::Done {})
     }
 
     pub(super) fn disable_force_mute(&mut self, from: ConnectionId) -> Result<Outcome, Refusal> {
         self.check_moderator(from, code::UNABLE_TO_FORCE_MUTE)?;
+        self.end_mute_all();
+        Ok(Outcome::Done {})
+    }
+
+    /// Lets whoever publishes from now on be heard; those who are muted stay so.
+    pub fn end_mute_all(&mut self) {
         self.mutes_newcomers = false;
         self.tell_everyone(None, Event::MuteForced { active: false });
-        Ok(Outcome::Done {})
     }
 
     /// Silences a stream, until its publisher unmutes it.

@@ -317,6 +317,39 @@ fn muting_all_spares_the_excluded_and_mutes_who_comes_later() {
 }
 
 #[test]
+fn the_server_of_the_application_moderates_without_being_there() {
+    let mut world = World::new();
+    let (ann, of_ann) = world.join_and_publish(Role::Publisher);
+    let (bob, of_bob) = world.join_and_publish(Role::Publisher);
+    world.live.mute_stream(of_ann).unwrap();
+    world.settle();
+    world.read_all();
+    assert!(world.engine.audio_off.contains(&of_ann));
+    let muted = |stream_id| Event::StreamMuted { stream_id };
+    assert_eq!(world.clients[ann].events.last(), Some(&muted(of_ann)));
+
+    world.live.mute_all(&[of_bob]);
+    let (_, of_cid) = world.join_and_publish(Role::Publisher);
+    assert!(world.engine.audio_off.contains(&of_cid));
+    assert!(!world.engine.audio_off.contains(&of_bob));
+    world.live.end_mute_all();
+    let (_, of_dan) = world.join_and_publish(Role::Publisher);
+    assert!(!world.engine.audio_off.contains(&of_dan));
+
+    let (gone, now) = (world.clients[bob].id, world.now.at);
+    world.live.disconnect(gone, now).unwrap();
+    world.settle();
+    world.read_all();
+    let reason = Reason::ForceDisconnected;
+    let over = Event::Disconnected { reason };
+    assert_eq!(world.clients[bob].events.last(), Some(&over));
+    let refused = world.live.disconnect(gone, now).unwrap_err();
+    assert_eq!(refused.name, "OT_NOT_FOUND");
+    let refused = world.live.mute_stream(of_bob).unwrap_err();
+    assert_eq!(refused.name, "OT_STREAM_NOT_FOUND");
+}
+
+#[test]
 fn a_slot_is_free_again_when_its_stream_ends() {
     let mut world = World::new();
     let (ann, stream_id) = world.join_and_publish(Role::Publisher);

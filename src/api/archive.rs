@@ -1,0 +1,282 @@
+//! Archives: start, stop, find, list, delete.
+
+use std::future::Future;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{
+    Api,
+    archive_object::{base_url, written},
+    auth::Caller,
+    body::{Body, object},
+    error::{ApiError, code},
+    start::{Start, supported},
+};
+use crate::{
+    archive::{Archive, ArchiveId, Reason, Status, history, history::List},
+    opentok::{Layout, SessionId},
+    platform::PlatformError,
+    project::{self, MediaMode},
+};
+
+/// Archives in a list when nothing else is asked for.
+const DEFAULT_COUNT: u32 = 50;
+/// Archives in a list at most.
+const MAX_COUNT: u32 = 1000;
+
+/// An archive's address.
+#[derive(Deserialize)]
+pub struct OfArchive {
+    archive: String,
+}
+
+/// `POST /archive`. The order of the checks is OpenTok's: the body, the session, how it is, who is there, whether it is
+/// recorded.
+pub async fn start(
+    api: web::Data<Api>,
+    caller: Caller,
+    request: HttpRequest,
+    body: Body,
+) -> Result<HttpResponse, ApiError> {
+    let wanted = object::<Start>(body)?.checked(caller.api_key)?;
+    let session = api.session(&caller, wanted.session_id.as_str()).await?;
+    if session.media_mode == MediaMode::Relayed {
+        return Err(ApiError::conflict(
+            "only routed sessions can be archived; this one is relayed",
+        )
+        .with_code(code::NOT_ROUTED));
+    }
+    if api.platform.sessions.people(&session.id).is_empty() {
+        return Err(
+            if project::was_joined(&api.platform.db, &session.id).await? {
+                ApiError::bad_request("nobody is connected to the session")
+            } else {
+                ApiError::not_found("nobody has ever connected to the session")
+            },
+        );
+    }
+    let platform = api.platform.clone();
+    let archive = to_its_end(async move { platform.start(wanted).await }).await?;
+    Ok(reply(&api, &request, &archive))
+}
+
+/// `POST /archive/{archive}/stop`
+pub async fn stop(
+    api: web::Data<Api>,
+    caller: Caller,
+    request: HttpRequest,
+    at: web::Path<OfArchive>,
+) -> Result<HttpResponse, ApiError> {
+    let id = find_archive(&api, &caller, &at).await?.id;
+    let platform = api.platform.clone();
+    let stopping = async move { platform.stop(id, Reason::UserInitiated).await };
+    let archive = to_its_end(stopping).await?;
+    Ok(reply(&api, &request, &archive))
+}
+
+/// `POST /archive/{archive}`: the older way to stop, `{"action":"stop"}`.
+pub async fn act(
+    api: web::Data<Api>,
+    caller: Caller,
+    request: HttpRequest,
+    at: web::Path<OfArchive>,
+    body: Body,
+) -> Result<HttpResponse, ApiError> {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Act {
+        action: Option<String>,
+    }
+
+    let Act { action } = object(body)?;
+    if action.as_deref() != Some("stop") {
+        return Err(ApiError::bad_request("the action of an archive is stop"));
+    }
+    stop(api, caller, request, at).await
+}
+
+/// `GET /archive/{archive}`
+pub async fn find(
+    api: web::Data<Api>,
+    caller: Caller,
+    request: HttpRequest,
+    at: web::Path<OfArchive>,
+) -> Result<HttpResponse, ApiError> {
+    let archive = find_archive(&api, &caller, &at).await?;
+    Ok(reply(&api, &request, &archive))
+}
+
+/// `GET /archive?offset&count&sessionId`: newest first; `count` in the reply is of all there are.
+pub async fn list(
+    api: web::Data<Api>,
+    caller: Caller,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
+    let window = Window::of_query(request.query_string())?;
+    let list = match window.session {
+        Some(session) => List::Session(caller.api_key, session),
+        None => List::Project(caller.api_key),
+    };
+    let page = history::part(&api.platform.db, &list, window.offset, window.count).await?;
+    let base = base_url(&api, &request);
+    let items: Vec<_> = page
+        .archives
+        .iter()
+        .map(|archive| written(&api, archive, &base))
+        .collect();
+    Ok(HttpResponse::Ok().json(json!({ "count": page.total, "items": items })))
+}
+
+/// `DELETE /archive/{archive}`
+pub async fn delete(
+    api: web::Data<Api>,
+    caller: Caller,
+    at: web::Path<OfArchive>,
+) -> Result<HttpResponse, ApiError> {
+    let archive = find_archive(&api, &caller, &at).await?;
+    // One whose file could not be made would never get past this status.
+    let is_in_the_making = archive.status == Status::Stopped && archive.compose_problem.is_empty();
+    if archive.status.is_running() || is_in_the_making {
+        return Err(ApiError::conflict(format!(
+            "an archive that is {} cannot be deleted yet",
+            archive.status
+        )));
+    }
+    api.platform
+        .archives
+        .delete(archive.id)
+        .await
+        .map_err(PlatformError::from)?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// `PUT /archive/{archive}/layout`
+pub async fn set_layout(
+    api: web::Data<Api>,
+    caller: Caller,
+    at: web::Path<OfArchive>,
+    body: Body,
+) -> Result<HttpResponse, ApiError> {
+    supported(&object::<Layout>(body)?)?;
+    find_archive(&api, &caller, &at).await?;
+    Err(ApiError::not_offered(
+        "this server does not change the layout of an archive; give it when you start one",
+    ))
+}
+
+/// `PATCH /archive/{archive}/streams`
+pub async fn choose_streams(
+    api: web::Data<Api>,
+    caller: Caller,
+    at: web::Path<OfArchive>,
+    body: Body,
+) -> Result<HttpResponse, ApiError> {
+    #[derive(Default, Deserialize)]
+    #[serde(rename_all = "camelCase", default)]
+    struct Change {
+        add_stream: Option<String>,
+        remove_stream: Option<String>,
+    }
+
+    let change: Change = object(body)?;
+    if change.add_stream.is_some() == change.remove_stream.is_some() {
+        return Err(ApiError::bad_request(
+            "either addStream or removeStream is needed",
+        ));
+    }
+    find_archive(&api, &caller, &at).await?;
+    // Every archive is of the mode auto, and OpenTok answers 405 for those.
+    Err(ApiError::wrong_method(
+        "the streams of this archive are not chosen by hand: its streamMode is auto",
+    ))
+}
+
+/// Which part of the list is wanted.
+#[derive(Debug, PartialEq, Eq)]
+struct Window {
+    offset: u64,
+    count: u32,
+    session: Option<SessionId>,
+}
+
+impl Window {
+    fn of_query(query: &str) -> Result<Window, ApiError> {
+        let mut window = Window {
+            offset: 0,
+            count: DEFAULT_COUNT,
+            session: None,
+        };
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            if value.is_empty() {
+                continue;
+            }
+            match &*name {
+                "offset" => {
+                    window.offset = value
+                        .parse()
+                        .map_err(|_| ApiError::bad_request("offset is a number from 0"))?;
+                }
+                "count" => {
+                    window.count = value
+                        .parse()
+                        .ok()
+                        .filter(|count| *count <= MAX_COUNT)
+                        .ok_or_else(|| {
+                            ApiError::bad_request(format!("count is 0 to {MAX_COUNT}"))
+                        })?;
+                }
+                "sessionId" => window.session = Some(SessionId::from(&*value)),
+                _ => {}
+            }
+        }
+        Ok(window)
+    }
+}
+
+/// An archive of the caller's.
+async fn find_archive(api: &Api, caller: &Caller, at: &OfArchive) -> Result<Archive, ApiError> {
+    let no_archive = || ApiError::not_found("there is no such archive in this project");
+    let id = ArchiveId::parse(&at.archive).ok_or_else(no_archive)?;
+    let found = api.platform.archives.find(caller.api_key, id).await?;
+    found.ok_or_else(no_archive)
+}
+
+fn reply(api: &Api, request: &HttpRequest, archive: &Archive) -> HttpResponse {
+    HttpResponse::Ok().json(written(api, archive, &base_url(api, request)))
+}
+
+/// Does it also when the caller hangs up: row, engine and recorder must not disagree.
+async fn to_its_end(
+    change: impl Future<Output = Result<Archive, PlatformError>> + Send + 'static,
+) -> Result<Archive, ApiError> {
+    let changed = tokio::spawn(change).await;
+    Ok(changed.map_err(|problem| ApiError::internal(&problem))??)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_is_read_as_sdks_write_it() {
+        let read = |query| Window::of_query(query).unwrap();
+        let all = read("");
+        assert_eq!((all.offset, all.count, all.session), (0, 50, None));
+        assert_eq!(read("offset=&count=&sessionId=&more=1").count, 50);
+        let some = read("offset=3&count=1000&sessionId=2_x");
+        assert_eq!((some.offset, some.count), (3, 1000));
+        assert_eq!(some.session, Some(SessionId::from("2_x")));
+        for query in [
+            "offset=-1",
+            "offset=x",
+            "count=1001",
+            "count=-1",
+            "count=1.5",
+            "count=x",
+        ] {
+            assert!(Window::of_query(query).is_err(), "{query}");
+        }
+    }
+}

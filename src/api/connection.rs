@@ -1,0 +1,66 @@
+//! Who is connected to a session, and how an application's server ends it.
+
+use actix_web::{HttpResponse, web};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{Api, auth::Caller, error::ApiError, stream::OfSession};
+use crate::{
+    opentok::{Connection, ConnectionState},
+    session::ConnectionId,
+};
+
+/// A connection's address.
+#[derive(Deserialize)]
+pub struct OfConnection {
+    pub session: String,
+    connection: String,
+}
+
+impl OfConnection {
+    /// # Errors
+    /// 404: what is no id is nobody's.
+    pub fn connection(&self) -> Result<ConnectionId, ApiError> {
+        ConnectionId::parse(&self.connection)
+            .ok_or_else(|| ApiError::not_found("there is no such connection in the session"))
+    }
+}
+
+/// `GET /session/{session}/connection`
+pub async fn list(
+    api: web::Data<Api>,
+    caller: Caller,
+    at: web::Path<OfSession>,
+) -> Result<HttpResponse, ApiError> {
+    let session = api.session(&caller, &at.session).await?;
+    let items: Vec<Connection> = api
+        .platform
+        .sessions
+        .people(&session.id)
+        .into_iter()
+        .map(|person| Connection {
+            connection_id: person.connection_id.to_string(),
+            connection_state: ConnectionState::Connected,
+            created_at: person.creation_time,
+        })
+        .collect();
+    Ok(HttpResponse::Ok().json(json!({
+        "count": items.len(),
+        "projectId": caller.api_key.to_string(),
+        "sessionId": session.id,
+        "items": items,
+    })))
+}
+
+/// `DELETE /session/{session}/connection/{connection}`
+pub async fn disconnect(
+    api: web::Data<Api>,
+    caller: Caller,
+    at: web::Path<OfConnection>,
+) -> Result<HttpResponse, ApiError> {
+    let session = api.session(&caller, &at.session).await?;
+    let connection = at.connection()?;
+    let sessions = &api.platform.sessions;
+    sessions.force_disconnect(&session.id, connection)?;
+    Ok(HttpResponse::NoContent().finish())
+}

@@ -1,0 +1,178 @@
+//! OpenTok's REST API, for the servers of applications. The URL table is below.
+//!
+//! Whoever calls is a [`auth::Caller`]: a project, by the JWT or the older header of its SDK. What goes wrong is an
+//! [`error::ApiError`], always JSON. Handlers see to it that a project finds its own sessions and archives only.
+//!
+//! What this server does not do is answered with 501 and a sentence, never with a success that is none.
+
+mod archive;
+mod archive_object;
+mod auth;
+mod body;
+mod connection;
+mod error;
+mod mute;
+mod session;
+mod signal;
+mod start;
+mod stream;
+
+use actix_web::{
+    HttpResponse, Route, Scope,
+    middleware::DefaultHeaders,
+    web::{self, delete, get, patch, post, put, resource, route, scope},
+};
+
+use self::{auth::Caller, error::ApiError};
+use crate::{
+    app::App,
+    archive::download::Links,
+    opentok::SessionId,
+    platform::Embedded,
+    project::{self, SessionRecord},
+};
+
+/// What every handler of the API shares.
+pub struct Api {
+    platform: Embedded,
+    links: Links,
+    /// Where people reach the server; `None`: as the caller did.
+    public_url: Option<String>,
+    /// Whether the header of old SDKs is accepted, which carries the secret.
+    legacy_auth: bool,
+}
+
+impl Api {
+    pub fn new(app: &App, platform: Embedded) -> Api {
+        Api {
+            platform,
+            links: Links::new(app.project.api_secret.expose().as_bytes()),
+            public_url: app.config.network.public_url.clone(),
+            legacy_auth: app.config.keys.legacy_auth,
+        }
+    }
+
+    /// A session of the caller's.
+    ///
+    /// # Errors
+    /// 404 for every other.
+    async fn session(&self, caller: &Caller, id: &str) -> Result<SessionRecord, ApiError> {
+        let id = SessionId::from(id);
+        project::find_session(&self.platform.db, &id)
+            .await?
+            .filter(|session| session.api_key == caller.api_key)
+            .ok_or_else(|| ApiError::not_found("there is no such session in this project"))
+    }
+}
+
+/// Serves the API. To be registered before the pages, which answer every address.
+pub fn routes(api: web::Data<Api>) -> impl FnOnce(&mut web::ServiceConfig) {
+    move |config| {
+        config.app_data(api);
+        for path in ["/session/create", "/hl/session/create"] {
+            config.service(only(path, [post().to(session::create)]));
+        }
+        // The newer SDKs say "project", those of 2014 "partner".
+        for prefix in ["/v2/project/{key}", "/v2/partner/{key}"] {
+            let calls = not_offered(calls(scope(prefix)));
+            let fresh = DefaultHeaders::new().add(("cache-control", "no-store"));
+            config.service(calls.default_service(route().to(no_call)).wrap(fresh));
+        }
+    }
+}
+
+fn calls(scope: Scope) -> Scope {
+    scope
+        .service(only(
+            "/archive",
+            [post().to(archive::start), get().to(archive::list)],
+        ))
+        .service(only(
+            "/archive/{archive}",
+            [
+                get().to(archive::find),
+                post().to(archive::act),
+                delete().to(archive::delete),
+            ],
+        ))
+        .service(only("/archive/{archive}/stop", [post().to(archive::stop)]))
+        .service(only(
+            "/archive/{archive}/layout",
+            [put().to(archive::set_layout)],
+        ))
+        .service(only(
+            "/archive/{archive}/streams",
+            [patch().to(archive::choose_streams)],
+        ))
+        .service(only(
+            "/session/{session}/signal",
+            [post().to(signal::to_all)],
+        ))
+        .service(only("/session/{session}/mute", [post().to(mute::all)]))
+        .service(only(
+            "/session/{session}/connection",
+            [get().to(connection::list)],
+        ))
+        .service(only(
+            "/session/{session}/connection/{connection}",
+            [delete().to(connection::disconnect)],
+        ))
+        .service(only(
+            "/session/{session}/connection/{connection}/signal",
+            [post().to(signal::to_one)],
+        ))
+        .service(only(
+            "/session/{session}/stream",
+            [get().to(stream::list), put().to(stream::set_classes)],
+        ))
+        .service(only(
+            "/session/{session}/stream/{stream}",
+            [get().to(stream::find)],
+        ))
+        .service(only(
+            "/session/{session}/stream/{stream}/mute",
+            [post().to(mute::one)],
+        ))
+}
+
+/// What OpenTok has and this server has not.
+fn not_offered(scope: Scope) -> Scope {
+    let calls = [
+        ("/broadcast{rest:.*}", "live streaming (broadcast)"),
+        ("/dial", "SIP"),
+        ("/session/{session}/play-dtmf", "SIP"),
+        (
+            "/session/{session}/connection/{connection}/play-dtmf",
+            "SIP",
+        ),
+        ("/connect{rest:.*}", "the audio connector"),
+        ("/captions{rest:.*}", "captions"),
+        ("/render{rest:.*}", "rendering web pages into a session"),
+        ("/callback{rest:.*}", "registering callbacks"),
+    ];
+    calls.into_iter().fold(scope, |scope, (path, what)| {
+        let refuse = move |_: Caller| async move {
+            Err::<HttpResponse, _>(ApiError::not_offered(format!(
+                "this server does not offer {what}"
+            )))
+        };
+        scope.service(resource(path).route(route().to(refuse)))
+    })
+}
+
+/// An address with these methods; every other is refused in words.
+fn only<const N: usize>(path: &str, routes: [Route; N]) -> actix_web::Resource {
+    let refuse = route().to(|_: Caller| async {
+        Err::<HttpResponse, _>(ApiError::wrong_method(
+            "this address does not take this method",
+        ))
+    });
+    routes
+        .into_iter()
+        .fold(resource(path), actix_web::Resource::route)
+        .default_service(refuse)
+}
+
+async fn no_call(_: Caller) -> Result<HttpResponse, ApiError> {
+    Err(ApiError::not_found("the API has no such address"))
+}

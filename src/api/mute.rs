@@ -1,0 +1,73 @@
+//! Muting, as a moderator in the session would. Publishers can unmute themselves.
+
+use actix_web::{HttpResponse, web};
+use serde::Deserialize;
+
+use super::{
+    Api,
+    auth::Caller,
+    body::{Body, object, truth},
+    error::ApiError,
+    stream::{OfSession, OfStream},
+};
+use crate::{opentok::Project, project, session::StreamId};
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct MuteAll {
+    #[serde(deserialize_with = "truth")]
+    active: Option<bool>,
+    #[serde(alias = "excludedStreamIds")]
+    excluded_streams: Option<Vec<String>>,
+}
+
+/// `POST /session/{session}/stream/{stream}/mute`
+pub async fn one(
+    api: web::Data<Api>,
+    caller: Caller,
+    at: web::Path<OfStream>,
+) -> Result<HttpResponse, ApiError> {
+    let session = api.session(&caller, &at.session).await?;
+    let stream = at.stream()?;
+    api.platform.sessions.mute_stream(&session.id, stream)?;
+    project_reply(&api, caller).await
+}
+
+/// `POST /session/{session}/mute`: with `active`, everybody now and from now on; without, nobody who publishes later.
+pub async fn all(
+    api: web::Data<Api>,
+    caller: Caller,
+    at: web::Path<OfSession>,
+    body: Body,
+) -> Result<HttpResponse, ApiError> {
+    let wanted: MuteAll = object(body)?;
+    let is_active = wanted
+        .active
+        .ok_or_else(|| ApiError::bad_request("active is missing: true or false"))?;
+    let session = api.session(&caller, &at.session).await?;
+    let sessions = &api.platform.sessions;
+    if is_active {
+        // What is no id is no stream's, so it excludes nothing.
+        let excluded = wanted.excluded_streams.unwrap_or_default();
+        let excluded: Vec<_> = excluded
+            .iter()
+            .filter_map(|id| StreamId::parse(id))
+            .collect();
+        sessions.mute_all(&session.id, &excluded)?;
+    } else {
+        sessions.disable_force_mute(&session.id)?;
+    }
+    project_reply(&api, caller).await
+}
+
+/// What OpenTok says after a mute: not what was muted, but whose it is.
+async fn project_reply(api: &Api, caller: Caller) -> Result<HttpResponse, ApiError> {
+    let made = project::made_at_ms(&api.platform.db, caller.api_key).await?;
+    Ok(HttpResponse::Ok().json(Project {
+        application_id: String::new(),
+        status: "ACTIVE".to_owned(),
+        name: String::new(),
+        environment: "standard".to_owned(),
+        created_at: made.unwrap_or_default(),
+    }))
+}

@@ -1,0 +1,191 @@
+//! `POST /session/create`.
+
+use std::net::Ipv4Addr;
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::{ACCEPT, CONTENT_TYPE},
+    web,
+};
+use serde_json::json;
+use time::{OffsetDateTime, macros::format_description};
+
+use super::{
+    Api,
+    auth::Caller,
+    body::{Body, bytes},
+    error::ApiError,
+};
+use crate::{
+    clock,
+    opentok::SessionId,
+    project::{self, MediaMode, SessionRecord},
+};
+
+/// What is asked of a new session.
+#[derive(Debug, PartialEq, Eq)]
+struct Wanted {
+    media_mode: MediaMode,
+    /// An IPv4 address, or empty.
+    location: String,
+}
+
+/// `POST /session/create`: JSON for whoever asks for it, else XML, as the SDKs expect.
+pub async fn create(
+    api: web::Data<Api>,
+    caller: Caller,
+    request: HttpRequest,
+    body: Body,
+) -> Result<HttpResponse, ApiError> {
+    let wanted = wanted(&bytes(body)?)?;
+    let now_ms = clock::now_ms();
+    let session = SessionRecord {
+        id: SessionId::generate(caller.api_key, &wanted.location, now_ms),
+        api_key: caller.api_key,
+        media_mode: wanted.media_mode,
+    };
+    project::add_session(&api.platform.db, &session, now_ms).await?;
+    let created = created(now_ms);
+    let (id, api_key) = (session.id, session.api_key);
+    if wants_json(&request) {
+        // No charset behind the type: one of the SDKs compares all of it.
+        return Ok(HttpResponse::Ok().json(json!([{
+            "session_id": id,
+            "project_id": api_key.to_string(),
+            "partner_id": api_key.to_string(),
+            "create_dt": created,
+            "media_server_url": "",
+        }])));
+    }
+    // Nothing in it can need escaping: Base64 of the URL's kind, digits, a date.
+    let xml = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?><sessions><Session>\
+         <session_id>{id}</session_id><partner_id>{api_key}</partner_id><create_dt>{created}</create_dt>\
+         </Session></sessions>"
+    );
+    Ok(HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, "text/xml"))
+        .body(xml))
+}
+
+fn wants_json(request: &HttpRequest) -> bool {
+    request.headers().get_all(ACCEPT).any(|accept| {
+        accept
+            .to_str()
+            .is_ok_and(|types| types.contains("application/json"))
+    })
+}
+
+/// Reads the form. Fields that are empty are absent; unknown ones are ignored, since SDKs pass on what they are given.
+fn wanted(form: &[u8]) -> Result<Wanted, ApiError> {
+    let refuse = |sentence: &str| Err(ApiError::bad_request(sentence));
+    let mut wanted = Wanted {
+        media_mode: MediaMode::Routed,
+        location: String::new(),
+    };
+    let mut is_always_archived = false;
+    let mut describes_archive = false;
+    for (name, value) in form_urlencoded::parse(form) {
+        if value.is_empty() {
+            continue;
+        }
+        match (&*name, &*value) {
+            ("p2p.preference", "enabled") => wanted.media_mode = MediaMode::Relayed,
+            ("p2p.preference", "disabled") => wanted.media_mode = MediaMode::Routed,
+            ("p2p.preference", _) => return refuse("p2p.preference is enabled or disabled"),
+            ("location", location) => {
+                if location.parse::<Ipv4Addr>().is_err() {
+                    return refuse("location must be an IPv4 address");
+                }
+                wanted.location = value.into_owned();
+            }
+            ("archiveMode", "always") => is_always_archived = true,
+            ("archiveMode", "manual") => is_always_archived = false,
+            ("archiveMode", _) => return refuse("archiveMode is manual or always"),
+            ("archiveName" | "archiveResolution", _) => describes_archive = true,
+            ("e2ee", word) if word.eq_ignore_ascii_case("true") => {
+                return Err(ApiError::not_offered(
+                    "this server does not offer end-to-end encryption",
+                ));
+            }
+            _ => {}
+        }
+    }
+    if is_always_archived && wanted.media_mode == MediaMode::Relayed {
+        return refuse("a session that is always archived must be routed");
+    }
+    if describes_archive && !is_always_archived {
+        return refuse("archiveName and archiveResolution go with archiveMode=always only");
+    }
+    if is_always_archived {
+        return Err(ApiError::not_offered(
+            "this server does not start archives by itself; start one when somebody has connected",
+        ));
+    }
+    Ok(wanted)
+}
+
+/// `Fri Nov 18 15:50:36 UTC 2016`
+fn created(now_ms: i64) -> String {
+    let format = format_description!(
+        "[weekday repr:short] [month repr:short] [day] [hour]:[minute]:[second] UTC [year]"
+    );
+    OffsetDateTime::from_unix_timestamp(now_ms / 1000)
+        .ok()
+        .and_then(|time| time.format(&format).ok())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::ResponseError;
+
+    use super::*;
+
+    fn status(form: &str) -> u16 {
+        wanted(form.as_bytes()).unwrap_err().status_code().as_u16()
+    }
+
+    #[test]
+    fn forms_of_all_sdks_are_read() {
+        let read = |form: &str| wanted(form.as_bytes()).unwrap();
+        let routed = Wanted {
+            media_mode: MediaMode::Routed,
+            location: String::new(),
+        };
+        for form in [
+            "",
+            "p2p.preference=disabled",
+            "location=&p2p.preference=disabled&archiveMode=manual&e2ee=False",
+            "mediaMode=relayed&api_key=123456&archiveName=",
+        ] {
+            assert_eq!(read(form), routed, "{form}");
+        }
+        let near = read("location=12.34.56.78&p2p.preference=enabled");
+        assert_eq!(near.media_mode, MediaMode::Relayed);
+        assert_eq!(near.location, "12.34.56.78");
+    }
+
+    #[test]
+    fn what_does_not_go_together_is_refused_and_what_is_not_offered_is_said() {
+        for form in [
+            "p2p.preference=maybe",
+            "location=localhost",
+            "location=1.2.3.256",
+            "archiveMode=sometimes",
+            "archiveMode=always&p2p.preference=enabled",
+            "archiveName=talk",
+            "archiveResolution=640x480&archiveMode=manual",
+        ] {
+            assert_eq!(status(form), 400, "{form}");
+        }
+        for form in ["archiveMode=always&archiveName=talk", "e2ee=True"] {
+            assert_eq!(status(form), 501, "{form}");
+        }
+    }
+
+    #[test]
+    fn the_date_is_written_as_open_tok_does() {
+        assert_eq!(created(1_479_484_236_000), "Fri Nov 18 15:50:36 UTC 2016");
+    }
+}

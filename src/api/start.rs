@@ -1,0 +1,222 @@
+//! What `POST /archive` may ask for, and what of it this server does.
+
+use serde::Deserialize;
+
+use super::{body::truth, error::ApiError};
+use crate::{
+    archive::{
+        self, NewArchive, OutputMode, Resolution, StreamMode,
+        layout::Arrangement,
+        lifecycle::{MAX_NAME_CHARS, MAX_TAG_CHARS},
+    },
+    opentok::{Layout, LayoutType, SessionId},
+};
+
+/// The body. What is null is absent: one of the SDKs writes every field.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Start {
+    session_id: Option<String>,
+    name: Option<String>,
+    #[serde(deserialize_with = "truth")]
+    has_audio: Option<bool>,
+    #[serde(deserialize_with = "truth")]
+    has_video: Option<bool>,
+    output_mode: Option<OutputMode>,
+    stream_mode: Option<StreamMode>,
+    resolution: Option<Resolution>,
+    layout: Option<Layout>,
+    multi_archive_tag: Option<String>,
+    max_bitrate: Option<i64>,
+    quantization_parameter: Option<i64>,
+    #[serde(deserialize_with = "truth")]
+    has_transcription: Option<bool>,
+}
+
+impl Start {
+    /// # Errors
+    /// 400: it does not go together. 501: it does, and this server cannot do it.
+    pub fn checked(self, api_key: u32) -> Result<NewArchive, ApiError> {
+        let refuse = |sentence: &str| Err(ApiError::bad_request(sentence));
+        let session = self.session_id.unwrap_or_default();
+        if session.is_empty() {
+            return refuse("sessionId is missing");
+        }
+        let (has_audio, has_video) = (
+            self.has_audio.unwrap_or(true),
+            self.has_video.unwrap_or(true),
+        );
+        if !has_audio && !has_video {
+            return refuse("an archive needs sound, picture or both");
+        }
+        let output_mode = self.output_mode.unwrap_or(OutputMode::Composed);
+        if output_mode == OutputMode::Individual && self.resolution.is_some() {
+            return refuse("only a composed archive has a resolution");
+        }
+        let name = self.name.unwrap_or_default();
+        if name.chars().count() > MAX_NAME_CHARS {
+            return refuse(&format!("a name has at most {MAX_NAME_CHARS} characters"));
+        }
+        let tag = self.multi_archive_tag.unwrap_or_default();
+        if tag.chars().count() > MAX_TAG_CHARS {
+            return refuse(&format!(
+                "a multiArchiveTag has at most {MAX_TAG_CHARS} characters"
+            ));
+        }
+        let layout = self.layout.as_ref().map(supported).transpose()?;
+        match (self.max_bitrate, self.quantization_parameter) {
+            (Some(_), Some(_)) => {
+                return refuse("maxBitrate and quantizationParameter exclude each other");
+            }
+            (Some(rate), None) if !(100_000..=6_000_000).contains(&rate) => {
+                return refuse("maxBitrate is 100000 to 6000000");
+            }
+            (None, Some(quality)) if !(15..=40).contains(&quality) => {
+                return refuse("quantizationParameter is 15 to 40");
+            }
+            _ => {}
+        }
+        let not_offered = |is_wanted: bool, what: &str| match is_wanted {
+            true => Err(ApiError::not_offered(format!(
+                "this server does not offer {what}"
+            ))),
+            false => Ok(()),
+        };
+        not_offered(
+            output_mode == OutputMode::Individual,
+            "individual archives; ask for a composed one",
+        )?;
+        not_offered(
+            self.stream_mode == Some(StreamMode::Manual),
+            "archives whose streams are chosen by hand; ask for streamMode auto",
+        )?;
+        not_offered(
+            self.max_bitrate.or(self.quantization_parameter).is_some(),
+            "a choice of the archive's bitrate or quality",
+        )?;
+        not_offered(self.has_transcription == Some(true), "transcription")?;
+        Ok(NewArchive {
+            name,
+            has_audio,
+            has_video,
+            resolution: self.resolution,
+            layout: layout.unwrap_or_default(),
+            multi_archive_tag: tag,
+            ..NewArchive::of(api_key, SessionId::from(session))
+        })
+    }
+}
+
+/// The layout in the archive's own words.
+///
+/// # Errors
+/// 400: it breaks OpenTok's rules, or has a stylesheet.
+pub fn supported(layout: &Layout) -> Result<archive::Layout, ApiError> {
+    let arrangement = |kind| match kind {
+        LayoutType::BestFit => Ok(Arrangement::BestFit),
+        LayoutType::Pip => Ok(Arrangement::Pip),
+        LayoutType::VerticalPresentation => Ok(Arrangement::VerticalPresentation),
+        LayoutType::HorizontalPresentation => Ok(Arrangement::HorizontalPresentation),
+        LayoutType::Focus => Ok(Arrangement::Focus),
+        LayoutType::Custom => Err(ApiError::bad_request(
+            "this server has no custom layouts with a stylesheet; choose bestFit, pip, verticalPresentation or \
+             horizontalPresentation",
+        )),
+    };
+    layout.check().map_err(ApiError::bad_request)?;
+    Ok(archive::Layout {
+        arrangement: arrangement(layout.kind)?,
+        screenshare: layout.screenshare_type.map(arrangement).transpose()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::ResponseError;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn read(fields: Value) -> Result<NewArchive, u16> {
+        let mut body = json!({ "sessionId": "2_x" });
+        let more = fields.as_object().unwrap().clone();
+        body.as_object_mut().unwrap().extend(more);
+        let start: Start = serde_json::from_value(body).map_err(|_| 400_u16)?;
+        start
+            .checked(123_456)
+            .map_err(|error| error.status_code().as_u16())
+    }
+
+    #[test]
+    fn null_is_absent_and_unknown_fields_do_not_matter() {
+        let new = read(json!({
+            "name": null, "hasAudio": null, "hasVideo": null, "outputMode": null, "resolution": null,
+            "layout": null, "streamMode": null, "multiArchiveTag": null, "maxBitrate": null,
+            "quantizationParameter": null, "hasTranscription": false, "action": "start",
+        }))
+        .unwrap();
+        assert_eq!((new.api_key, new.name.as_str()), (123_456, ""));
+        assert!(new.has_audio && new.has_video);
+        assert_eq!(new.output_mode, OutputMode::Composed);
+        assert_eq!(
+            (new.resolution, new.layout),
+            (None, archive::Layout::default())
+        );
+    }
+
+    #[test]
+    fn what_is_asked_for_is_recorded() {
+        let new = read(json!({
+            "name": "talk", "hasVideo": false, "resolution": "1280x720", "multiArchiveTag": "b",
+            "layout": { "type": "bestFit", "screenshareType": "focus" },
+        }))
+        .unwrap();
+        assert_eq!(
+            (new.name.as_str(), new.multi_archive_tag.as_str()),
+            ("talk", "b")
+        );
+        assert_eq!((new.has_audio, new.has_video), (true, false));
+        assert_eq!(new.resolution, Some(Resolution::W1280H720));
+        assert_eq!(new.layout.screenshare, Some(Arrangement::Focus));
+    }
+
+    #[test]
+    fn bodies_that_break_the_rules_are_refused() {
+        for fields in [
+            json!({ "sessionId": null }),
+            json!({ "sessionId": "" }),
+            json!({ "sessionId": 5 }),
+            json!({ "hasAudio": false, "hasVideo": false }),
+            json!({ "hasAudio": "perhaps" }),
+            json!({ "outputMode": "zip" }),
+            json!({ "streamMode": "some" }),
+            json!({ "resolution": "1x1" }),
+            json!({ "resolution": "640x480", "outputMode": "individual" }),
+            json!({ "name": "n".repeat(256) }),
+            json!({ "multiArchiveTag": "n".repeat(129) }),
+            json!({ "layout": { "type": "custom", "stylesheet": "stream {}" } }),
+            json!({ "layout": { "type": "custom" } }),
+            json!({ "layout": { "type": "focus" } }),
+            json!({ "layout": { "type": "pip", "screenshareType": "focus" } }),
+            json!({ "layout": { "type": "round" } }),
+            json!({ "maxBitrate": 5 }),
+            json!({ "maxBitrate": 200_000, "quantizationParameter": 20 }),
+            json!({ "quantizationParameter": 14 }),
+        ] {
+            assert_eq!(read(fields.clone()).unwrap_err(), 400, "{fields}");
+        }
+    }
+
+    #[test]
+    fn what_this_server_cannot_do_is_said() {
+        for fields in [
+            json!({ "outputMode": "individual" }),
+            json!({ "streamMode": "manual" }),
+            json!({ "maxBitrate": 200_000 }),
+            json!({ "quantizationParameter": 20 }),
+            json!({ "hasTranscription": true }),
+        ] {
+            assert_eq!(read(fields.clone()).unwrap_err(), 501, "{fields}");
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The REST API of a running server: by our own SDK, and by hand where headers and bytes matter.
+
+mod archives;
+mod auth;
+mod people;
+mod sessions;
+mod world;

@@ -1,0 +1,198 @@
+//! A server of its own for each test, who calls it, and who is in its sessions.
+
+use std::{net::SocketAddr, time::Duration};
+
+use futures_util::{SinkExt, StreamExt};
+use parlor::{
+    clock,
+    config::{Config, Secret},
+    opentok::{OpenTok, Role, Session, SessionOptions, TokenOptions},
+    project::{self, Project},
+    server::Server,
+    session::StreamId,
+};
+use reqwest::{Client as Http, Method, RequestBuilder, Response};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::{net::TcpStream, time::timeout};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
+
+use crate::peer;
+
+pub const KEY: u32 = 123_456;
+pub const SECRET: &str = "1234567890abcdef1234567890abcdef12345678";
+/// Another project of the same server.
+pub const OTHER_KEY: u32 = 654_321;
+pub const OTHER_SECRET: &str = "abcdef1234567890abcdef1234567890abcdef12";
+
+/// Longer than anything takes; whoever waits so long waits in vain.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub struct World {
+    pub server: Server,
+    pub url: String,
+    pub sdk: OpenTok,
+    /// The SDK of the other project.
+    pub other: OpenTok,
+    pub http: Http,
+    /// Removed with this.
+    _data: TempDir,
+}
+
+impl World {
+    pub async fn start() -> World {
+        World::with(Config::default()).await
+    }
+
+    /// As `config` says, on a free port and with an empty data folder.
+    pub async fn with(mut config: Config) -> World {
+        let data = tempfile::tempdir().unwrap();
+        config.network.listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        config.data.folder = data.path().join("data");
+        config.data.min_free_mib = 16;
+        config.keys.api_key = Some(KEY);
+        config.keys.api_secret = Some(Secret::from(SECRET.to_owned()));
+        let server = Server::start(config).await.unwrap();
+        let other = Project {
+            api_key: OTHER_KEY,
+            api_secret: Secret::from(OTHER_SECRET.to_owned()),
+        };
+        project::of_pages(server.app().db(), Some(other), clock::now_ms())
+            .await
+            .unwrap();
+        let url = format!("http://{}", server.addr());
+        let sdk =
+            |key: u32, secret: &str| OpenTok::builder(key, secret).api_url(&url).build().unwrap();
+        World {
+            sdk: sdk(KEY, SECRET),
+            other: sdk(OTHER_KEY, OTHER_SECRET),
+            http: Http::builder().no_proxy().build().unwrap(),
+            server,
+            url,
+            _data: data,
+        }
+    }
+
+    pub async fn session(&self) -> Session {
+        let options = SessionOptions::default();
+        self.sdk.create_session(&options).await.unwrap()
+    }
+
+    /// A call with the older header, which needs no clock. `path` begins with a slash.
+    pub fn call(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http
+            .request(method, format!("{}{path}", self.url))
+            .header("X-TB-PARTNER-AUTH", format!("{KEY}:{SECRET}"))
+    }
+
+    /// A call beneath the project's address with a JSON body.
+    pub async fn ask(&self, method: Method, path: &str, body: &Value) -> Response {
+        self.call(method, &format!("/v2/project/{KEY}{path}"))
+            .json(body)
+            .send()
+            .await
+            .unwrap()
+    }
+
+    pub async fn join(&self, session: &Session, role: Role) -> Client {
+        let options = TokenOptions {
+            role,
+            ..TokenOptions::default()
+        };
+        let token = session.generate_token(&options).unwrap();
+        let url = format!("ws://{}/live", self.server.addr());
+        let (socket, _) = connect_async(url).await.unwrap();
+        let mut client = Client {
+            socket,
+            last_id: 0,
+            waiting: Vec::new(),
+            id: String::new(),
+        };
+        let welcome = client
+            .ask(json!({
+                "type": "hello", "versions": [1], "sessionId": session.session_id, "token": token,
+            }))
+            .await;
+        client.id = welcome["connection"]["connectionId"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        client
+    }
+}
+
+/// Checks that a reply is an error as every SDK reads it; its number and message come back.
+pub async fn error(reply: Response, status: u16) -> (i64, String) {
+    assert_eq!(reply.status(), status);
+    assert_eq!(reply.headers()["content-type"], "application/json");
+    let body: Value = serde_json::from_slice(&reply.bytes().await.unwrap()).unwrap();
+    let message = body["message"].as_str().unwrap().to_owned();
+    assert!(!message.is_empty());
+    (body["code"].as_i64().unwrap(), message)
+}
+
+/// Somebody in a session.
+pub struct Client {
+    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    last_id: u64,
+    /// Events that came while a reply was waited for.
+    waiting: Vec<Value>,
+    pub id: String,
+}
+
+impl Client {
+    pub async fn ask(&mut self, mut request: Value) -> Value {
+        self.last_id += 1;
+        request["id"] = self.last_id.into();
+        let text = request.to_string();
+        self.socket.send(Message::text(text)).await.unwrap();
+        loop {
+            let message = self.message().await;
+            if message["re"] == self.last_id {
+                assert!(message["error"].is_null(), "{message}");
+                return message;
+            }
+            self.waiting.push(message);
+        }
+    }
+
+    /// The next event of this type; those before it are dropped.
+    pub async fn event(&mut self, kind: &str) -> Value {
+        loop {
+            let event = if self.waiting.is_empty() {
+                self.message().await
+            } else {
+                self.waiting.remove(0)
+            };
+            if event["type"] == kind {
+                return event;
+            }
+        }
+    }
+
+    /// Publishes a stream that others hear of; it is never connected, so no packet comes.
+    pub async fn publish(&mut self, name: &str) -> String {
+        let reply = self
+            .ask(json!({ "type": "publish", "name": name, "hasAudio": true, "hasVideo": true }))
+            .await;
+        let id = reply["streamId"].as_str().unwrap().to_owned();
+        let offer = peer::Client::new().offer(&[StreamId::parse(&id).unwrap()], &[], 0);
+        let mut offer = serde_json::to_value(offer).unwrap();
+        offer["type"] = "offer".into();
+        self.ask(offer).await;
+        id
+    }
+
+    pub async fn leave(mut self) {
+        self.ask(json!({ "type": "bye" })).await;
+    }
+
+    async fn message(&mut self) -> Value {
+        loop {
+            let frame = timeout(PATIENCE, self.socket.next()).await.unwrap();
+            if let Message::Text(text) = frame.expect("the socket is open").unwrap() {
+                return serde_json::from_str(&text).unwrap();
+            }
+        }
+    }
+}
