@@ -138,22 +138,16 @@ async fn descend(
     list: i64,
     skip: u64,
 ) -> Result<(i64, i64), sqlx::Error> {
-    let mut skip = skip;
-    let (mut first, mut last) = (0, i64::MAX >> (LEVEL_BITS * LEVELS));
+    let mut skip = i64::try_from(skip).unwrap_or(i64::MAX);
+    let mut range = (0, i64::MAX >> (LEVEL_BITS * LEVELS));
     for level in (1..=LEVELS).rev() {
-        let mut found = first;
-        for (bucket, archives) in store::counts(db, list, level, first, last).await? {
-            found = bucket;
-            if skip < archives {
-                break;
-            }
-            skip -= archives;
-        }
+        let (bucket, newer) = store::bucket(db, list, level, range, skip).await?;
+        skip -= newer;
         // The children of the bucket: buckets of the next level, at last single archives.
-        first = found << LEVEL_BITS;
-        last = first | ((1 << LEVEL_BITS) - 1);
+        let first = bucket << LEVEL_BITS;
+        range = (first, first | ((1 << LEVEL_BITS) - 1));
     }
-    Ok((last, i64::try_from(skip).unwrap_or(i64::MAX)))
+    Ok((range.1, skip))
 }
 
 /// The archive with this id, if it belongs to the project and is not deleted.

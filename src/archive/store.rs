@@ -623,29 +623,30 @@ pub(super) struct ListTotals {
     pub size_bytes: u64,
 }
 
-/// The buckets of `level` from `first` to `last`, the newest first: their numbers and how many archives each has.
-pub(super) async fn counts(
+/// Of the buckets of `level` from `first` to `last`, the one with the archive that has `skip` newer ones among them; and
+/// how many are in the buckets before it.
+pub(super) async fn bucket(
     db: &mut SqliteConnection,
     list: i64,
     level: u32,
-    first: i64,
-    last: i64,
-) -> Result<Vec<(i64, u64)>, sqlx::Error> {
-    let rows = sqlx::query!(
-        "SELECT bucket, archives
-         FROM archive_counts
-         WHERE list = $1 AND level = $2 AND bucket BETWEEN $3 AND $4
-         ORDER BY bucket DESC",
+    (first, last): (i64, i64),
+    skip: i64,
+) -> Result<(i64, i64), sqlx::Error> {
+    let row = sqlx::query!(
+        r#"SELECT bucket, newer AS "newer!: i64"
+           FROM (SELECT bucket, archives, SUM(archives) OVER (ORDER BY bucket DESC) - archives AS newer
+                 FROM archive_counts
+                 WHERE list = $1 AND level = $2 AND bucket BETWEEN $3 AND $4)
+           WHERE newer <= $5 AND $5 < newer + archives"#,
         list,
         level,
         first,
         last,
+        skip,
     )
-    .fetch_all(db)
+    .fetch_one(db)
     .await?;
-    rows.into_iter()
-        .map(|row| Ok((row.bucket, number(row.archives)?)))
-        .collect()
+    Ok((row.bucket, row.newer))
 }
 
 /// Archives of a project that started no later than `from`, the newest first.

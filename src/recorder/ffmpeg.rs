@@ -32,8 +32,8 @@ const WORK_FOLDER: &str = "compose.tmp";
 
 /// So many times an archive's length may composing take.
 const TIMEOUT_FACTOR: u32 = 4;
-/// What even the shortest archive may take.
-const TIMEOUT_LEAST: Duration = Duration::from_secs(120);
+/// What even the shortest archive may take: at the lowest priority a busy machine leaves it little.
+const TIMEOUT_LEAST: Duration = Duration::from_secs(600);
 /// What reading a file's header may take.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(30);
 

@@ -31,6 +31,11 @@ pub const WAKER: Token = Token(usize::MAX);
 const COMMANDS: usize = 64;
 /// Calls for packets on one socket in one turn.
 const BATCHES: usize = 4;
+/// How long the rest of a frame is waited for. The packets of a burst come within microseconds, and
+/// what comes later is for the next turn.
+const GATHER: Duration = Duration::from_micros(150);
+/// Peers whose packets are encrypted before they are sent.
+const PEERS: usize = 8;
 /// Events kept while nobody takes them; more are dropped.
 const EVENTS: usize = 4_096;
 
@@ -100,13 +105,18 @@ impl Worker {
             }
             let now = Instant::now();
             more_commands = self.carry_out_commands(now);
-            for (index, ready) in ready.iter_mut().enumerate() {
-                if *ready {
-                    *ready = self.take_in(&mut inbox, index, now);
-                }
+            self.take_in_all(&mut inbox, &mut ready, now);
+            let mut now = now;
+            if self.engine.expects_more() {
+                std::thread::sleep(GATHER);
+                now = Instant::now();
+                ready.fill(true);
+                self.take_in_all(&mut inbox, &mut ready, now);
             }
             self.engine.expire(now);
-            self.engine.drain(now);
+            while self.engine.drain(now, PEERS) {
+                self.engine.outbox.flush(&self.sockets);
+            }
             self.engine.outbox.flush(&self.sockets);
             self.hand_out_events();
             self.publish_statistics();
@@ -130,6 +140,14 @@ impl Worker {
             }
         }
         true
+    }
+
+    fn take_in_all(&mut self, inbox: &mut Inbox, ready: &mut [bool], now: Instant) {
+        for (index, ready) in ready.iter_mut().enumerate() {
+            if *ready {
+                *ready = self.take_in(inbox, index, now);
+            }
+        }
     }
 
     /// True if there may be more.

@@ -182,7 +182,7 @@ fn row(archive: &Archive) -> Row {
     let people = people_count(usize::try_from(archive.people).unwrap_or(0));
     let room = archive.room.as_str();
     let facts = [
-        (!room.is_empty() && room != title(archive)).then_some(room),
+        (!room.is_empty()).then_some(room),
         (archive.people > 0).then_some(people.as_str()),
     ];
     Row {

@@ -4,7 +4,8 @@
 //! time of the engine's own threads (`sfu-*`), so the clients' work is not in the figures. Most
 //! receivers only count their packets; one in twenty decrypts them and measures loss and delay.
 //!
-//! `cargo bench --bench media -- SECONDS` measures each load for so long (5 by default).
+//! `cargo bench --bench media -- SECONDS WORD` measures each load for so long (5 by default), and
+//! only loads whose name contains WORD, such as "rooms".
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that fails has no result")]
 #![expect(clippy::print_stdout, reason = "the result")]
@@ -50,18 +51,26 @@ const SOUND: Duration = Duration::from_millis(20);
 const PROBES: usize = 20;
 
 fn main() {
-    let seconds = std::env::args().filter_map(|arg| arg.parse().ok()).next();
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let seconds = arguments.iter().find_map(|argument| argument.parse().ok());
     let time = Duration::from_secs(seconds.unwrap_or(5));
+    let is_word = |argument: &&String| argument.parse::<u64>().is_err() && *argument != "--bench";
+    let word = arguments.iter().find(is_word);
     println!(
         "{:<26} {:>9} {:>7} {:>12} {:>9} {:>9} {:>7}",
         "load", "packets/s", "CPU", "packets/CPUs", "p50", "p99", "lost"
     );
-    for receivers in [10, 50, 100, 200] {
-        measure(&format!("1 to {receivers}"), 1, 1, receivers, false, time);
+    let measure = |name: String, rooms, people, audience, record| {
+        if word.is_none_or(|word| name.contains(word.as_str())) {
+            measure(&name, rooms, people, audience, record, time);
+        }
+    };
+    for receivers in [10, 50, 100, 200, 500] {
+        measure(format!("1 to {receivers}"), 1, 1, receivers, false);
     }
-    measure("1 to 100, recorded", 1, 1, 100, true, time);
+    measure("1 to 100, recorded".into(), 1, 1, 100, true);
     for rooms in [5, 10, 20] {
-        measure(&format!("{rooms} rooms of 4"), rooms, 4, 0, false, time);
+        measure(format!("{rooms} rooms of 4"), rooms, 4, 0, false);
     }
 }
 

@@ -1,0 +1,131 @@
+//! Composing, in the background: as many at once as there are turns, each with a few tries.
+
+use tokio::sync::watch;
+use tracing::{debug, error, warn};
+
+use super::Archives;
+use crate::archive::{
+    ArchiveId, OutputMode, Resolution, Status,
+    composer::{ComposeError, ComposeJob, Composed},
+    download::folder,
+    lifecycle::{self, ChangeError},
+    recording::Manifest,
+    store,
+};
+
+impl Archives {
+    pub(super) async fn end_composing(&self, id: ArchiveId) {
+        let task = self.tasks().composing.remove(&id);
+        if let Some(task) = task {
+            task.abort();
+            let _ = task.await;
+        }
+    }
+
+    /// Sees to it that the archive is composed, unless that is under way.
+    pub(super) fn compose(&self, id: ArchiveId) {
+        let mut tasks = self.tasks();
+        if tasks.closed || tasks.composing.contains_key(&id) {
+            return;
+        }
+        let this = self.clone();
+        // The task can take itself out only after it was put in: the lock is held until then.
+        let task = tokio::spawn(async move {
+            if let Err(problem) = this.compose_with_tries(id).await {
+                error!(archive.id = %id, "Archive `{id}` is not composed: {problem}");
+            }
+            this.tasks().composing.remove(&id);
+        });
+        tasks.composing.insert(id, task);
+    }
+
+    async fn compose_with_tries(&self, id: ArchiveId) -> Result<(), sqlx::Error> {
+        let mut waits = self.inner.settings.retry_after.iter();
+        loop {
+            let turn = self.inner.turns.acquire().await;
+            let outcome = self.compose_once(id).await?;
+            drop(turn);
+            let Some(problem) = outcome else {
+                return Ok(());
+            };
+            warn!(archive.id = %id, "Composing archive `{id}`: {problem}");
+            self.note_composing(id, 0, &problem.to_string()).await?;
+            let wait = match problem {
+                ComposeError::ToolMissing { .. } => None,
+                ComposeError::Failed(_) | ComposeError::TookTooLong { .. } => waits.next(),
+            };
+            let Some(wait) = wait else {
+                return Ok(());
+            };
+            tokio::time::sleep(*wait).await;
+        }
+    }
+
+    /// `None` when there is nothing more to do.
+    async fn compose_once(&self, id: ArchiveId) -> Result<Option<ComposeError>, sqlx::Error> {
+        let db = &self.inner.db;
+        // As it is now: it may have waited for its turn, and been deleted.
+        let Some(archive) = store::find(db, id).await? else {
+            return Ok(None);
+        };
+        let is_due = archive.status == Status::Stopped
+            && archive.has_tracks
+            && archive.output_mode == OutputMode::Composed;
+        if !is_due {
+            return Ok(None);
+        }
+        let job = ComposeJob {
+            archive: id,
+            folder: folder(&self.inner.settings.folder, id),
+            manifest: Manifest {
+                duration_ms: archive.duration_ms,
+                streams: store::streams(db, &archive).await?,
+            },
+            resolution: archive.resolution.unwrap_or(Resolution::W640H480),
+            layout: archive.layout,
+            has_audio: archive.has_audio,
+            has_video: archive.has_video,
+        };
+        self.note_composing(id, 0, "").await?;
+        let composed = match self.run(&job).await? {
+            Ok(composed) => composed,
+            Err(problem) => return Ok(Some(problem)),
+        };
+        match lifecycle::make_available(db, id, &composed, self.now_ms()).await {
+            Ok(archive) => {
+                self.tell(archive);
+            }
+            Err(ChangeError::Database(error)) => return Err(error),
+            Err(refused) => debug!("Archive `{id}` was composed too late: {refused}"),
+        }
+        Ok(None)
+    }
+
+    async fn run(&self, job: &ComposeJob) -> Result<Result<Composed, ComposeError>, sqlx::Error> {
+        let (percent, mut percents) = watch::channel(0);
+        let mut work = self.inner.composer.compose(job, &percent);
+        loop {
+            tokio::select! {
+                biased;
+                outcome = &mut work => return Ok(outcome),
+                // The sender is alive as long as this function runs.
+                _ = percents.changed() => {
+                    let percent = *percents.borrow_and_update();
+                    self.note_composing(job.archive, percent.min(100), "").await?;
+                }
+            }
+        }
+    }
+
+    async fn note_composing(
+        &self,
+        id: ArchiveId,
+        percent: u8,
+        problem: &str,
+    ) -> Result<(), sqlx::Error> {
+        if let Some(archive) = store::note_composing(&self.inner.db, id, percent, problem).await? {
+            self.tell(archive);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,337 @@
+//! The handle against a composer that is told when to finish.
+
+use async_trait::async_trait;
+use tempfile::TempDir;
+use tokio::sync::{Semaphore, broadcast::Receiver, mpsc, watch};
+
+use super::*;
+use crate::archive::composer::{ComposeError, ComposeJob, Composed};
+use crate::archive::download::folder;
+use crate::archive::testing::{FILE, LATER_MS, in_status, manifest, new_archive};
+
+/// Composes what it is told to, when it is told to.
+struct Told {
+    /// The archives it was asked for.
+    asked: mpsc::Sender<ComposeJob>,
+    /// One permit per archive that it may finish.
+    may: Semaphore,
+    outcomes: Mutex<Vec<Result<Composed, ComposeError>>>,
+}
+
+#[async_trait]
+impl Composer for Told {
+    async fn compose(
+        &self,
+        job: &ComposeJob,
+        percent: &watch::Sender<u8>,
+    ) -> Result<Composed, ComposeError> {
+        std::fs::create_dir_all(&job.folder).unwrap();
+        std::fs::write(job.folder.join("x.tmp"), b"half").unwrap();
+        self.asked.send(job.clone()).await.unwrap();
+        percent.send_replace(50);
+        self.may.acquire().await.unwrap().forget();
+        self.outcomes.lock().unwrap().pop().unwrap_or(Ok(FILE))
+    }
+}
+
+struct House {
+    archives: Archives,
+    composer: Arc<Told>,
+    asked: mpsc::Receiver<ComposeJob>,
+    changes: Receiver<ArchiveChange>,
+    folder: TempDir,
+    db: SqlitePool,
+}
+
+impl House {
+    fn new(db: &SqlitePool, keep: Option<Duration>) -> House {
+        let folder = TempDir::new().unwrap();
+        let (sender, asked) = mpsc::channel(16);
+        let composer = Arc::new(Told {
+            asked: sender,
+            may: Semaphore::new(0),
+            outcomes: Mutex::default(),
+        });
+        let settings = Settings {
+            keep,
+            composers: 1,
+            retry_after: vec![Duration::ZERO, Duration::ZERO],
+            ..Settings::new(folder.path().to_owned(), || LATER_MS)
+        };
+        let archives = Archives::new(db.clone(), composer.clone(), settings);
+        House {
+            changes: archives.subscribe(),
+            archives,
+            composer,
+            asked,
+            folder,
+            db: db.clone(),
+        }
+    }
+
+    /// The next change to `status` of this archive.
+    async fn until(&mut self, id: ArchiveId, status: Status) -> Arc<Archive> {
+        loop {
+            let archive = self.changes.recv().await.unwrap().archive;
+            if archive.id == id && archive.status == status {
+                return archive;
+            }
+        }
+    }
+
+    async fn recorded(&self) -> ArchiveId {
+        let id = self.archives.start(new_archive()).await.unwrap().id;
+        self.archives.stop(id, Reason::UserInitiated).await.unwrap();
+        self.ready(id).await;
+        id
+    }
+
+    async fn ready(&self, archive: ArchiveId) {
+        let manifest = Arc::new(manifest());
+        let ready = Event::Ready { archive, manifest };
+        self.archives.recorder_reported(ready).await;
+    }
+
+    async fn find(&self, id: ArchiveId) -> Archive {
+        store::find(&self.db, id).await.unwrap().unwrap()
+    }
+}
+
+fn nothing_to_recover() -> Recover {
+    Arc::new(|id| panic!("nobody asked for {id}"))
+}
+
+#[sqlx::test]
+async fn a_recording_can_be_watched_at_once_and_downloaded_later(db: SqlitePool) {
+    let mut house = House::new(&db, None);
+    let id = house.recorded().await;
+
+    let stopped = house.find(id).await;
+    assert!(stopped.is_playable() && stopped.status == Status::Stopped);
+    let job = house.asked.recv().await.unwrap();
+    assert_eq!((job.archive, job.manifest.duration_ms), (id, 60_000));
+    assert_eq!(job.manifest.streams.len(), 2);
+    loop {
+        let change = house.until(id, Status::Stopped).await;
+        if change.compose_percent == 50 {
+            break;
+        }
+    }
+    house.composer.may.add_permits(1);
+    let available = house.until(id, Status::Available).await;
+    assert_eq!(available.size_bytes, FILE.size_bytes);
+}
+
+#[sqlx::test]
+async fn a_report_that_comes_twice_changes_nothing(db: SqlitePool) {
+    let mut house = House::new(&db, None);
+    let id = house.recorded().await;
+    house.ready(id).await;
+    house.composer.may.add_permits(2);
+    house.until(id, Status::Available).await;
+    house.ready(id).await;
+    assert_eq!(house.find(id).await.status, Status::Available);
+    assert!(house.asked.recv().await.is_some());
+    assert!(house.asked.try_recv().is_err(), "it is composed once");
+}
+
+#[sqlx::test]
+async fn files_are_composed_one_after_the_other(db: SqlitePool) {
+    let mut house = House::new(&db, None);
+    let first = house.recorded().await;
+    let second = house.recorded().await;
+    assert_eq!(house.asked.recv().await.unwrap().archive, first);
+    assert!(house.asked.try_recv().is_err());
+    house.composer.may.add_permits(1);
+    house.until(first, Status::Available).await;
+    assert_eq!(house.asked.recv().await.unwrap().archive, second);
+}
+
+#[sqlx::test]
+async fn composing_is_tried_three_times_and_then_explained(db: SqlitePool) {
+    let mut house = House::new(&db, None);
+    let failed = || {
+        Err(ComposeError::Failed(
+            "ffmpeg was killed (signal 9)".to_owned(),
+        ))
+    };
+    *house.composer.outcomes.lock().unwrap() = vec![failed(), failed(), failed()];
+    house.composer.may.add_permits(3);
+    let id = house.recorded().await;
+    for _ in 0..3 {
+        assert_eq!(house.asked.recv().await.unwrap().archive, id);
+        loop {
+            let change = house.until(id, Status::Stopped).await;
+            if !change.compose_problem.is_empty() {
+                assert!(change.compose_problem.contains("killed"));
+                assert!(change.is_playable());
+                break;
+            }
+        }
+    }
+    // The next start tries again.
+    house.archives.close().await;
+    let mut next = House::new(&db, None);
+    next.archives.begin(nothing_to_recover()).await.unwrap();
+    next.composer.may.add_permits(1);
+    let available = next.until(id, Status::Available).await;
+    assert_eq!(available.compose_problem, "");
+}
+
+#[sqlx::test]
+async fn without_ffmpeg_an_archive_stays_playable_and_says_why(db: SqlitePool) {
+    let mut house = House::new(&db, None);
+    let program = "ffmpeg".to_owned();
+    *house.composer.outcomes.lock().unwrap() = vec![Err(ComposeError::ToolMissing { program })];
+    house.composer.may.add_permits(1);
+    let id = house.recorded().await;
+    let archive = loop {
+        let change = house.until(id, Status::Stopped).await;
+        if !change.compose_problem.is_empty() {
+            break change;
+        }
+    };
+    assert!(archive.compose_problem.contains("not installed"));
+    assert!(archive.is_playable() && !archive.is_composing());
+    assert!(archive.is_deletable());
+}
+
+#[sqlx::test]
+async fn deleting_ends_composing_and_removes_the_files(db: SqlitePool) {
+    let mut house = House::new(&db, None);
+    let id = house.recorded().await;
+    let job = house.asked.recv().await.unwrap();
+    assert!(job.folder.exists());
+
+    let deleted = house.archives.delete(id).await.unwrap();
+
+    assert_eq!(deleted.status, Status::Deleted);
+    assert!(!job.folder.exists());
+    assert!(house.archives.tasks().composing.is_empty());
+    assert_eq!(
+        house.archives.find(deleted.api_key, id).await.unwrap(),
+        None
+    );
+    let streams = store::streams(&db, &deleted).await.unwrap();
+    assert_eq!(streams, [], "the names of people are gone, too");
+}
+
+#[sqlx::test]
+async fn what_arrives_for_a_deleted_archive_is_removed(db: SqlitePool) {
+    let house = House::new(&db, None);
+    let id = house.archives.start(new_archive()).await.unwrap().id;
+    house
+        .archives
+        .stop(id, Reason::UserInitiated)
+        .await
+        .unwrap();
+    house.archives.delete(id).await.unwrap();
+    let late = folder(house.folder.path(), id);
+    std::fs::create_dir_all(&late).unwrap();
+
+    house.ready(id).await;
+
+    assert!(!late.exists());
+    assert_eq!(house.find(id).await.status, Status::Deleted);
+}
+
+#[sqlx::test]
+async fn a_start_finishes_what_a_kill_interrupted(db: SqlitePool) {
+    let recording = in_status(&db, Status::Started).await;
+    let silent = in_status(&db, Status::Paused).await;
+    let lost = in_status(&db, Status::Started).await;
+    let waiting = in_status(&db, Status::Stopped).await;
+    let deleted = in_status(&db, Status::Deleted).await;
+    let mut house = House::new(&db, None);
+    let leftover = folder(house.folder.path(), deleted.id);
+    std::fs::create_dir_all(&leftover).unwrap();
+    house.composer.may.add_permits(9);
+    let (silent_id, lost_id) = (silent.id, lost.id);
+    let recover: Recover = Arc::new(move |id| match id {
+        id if id == silent_id => Ok(Manifest::default()),
+        id if id == lost_id => Err("the journal is gone".to_owned()),
+        _ => Ok(manifest()),
+    });
+
+    house.archives.begin(recover).await.unwrap();
+
+    let mut done = HashMap::new();
+    while done.len() < 4 {
+        let archive = house.changes.recv().await.unwrap().archive;
+        if matches!(archive.status, Status::Available | Status::Failed) {
+            done.insert(archive.id, archive);
+        }
+    }
+    assert_eq!(done[&recording.id].status, Status::Available);
+    assert!(done[&recording.id].recovered);
+    assert_eq!(done[&waiting.id].status, Status::Available);
+    assert!(!done[&waiting.id].recovered);
+    assert_eq!(done[&silent.id].reason, "nobody published");
+    assert_eq!(done[&lost.id].problem, "the journal is gone");
+    house.archives.sweep().await.unwrap();
+    assert!(!leftover.exists());
+}
+
+#[sqlx::test]
+async fn archives_follow_their_session(db: SqlitePool) {
+    let house = House::new(&db, None);
+    let archive = house.archives.start(new_archive()).await.unwrap();
+    let other = house.archives.start(new_archive()).await.unwrap();
+    let session = archive.session_id.clone();
+    for (change, status) in [
+        (SessionChange::NobodyPublishes, Status::Paused),
+        (SessionChange::SomebodyPublishes, Status::Started),
+        (SessionChange::Over(Reason::SessionEnded), Status::Stopped),
+    ] {
+        let changed = house
+            .archives
+            .session_changed(&session, change)
+            .await
+            .unwrap();
+        assert_eq!(changed.len(), 1);
+        assert_eq!((changed[0].id, changed[0].status), (archive.id, status));
+        let again = house
+            .archives
+            .session_changed(&session, change)
+            .await
+            .unwrap();
+        assert_eq!(again, []);
+    }
+    assert_eq!(house.find(archive.id).await.reason, "session ended");
+    assert_eq!(house.archives.running(None).await.unwrap(), [other]);
+}
+
+#[sqlx::test]
+async fn a_recorder_that_gives_up_leaves_its_reason(db: SqlitePool) {
+    let mut house = House::new(&db, None);
+    let id = house.archives.start(new_archive()).await.unwrap().id;
+    let reason = "the disk is full".to_owned();
+    let failed = Event::Failed {
+        archive: id,
+        reason,
+    };
+    house.archives.recorder_reported(failed).await;
+    house.ready(id).await;
+    house.composer.may.add_permits(1);
+    let available = house.until(id, Status::Available).await;
+    assert_eq!(available.problem, "the disk is full");
+    assert_eq!(available.reason, "system failure");
+}
+
+#[sqlx::test]
+async fn old_archives_expire_and_their_files_go(db: SqlitePool) {
+    let archive = in_status(&db, Status::Available).await;
+    let recording = in_status(&db, Status::Started).await;
+    let forever = House::new(&db, None);
+    forever.archives.sweep().await.unwrap();
+    assert_eq!(forever.find(archive.id).await.status, Status::Available);
+
+    let house = House::new(&db, Some(Duration::from_secs(60)));
+    let files = folder(house.folder.path(), archive.id);
+    std::fs::create_dir_all(&files).unwrap();
+    house.archives.sweep().await.unwrap();
+
+    assert_eq!(house.find(archive.id).await.status, Status::Expired);
+    assert_eq!(house.find(recording.id).await.status, Status::Started);
+    assert!(!files.exists());
+}
