@@ -173,8 +173,17 @@ impl Chromium {
     }
 }
 
-/// The processes of a browser that was frozen; they end with it.
+/// The processes of a browser that was frozen; unless it thaws, they end with it.
 pub struct Frozen(Vec<Pid>);
+
+impl Frozen {
+    /// The browser goes on, as when the laptop is opened again.
+    pub fn thaw(mut self) {
+        for process in self.0.drain(..) {
+            kill(process, Signal::SIGCONT).unwrap();
+        }
+    }
+}
 
 impl Drop for Frozen {
     fn drop(&mut self) {

@@ -72,3 +72,22 @@ async fn a_server_that_starts_again_gets_everybody_back() {
     sees_and_hears(&guest, "Hanna", RED).await;
     world.end([chromium]).await;
 }
+
+#[tokio::test]
+async fn a_laptop_that_is_opened_again_comes_back_into_the_call() {
+    let world = World::start().await;
+    let chromium = Chromium::start().await;
+    let mut laptop = Chromium::start().await;
+    let host = world.host(&chromium, "Hanna", RED).await;
+    let guest = world.guest(&laptop, "Gus", GREEN).await;
+    sees(&host, "Gus", GREEN).await;
+
+    let shut = laptop.freeze();
+    has_tiles_of(&host, &[]).await;
+    shut.thaw();
+
+    has_tiles_of(&host, &["Gus"]).await;
+    sees_and_hears(&host, "Gus", GREEN).await;
+    sees_and_hears(&guest, "Hanna", RED).await;
+    world.end([chromium, laptop]).await;
+}

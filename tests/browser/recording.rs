@@ -176,7 +176,7 @@ async fn without_ffmpeg_an_archive_is_watched_and_composed_after_it_is_installed
     let mut world = World::with(config).await;
     let chromium = Chromium::start().await;
     let host = world.host(&chromium, "Hanna", RED).await;
-    record(&host, 3000).await;
+    record(&host, 8000).await;
     let desk = chromium.another_tab(&host).await;
     desk.goto(&format!("{}/history", world.base)).await;
     desk.click("table.archives a[title=Play]").await;
