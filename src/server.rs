@@ -60,7 +60,7 @@ impl Server {
     /// The sentences say what the operator can do: the port is in use, the folder cannot be written.
     pub async fn start(config: Config) -> anyhow::Result<Server> {
         let resolution = config.archives.archive_resolution.as_str();
-        resolution
+        let resolution = resolution
             .parse::<Resolution>()
             .with_context(|| format!("--archive-resolution {resolution} will not do"))?;
         let data = DataFolder::open(&config.data.folder).await?;
@@ -91,6 +91,7 @@ impl Server {
             sessions: sessions.clone(),
             archives: archives.clone(),
             recorder,
+            resolution,
         };
         let recover_in = data.path().to_owned();
         archives

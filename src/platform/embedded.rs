@@ -10,7 +10,7 @@ use tracing::{error, warn};
 use super::{Meter, Platform, PlatformError, Recording, StartArchive};
 use crate::{
     archive::{
-        Archive, ArchiveId, Archives, NewArchive, Reason, SessionChange,
+        Archive, ArchiveId, Archives, NewArchive, Reason, Resolution, SessionChange,
         lifecycle::{ChangeError, StartError},
         recording::Recorder,
     },
@@ -29,6 +29,8 @@ pub struct Embedded {
     pub sessions: Sessions,
     pub archives: Archives,
     pub recorder: Arc<dyn Recorder>,
+    /// Size of the composed file when the pages ask for no other.
+    pub resolution: Resolution,
 }
 
 #[async_trait]
@@ -90,13 +92,16 @@ impl Platform for Embedded {
                     .to_owned(),
             ));
         }
-        let resolution = options.resolution.as_deref().map(str::parse).transpose();
+        let resolution = match options.resolution.as_deref().map(str::parse) {
+            None => self.resolution,
+            Some(given) => given
+                .map_err(|error| PlatformError::BadRequest(format!("the resolution: {error}")))?,
+        };
         let new = NewArchive {
             room: options.room,
             name: options.name,
             started_by: options.started_by,
-            resolution: resolution
-                .map_err(|error| PlatformError::BadRequest(format!("the resolution: {error}")))?,
+            resolution: Some(resolution),
             ..NewArchive::of(record.api_key, session.clone())
         };
         Ok(self.start(new).await?.id)
