@@ -312,7 +312,10 @@ fn an_ice_restart_from_another_address_keeps_the_call() {
     talk(0, &mut [&mut alice, &mut bob], |clients| {
         clients[1].arrivals.len() > before + 100
     });
-    assert!(is_unbroken(&sequences(&bob, 0, Kind::Audio)));
+    // Sound sent on the way is lost for good; after the move nothing is.
+    let heard = sequences(&bob, 0, Kind::Audio);
+    let latest = heard.iter().rev().take(15).copied().collect();
+    assert!(is_unbroken(&latest));
 }
 
 #[test]
