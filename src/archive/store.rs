@@ -617,7 +617,7 @@ pub(super) async fn totals(
 }
 
 pub(super) struct ListTotals {
-    /// Stands for the list in [`counts`].
+    /// Stands for the list in the table `archive_lists`.
     pub list: i64,
     pub archives: u64,
     pub size_bytes: u64,
