@@ -75,7 +75,7 @@ impl Server {
         let (recorder_events, recorder_events_rx) = mpsc::channel(ARCHIVE_EVENTS);
         let recorder = Recorder::new(
             RecorderConfig {
-                min_free_bytes: config.data.min_free_mib * 1024 * 1024,
+                min_free_bytes: config.data.min_free_mib.saturating_mul(1024 * 1024),
                 ..RecorderConfig::new(data.path())
             },
             recorder_events,
@@ -105,7 +105,7 @@ impl Server {
         let background = vec![
             tokio::spawn(sessions.clone().run(media_events_rx)),
             tokio::spawn(follow_sessions(platform.clone(), archive_changes_rx)),
-            tokio::spawn(follow_recorders(archives.clone(), recorder_events_rx)),
+            tokio::spawn(follow_recorders(platform.clone(), recorder_events_rx)),
             tokio::spawn(stop_overlong(
                 platform.clone(),
                 config.archives.archive_max_minutes,
@@ -266,9 +266,9 @@ async fn follow_sessions(platform: Embedded, mut changes: mpsc::Receiver<session
     }
 }
 
-async fn follow_recorders(archives: Archives, mut events: mpsc::Receiver<recording::Event>) {
+async fn follow_recorders(platform: Embedded, mut events: mpsc::Receiver<recording::Event>) {
     while let Some(event) = events.recv().await {
-        archives.recorder_reported(event).await;
+        platform.recorder_reported(event).await;
     }
 }
 

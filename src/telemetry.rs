@@ -7,17 +7,24 @@
 use std::io::IsTerminal;
 
 use anyhow::Context;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
+
+/// Libraries that write keys and addresses into their details: these are shown only to whoever asks for them by name.
+const INDISCREET: &str = "is=warn,str0m=warn";
 
 /// Sends log lines that pass `filter` to standard error, from now on.
 ///
 /// # Errors
 /// When `filter` is no list of `tracing` directives, or logging was set up before.
 pub fn init(filter: &str) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(filter)
+    let mut parsed = EnvFilter::try_new(filter)
         .with_context(|| format!("`{filter}` is no log filter; try `info` or `parlor=debug`"))?;
+    if parsed.max_level_hint() >= Some(LevelFilter::INFO) {
+        // Of two that name the same, the later counts.
+        parsed = EnvFilter::try_new(format!("{INDISCREET},{filter}"))?;
+    }
     tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(parsed)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .try_init()

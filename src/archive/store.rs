@@ -107,6 +107,12 @@ macro_rules! rows {
 type Found = Result<Option<Archive>, sqlx::Error>;
 type List = Result<Vec<Archive>, sqlx::Error>;
 
+/// The archive that a statement has changed. All of the statement's rows are asked for, though there is one at most:
+/// whoever stops reading before the end does not hear that the change could not be written, on a full disk for one.
+fn changed(rows: Vec<Row>) -> Found {
+    one(rows.into_iter().next())
+}
+
 fn one(row: Option<Row>) -> Found {
     row.map(Archive::try_from).transpose()
 }
@@ -122,7 +128,7 @@ pub(super) async fn insert(db: &SqlitePool, id: ArchiveId, new: &NewArchive, now
     let (output_mode, stream_mode) = (new.output_mode.as_str(), new.stream_mode.as_str());
     let resolution = new.resolution.map_or("", |resolution| resolution.as_str());
     let layout = new.layout.to_json();
-    let row = rows!(
+    let rows = rows!(
         "INSERT INTO archives (id, api_key, session_id, room, name, status, output_mode, stream_mode, has_audio,
                                has_video, resolution, layout, multi_archive_tag, started_by, created_at_ms,
                                updated_at_ms)
@@ -145,9 +151,9 @@ pub(super) async fn insert(db: &SqlitePool, id: ArchiveId, new: &NewArchive, now
         new.started_by,
         now_ms,
     )
-    .fetch_optional(db)
+    .fetch_all(db)
     .await?;
-    one(row)
+    changed(rows)
 }
 
 pub(super) async fn find(db: &SqlitePool, id: ArchiveId) -> Found {
@@ -205,7 +211,7 @@ pub(super) async fn stopped(db: &SqlitePool) -> List {
 
 pub(super) async fn pause(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Found {
     let id = id.to_string();
-    let row = rows!(
+    let rows = rows!(
         "UPDATE archives
          SET status = 'paused', updated_at_ms = $2
          WHERE id = $1 AND status = 'started'
@@ -214,14 +220,14 @@ pub(super) async fn pause(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Found 
         id,
         now_ms,
     )
-    .fetch_optional(db)
+    .fetch_all(db)
     .await?;
-    one(row)
+    changed(rows)
 }
 
 pub(super) async fn resume(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Found {
     let id = id.to_string();
-    let row = rows!(
+    let rows = rows!(
         "UPDATE archives
          SET status = 'started', updated_at_ms = $2
          WHERE id = $1 AND status = 'paused'
@@ -230,9 +236,9 @@ pub(super) async fn resume(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Found
         id,
         now_ms,
     )
-    .fetch_optional(db)
+    .fetch_all(db)
     .await?;
-    one(row)
+    changed(rows)
 }
 
 pub(super) async fn stop(
@@ -244,7 +250,7 @@ pub(super) async fn stop(
 ) -> Found {
     let id = id.to_string();
     let reason = reason.as_str();
-    let row = rows!(
+    let rows = rows!(
         "UPDATE archives
          SET status = 'stopped', reason = $2, problem = $3, updated_at_ms = $4,
              duration_ms = MAX(0, $4 - created_at_ms)
@@ -256,9 +262,9 @@ pub(super) async fn stop(
         problem,
         now_ms,
     )
-    .fetch_optional(db)
+    .fetch_all(db)
     .await?;
-    one(row)
+    changed(rows)
 }
 
 pub(super) async fn stop_abandoned(db: &SqlitePool, now_ms: i64) -> List {
@@ -284,7 +290,7 @@ pub(super) async fn note_problem(
     now_ms: i64,
 ) -> Found {
     let id = id.to_string();
-    let row = rows!(
+    let rows = rows!(
         "UPDATE archives
          SET problem = $2, updated_at_ms = $3
          WHERE id = $1 AND status = 'stopped'
@@ -294,9 +300,9 @@ pub(super) async fn note_problem(
         problem,
         now_ms,
     )
-    .fetch_optional(db)
+    .fetch_all(db)
     .await?;
-    one(row)
+    changed(rows)
 }
 
 pub(super) async fn keep_tracks(
@@ -436,7 +442,7 @@ pub(super) async fn fail(
 ) -> Found {
     let id = id.to_string();
     let reason = reason.as_str();
-    let row = rows!(
+    let rows = rows!(
         "UPDATE archives
          SET status = 'failed', reason = $2, problem = $3, updated_at_ms = $4
          WHERE id = $1 AND status IN ('started', 'paused', 'stopped')
@@ -447,9 +453,9 @@ pub(super) async fn fail(
         problem,
         now_ms,
     )
-    .fetch_optional(db)
+    .fetch_all(db)
     .await?;
-    one(row)
+    changed(rows)
 }
 
 pub(super) async fn make_available(
@@ -461,7 +467,7 @@ pub(super) async fn make_available(
     let id = id.to_string();
     let size_bytes = integer(file.size_bytes);
     let duration_ms = integer(file.duration_ms);
-    let row = rows!(
+    let rows = rows!(
         "UPDATE archives
          SET status = 'available', size_bytes = $2, duration_ms = $3, has_poster = $4, compose_percent = 100,
              compose_problem = '', updated_at_ms = $5
@@ -474,9 +480,9 @@ pub(super) async fn make_available(
         file.has_poster,
         now_ms,
     )
-    .fetch_optional(db)
+    .fetch_all(db)
     .await?;
-    one(row)
+    changed(rows)
 }
 
 /// How far the composed file is, and what is in its way. `None` when nobody waits for it any more.
@@ -487,7 +493,7 @@ pub(super) async fn note_composing(
     problem: &str,
 ) -> Found {
     let id = id.to_string();
-    let row = rows!(
+    let rows = rows!(
         "UPDATE archives
          SET compose_percent = $2, compose_problem = $3
          WHERE id = $1 AND status = 'stopped'
@@ -497,14 +503,14 @@ pub(super) async fn note_composing(
         percent,
         problem,
     )
-    .fetch_optional(db)
+    .fetch_all(db)
     .await?;
-    one(row)
+    changed(rows)
 }
 
 pub(super) async fn expire(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Found {
     let id = id.to_string();
-    let row = rows!(
+    let rows = rows!(
         "UPDATE archives
          SET status = 'expired', updated_at_ms = $2
          WHERE id = $1 AND status IN ('stopped', 'available', 'failed')
@@ -513,14 +519,14 @@ pub(super) async fn expire(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Found
         id,
         now_ms,
     )
-    .fetch_optional(db)
+    .fetch_all(db)
     .await?;
-    one(row)
+    changed(rows)
 }
 
 pub(super) async fn delete(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Found {
     let id = id.to_string();
-    let row = rows!(
+    let rows = rows!(
         "UPDATE archives
          SET status = 'deleted', updated_at_ms = $2
          WHERE id = $1 AND status IN ('stopped', 'available', 'uploaded', 'failed', 'expired')
@@ -529,9 +535,9 @@ pub(super) async fn delete(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Found
         id,
         now_ms,
     )
-    .fetch_optional(db)
+    .fetch_all(db)
     .await?;
-    one(row)
+    changed(rows)
 }
 
 /// Archives that started before `before_ms` and still have what expires, the oldest first, a hundred at most.

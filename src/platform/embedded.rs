@@ -10,15 +10,18 @@ use tracing::{error, warn};
 use super::{Meter, Platform, PlatformError, Recording, StartArchive};
 use crate::{
     archive::{
-        Archive, ArchiveId, Archives, NewArchive, Reason, Resolution, SessionChange,
+        Archive, ArchiveId, Archives, NewArchive, Reason, Resolution, SessionChange, Status,
         lifecycle::{ChangeError, StartError},
-        recording::Recorder,
+        recording::{self, Recorder},
     },
     clock,
     opentok::{Claims, NewToken, Role, SessionId, Token},
     project::{self, MediaMode, Project, SessionRecord},
     session::{self, Admission, AdmissionError, ArchiveInfo, Phase, Sessions},
 };
+
+/// SQLite's code for a disk that is full.
+const SQLITE_FULL: &str = "13";
 
 /// The embedded platform. Clones are the same platform.
 #[derive(Clone)]
@@ -240,6 +243,24 @@ impl Embedded {
         }
     }
 
+    /// Takes a recorder's report. One that gave up recorded until now as far as its session knows: people are
+    /// told that it does not any more.
+    pub async fn recorder_reported(&self, event: recording::Event) {
+        let gave_up = match &event {
+            recording::Event::Failed { archive, .. } => {
+                let running = self.archives.running(None).await.unwrap_or_default();
+                running.into_iter().find(|running| running.id == *archive)
+            }
+            recording::Event::Ready { .. } => None,
+        };
+        // First, since the database may have to wait for room on the disk.
+        if let Some(archive) = gave_up {
+            self.sessions
+                .stop_recording(&archive.session_id, archive.id);
+        }
+        self.archives.recorder_reported(event).await;
+    }
+
     /// Stops the archives that have run for longer than `longest_ms`.
     pub async fn stop_overlong(&self, longest_ms: i64) {
         let running = match self.archives.running(None).await {
@@ -303,6 +324,14 @@ impl Admission for Embedded {
 
 impl From<sqlx::Error> for PlatformError {
     fn from(error: sqlx::Error) -> Self {
+        let code = error
+            .as_database_error()
+            .and_then(sqlx::error::DatabaseError::code);
+        if code.as_deref() == Some(SQLITE_FULL) {
+            return PlatformError::NoSpace(
+                "the disk is full: make room on it, and try again".to_owned(),
+            );
+        }
         PlatformError::Internal(anyhow!(error).context("asking the database"))
     }
 }
@@ -314,9 +343,9 @@ impl From<StartError> for PlatformError {
                 PlatformError::Conflict("this room is already being recorded".to_owned())
             }
             StartError::AlreadyRecording(archive) => PlatformError::Conflict(format!(
-                "this room is already being recorded: {} started it {} minutes ago",
+                "this room is already being recorded: {} started it {}",
                 archive.started_by,
-                (clock::now_ms() - archive.created_at_ms) / 60_000,
+                ago(clock::now_ms() - archive.created_at_ms),
             )),
             StartError::Database(error) => error.into(),
             other => PlatformError::BadRequest(other.to_string()),
@@ -328,8 +357,27 @@ impl From<ChangeError> for PlatformError {
     fn from(error: ChangeError) -> Self {
         match error {
             ChangeError::NotFound(_) => PlatformError::NotFound("archive"),
-            ChangeError::Refused { .. } => PlatformError::Conflict(error.to_string()),
+            ChangeError::Refused { from, to } => PlatformError::Conflict(refused(from, to)),
             ChangeError::Database(error) => error.into(),
         }
+    }
+}
+
+/// Why an archive does not change, for the person who wanted it to.
+fn refused(from: Status, to: Status) -> String {
+    match (from, to) {
+        (Status::Started | Status::Paused, Status::Deleted) => {
+            "this archive is still being recorded; stop it first".to_owned()
+        }
+        (_, Status::Stopped) => "this archive is not being recorded any more".to_owned(),
+        (from, to) => format!("an archive that is {from} cannot become {to}"),
+    }
+}
+
+fn ago(ms: i64) -> String {
+    match ms / 60_000 {
+        ..=0 => "just now".to_owned(),
+        1 => "a minute ago".to_owned(),
+        minutes => format!("{minutes} minutes ago"),
     }
 }

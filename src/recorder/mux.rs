@@ -38,6 +38,9 @@ pub const LINGER_US: u64 = 10_000_000;
 const LAST_FRAME_US: i64 = 33_000;
 const MAX_LAST_FRAME_US: i64 = 100_000;
 
+/// What the name of a file ends in that is not whole.
+const PART: &str = ".webm.part";
+
 /// Turns records into files, each written to `<stream>.webm.part` and renamed when it is whole.
 pub struct Muxer {
     dir: PathBuf,
@@ -396,7 +399,21 @@ pub fn file_name(stream: StreamId) -> String {
 }
 
 fn part_name(stream: StreamId) -> String {
-    format!("{stream}.webm.part")
+    format!("{stream}{PART}")
+}
+
+/// Deletes the files that are not whole.
+///
+/// # Errors
+/// The disk's.
+pub fn discard_parts(dir: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().ends_with(PART) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// The frames' own rounding: the tracks' clocks tick between milliseconds.

@@ -279,7 +279,19 @@ pub fn discard_journals(dir: &Path) -> io::Result<()> {
     journal::remove(dir)
 }
 
+/// Makes the files from the journals. When that fails nothing is left of them: on a full disk the database
+/// needs the room.
 fn remux(dir: &Path) -> io::Result<Manifest> {
+    let manifest = mux_journals(dir);
+    if manifest.is_err()
+        && let Err(error) = mux::discard_parts(dir)
+    {
+        warn!(%error, "Files that are not whole stay");
+    }
+    manifest
+}
+
+fn mux_journals(dir: &Path) -> io::Result<Manifest> {
     let mut muxer = Muxer::new(dir);
     let mut duration_us = None;
     for record in journal::read(dir)? {

@@ -32,7 +32,10 @@ use crate::{
 const INBOX: usize = 8_192;
 /// How long a note or a stop waits at most while no packets come.
 const NAP: Duration = Duration::from_millis(50);
-const LOOK_AT_DISK_EVERY: Duration = Duration::from_secs(10);
+/// The rest, half of what is needed to begin, is for the end of the recording and for the database.
+const LOOK_AT_DISK_EVERY: Duration = Duration::from_secs(1);
+/// How often an archive is tried to be completed for which there was no room.
+const TRY_AGAIN_EVERY: Duration = Duration::from_secs(5);
 /// Beyond so many notes that wait, a change of a stream replaces the one before.
 const MANY_NOTES: usize = 1_024;
 const MIB: u64 = 1024 * 1024;
@@ -201,10 +204,30 @@ impl Worker {
                 });
             }
             Err(error) => {
-                error!(%error, "Archive `{}` cannot be completed; its journals are kept", self.archive);
+                error!(%error, "Archive `{}` cannot be completed yet; its journals are kept", self.archive);
                 if failed.is_none() {
                     self.fail(format!("the recording cannot be completed: {error}"));
                 }
+                self.complete_later();
+            }
+        }
+    }
+
+    /// Tries until there is room for the files, until they are deleted, or until the server stops.
+    fn complete_later(&self) {
+        while !self.events.is_closed() {
+            thread::sleep(TRY_AGAIN_EVERY);
+            match recover(&self.dir) {
+                Ok(manifest) => {
+                    info!("Archive `{}` is complete at last", self.archive);
+                    self.report(Event::Ready {
+                        archive: self.archive,
+                        manifest: Arc::new(manifest),
+                    });
+                    return;
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return,
+                Err(_) => {}
             }
         }
     }

@@ -9,6 +9,7 @@ use actix_session::SessionExt;
 use actix_web::{
     FromRequest, HttpRequest,
     dev::Payload,
+    http::StatusCode,
     web::{Bytes, Query},
 };
 use serde::{Deserialize, de::DeserializeOwned};
@@ -47,11 +48,9 @@ impl<T: DeserializeOwned + 'static> FromRequest for Change<T> {
             .map(ToOwned::to_owned);
         let body = Bytes::from_request(request, payload);
         Box::pin(async move {
-            let too_long =
-                || PageError::BadInput("That was too much text for this form.".to_owned());
-            let body = body.await.map_err(|_| too_long())?;
+            let body = body.await.map_err(unreadable)?;
             if body.len() > LONGEST_FORM {
-                return Err(too_long());
+                return Err(PageError::TooLarge);
             }
             let form = std::str::from_utf8(&body)
                 .map_err(|_| PageError::BadInput("The form was not text.".to_owned()))?;
@@ -64,6 +63,14 @@ impl<T: DeserializeOwned + 'static> FromRequest for Change<T> {
             }
             Ok(Change(fields(form)?))
         })
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "used with map_err")]
+fn unreadable(error: actix_web::Error) -> PageError {
+    match error.as_response_error().status_code() {
+        StatusCode::PAYLOAD_TOO_LARGE => PageError::TooLarge,
+        _ => PageError::BadInput("The form did not arrive whole.".to_owned()),
     }
 }
 

@@ -47,6 +47,8 @@ pub enum PageError {
     LinkExpired,
     #[error("{0}")]
     BadInput(String),
+    #[error("more text than a form takes")]
+    TooLarge,
     #[error("{0}")]
     TooManyAttempts(#[from] TooManyAttempts),
     #[error("{0}")]
@@ -124,6 +126,13 @@ impl PageError {
                 StatusCode::BAD_REQUEST,
                 sentence(cause),
                 "Go back, correct it, and try again.",
+                "Go to the rooms",
+                "/",
+            ),
+            E::TooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "That was too much text for this form.".to_owned(),
+                "Go back, make it shorter, and try again.",
                 "Go to the rooms",
                 "/",
             ),

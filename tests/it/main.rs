@@ -2,10 +2,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
+mod access;
 mod api;
+mod client;
+mod clip;
 mod compose;
+mod failures;
+mod kill;
 mod layering;
 mod peer;
+mod people;
+mod process;
 mod sdk;
 mod sfu;
 mod signaling;
+mod tools;

@@ -33,6 +33,8 @@ use str0m::{
     rtp::{ExtensionValues, RtpPacket, RtpWrite},
 };
 
+/// Bytes of the VP8 payload descriptor (RFC 7741 §4.2) as it is sent here.
+const VP8_DESCRIPTOR: usize = 6;
 /// Payload bytes before the time stamp: VP8 descriptor and frame header.
 const VP8_HEADER: usize = 16;
 /// Bytes of the time stamp.
@@ -320,6 +322,66 @@ impl Client {
         self.timeout = now;
     }
 
+    /// Sends a real VP8 frame on every published stream, a thirtieth of a second after the one before.
+    pub fn send_picture(&mut self, frame: &[u8]) {
+        let now = Instant::now();
+        let key = frame[0] & 1 == 0;
+        for index in 0..self.sending.len() {
+            let sending = &mut self.sending[index];
+            if sending.kind != Kind::Video {
+                continue;
+            }
+            sending.key_wanted &= !key;
+            sending.time = sending.time.wrapping_add(3_000);
+            sending.picture = (sending.picture + 1) & 0x7fff;
+            sending.tl0 = sending.tl0.wrapping_add(1);
+            let pieces: Vec<&[u8]> = frame.chunks(1_100).collect();
+            for (place, piece) in pieces.iter().enumerate() {
+                let sending = &mut self.sending[index];
+                sending.sequence += 1;
+                let mut payload = vp8_head(sending, 0, key, place == 0, 240);
+                payload.truncate(VP8_DESCRIPTOR);
+                payload.extend_from_slice(piece);
+                let (mid, rid) = (sending.mid, sending.rid);
+                let (sequence, time) = (sending.sequence, sending.time);
+                let last = place + 1 == pieces.len();
+                self.write(mid, rid, Codec::Vp8, (sequence, time), now, last, payload);
+            }
+        }
+        self.timeout = now;
+    }
+
+    /// Sends a real Opus packet of 20 ms on every published stream.
+    pub fn send_sound(&mut self, packet: &[u8]) {
+        let now = Instant::now();
+        for index in 0..self.sending.len() {
+            let sending = &mut self.sending[index];
+            if sending.kind != Kind::Audio {
+                continue;
+            }
+            sending.time = sending.time.wrapping_add(960);
+            sending.sequence += 1;
+            let (mid, sequence, time) = (sending.mid, sending.sequence, sending.time);
+            let payload = packet.to_vec();
+            self.write(
+                mid,
+                None,
+                Codec::Opus,
+                (sequence, time),
+                now,
+                false,
+                payload,
+            );
+        }
+        self.timeout = now;
+    }
+
+    /// Whether a key frame was asked for since the last one.
+    pub fn is_key_wanted(&self) -> bool {
+        let mut pictures = self.sending.iter().filter(|s| s.kind == Kind::Video);
+        pictures.any(|sending| sending.key_wanted)
+    }
+
     #[expect(clippy::too_many_arguments, reason = "the fields of one packet")]
     fn write(
         &mut self,
@@ -510,14 +572,14 @@ fn stamped(head: &[u8], size: usize) -> Vec<u8> {
     payload
 }
 
-/// When a payload was made, in [`nanos`].
+/// When a payload was made, in [`nanos`]; of no meaning for real pictures and sound.
 fn stamp(kind: Kind, payload: &[u8]) -> u64 {
     let start = match kind {
         Kind::Audio => 0,
         Kind::Video => VP8_HEADER,
     };
-    let stamp: [u8; STAMP] = payload[start..start + STAMP].try_into().unwrap();
-    u64::from_be_bytes(stamp)
+    let stamp = payload.get(start..).and_then(<[u8]>::first_chunk::<STAMP>);
+    stamp.map_or(0, |stamp| u64::from_be_bytes(*stamp))
 }
 
 /// Drives clients until `done` says so; panics after 20 s.
@@ -535,7 +597,7 @@ pub fn run(clients: &mut [&mut Client], mut done: impl FnMut(&mut [&mut Client])
 }
 
 /// Returns when a packet has come for any of the clients, or after `timeout`.
-fn wait(clients: &[&mut Client], timeout: Duration) {
+pub fn wait(clients: &[&mut Client], timeout: Duration) {
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
     let mut fds: Vec<PollFd<'_>> = clients
         .iter()

@@ -36,6 +36,9 @@ use crate::opentok::SessionId;
 /// Changes that a slow watcher may be behind; one that is further behind is told so and reads the page anew.
 const CHANGES: usize = 1024;
 
+/// How long a recorder's report waits when the database could not take it, for instance on a full disk.
+const REPORT_AGAIN_AFTER: Duration = Duration::from_secs(5);
+
 /// How often old archives are looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 
@@ -231,24 +234,35 @@ impl Archives {
     }
 
     /// Takes a recorder's report: an archive whose streams are in place can be watched, and is composed next.
+    ///
+    /// Returns once the database has taken it, however long that takes: reports of one archive stay in order.
     pub async fn recorder_reported(&self, event: Event) {
-        let outcome = match &event {
+        loop {
+            match self.take_report(&event).await {
+                Ok(()) => return,
+                // The next start finds what is left to do.
+                Err(ChangeError::Database(sqlx::Error::PoolClosed)) => return,
+                Err(ChangeError::Database(problem)) => {
+                    error!("A recorder's report cannot be kept yet: {problem}");
+                }
+                Err(refused) => {
+                    debug!("A recorder's report came too late: {refused}");
+                    return;
+                }
+            }
+            tokio::time::sleep(REPORT_AGAIN_AFTER).await;
+        }
+    }
+
+    async fn take_report(&self, event: &Event) -> Result<(), ChangeError> {
+        match event {
             Event::Ready { archive, manifest } => self.keep_tracks(*archive, manifest).await,
             Event::Failed { archive, reason } => {
-                lifecycle::interrupt(&self.inner.db, *archive, reason, self.now_ms())
-                    .await
-                    .map(|archive| {
-                        self.tell(archive);
-                    })
+                let db = &self.inner.db;
+                let archive = lifecycle::interrupt(db, *archive, reason, self.now_ms()).await?;
+                self.tell(archive);
+                Ok(())
             }
-        };
-        match outcome {
-            Ok(()) => {}
-            Err(ChangeError::Database(problem)) => {
-                // Its row stays stopped without tracks, which the next start takes up.
-                error!("A recorder's report was not kept: {problem}");
-            }
-            Err(refused) => debug!("A recorder's report came too late: {refused}"),
         }
     }
 

@@ -1,0 +1,442 @@
+//! Who may call what: every route, with every method, for everybody.
+
+use std::collections::BTreeSet;
+
+use parlor::{
+    archive::{
+        ArchiveId, NewArchive, Reason, Status,
+        composer::Composed,
+        lifecycle,
+        recording::{Event, Manifest, RecordedStream},
+    },
+    clock,
+    opentok::SessionId,
+    session::{ConnectionId, StreamId},
+};
+use reqwest::Response;
+use serde_json::Value;
+
+use crate::people::{MODERATOR, Parlor, Visitor, between};
+
+/// What comes back. Text in braces is filled in as in paths.
+#[derive(Clone, Copy, Debug)]
+enum Answer {
+    Status(u16),
+    /// A redirect, and to where.
+    To(u16, &'static str),
+}
+
+use Answer::{Status as Is, To};
+
+/// What there is before the request.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Given {
+    Nothing,
+    /// A room, for `{room}`.
+    Room,
+    /// An archive that records a room of its own, for `{id}`.
+    Running,
+    /// An archive that can be downloaded, for `{id}`.
+    Available,
+}
+
+struct Row {
+    method: &'static str,
+    path: &'static str,
+    given: Given,
+    form: &'static [(&'static str, &'static str)],
+    anonymous: Answer,
+    guest: Answer,
+    moderator: Answer,
+}
+
+const NO_FORM: &[(&str, &str)] = &[];
+const NAME: &[(&str, &str)] = &[("name", "Somebody")];
+const ACCOUNT: &[(&str, &str)] = &[("name", MODERATOR.0), ("password", MODERATOR.1)];
+const OK: Answer = Is(200);
+const NOT_SIGNED_IN: Answer = Is(401);
+
+/// A page.
+const fn get(path: &'static str, given: Given, [a, g, m]: [Answer; 3]) -> Row {
+    row("GET", path, given, NO_FORM, [a, g, m])
+}
+
+const fn row(
+    method: &'static str,
+    path: &'static str,
+    given: Given,
+    form: &'static [(&'static str, &'static str)],
+    [anonymous, guest, moderator]: [Answer; 3],
+) -> Row {
+    Row {
+        method,
+        path,
+        given,
+        form,
+        anonymous,
+        guest,
+        moderator,
+    }
+}
+
+/// A page for everybody.
+const fn open(path: &'static str) -> Row {
+    get(path, Given::Nothing, [OK; 3])
+}
+
+/// A page for moderators: others sign in first, and are brought back.
+const fn closed(path: &'static str, given: Given, sign_in: &'static str, moderator: Answer) -> Row {
+    get(path, given, [To(303, sign_in), To(303, sign_in), moderator])
+}
+
+/// A change by moderators.
+const fn change(
+    path: &'static str,
+    given: Given,
+    form: &'static [(&'static str, &'static str)],
+    moderator: Answer,
+) -> Row {
+    row(
+        "POST",
+        path,
+        given,
+        form,
+        [NOT_SIGNED_IN, NOT_SIGNED_IN, moderator],
+    )
+}
+
+#[rustfmt::skip]
+const TABLE: &[Row] = &[
+    open("/"),
+    change("/rooms", Given::Nothing, NAME, To(303, "/")),
+    get("/rooms/{room}", Given::Room, [OK; 3]),
+    closed("/rooms/{room}/host", Given::Room, "/sign-in?back=%2Frooms%2F{room}%2Fhost", OK),
+    get("/rooms/{room}/status", Given::Room, [OK; 3]),
+    row("POST", "/rooms/{room}/join", Given::Room, NAME, [OK; 3]),
+    change("/rooms/{room}/host/join", Given::Room, NAME, OK),
+    change("/rooms/{room}/rename", Given::Room, NAME, To(303, "/")),
+    change("/rooms/{room}/delete", Given::Room, NO_FORM, To(303, "/")),
+    closed("/host", Given::Nothing, "/sign-in?back=%2Fhost", OK),
+    open("/participant"),
+    open("/hello"),
+    closed("/history", Given::Nothing, "/sign-in?back=%2Fhistory", OK),
+    change("/archives", Given::Room, &[("room", "{room}")], To(303, "/rooms/{room}/host")),
+    closed("/archives/events", Given::Nothing, "/sign-in?back=%2Farchives%2Fevents", OK),
+    closed("/archives/{id}", Given::Running, "/sign-in?back=%2Farchives%2F{id}", OK),
+    change("/archives/{id}/stop", Given::Running, NO_FORM, To(303, "/archives/{id}")),
+    change("/archives/{id}/delete", Given::Available, NO_FORM, To(303, "/history")),
+    closed("/archives/{id}/files/{file}", Given::Available, "/sign-in?back=%2Farchives%2F{id}", OK),
+    closed("/download/{id}", Given::Available, "/sign-in?back=%2Fdownload%2F{id}",
+        To(302, "/archives/{id}/files/archive.mp4?expires=")),
+    open("/healthz"),
+    open("/metrics"),
+    open("/static/{path:.*}"),
+    open("/v2/js/opentok.js"),
+    open("/v2/js/opentok.min.js"),
+    open("/webrtc/v2.2/js/opentok.js"),
+    open("/webrtc/v2.2/js/opentok.min.js"),
+    open("/webrtc/v2.2/js/TB.js"),
+    open("/webrtc/v2.2/js/TB.min.js"),
+    open("/webrtc/v2/js/opentok.min.js"),
+    // A socket is opened for everybody; the first message on it has to bring a token.
+    get("/live", Given::Nothing, [Is(101); 3]),
+    get("/sign-in", Given::Nothing, [OK, OK, To(303, "/")]),
+    row("POST", "/sign-in", Given::Nothing, ACCOUNT, [To(303, "/"); 3]),
+    row("POST", "/sign-out", Given::Nothing, NO_FORM, [To(303, "/"); 3]),
+];
+
+/// The rows of which the tables of `src` speak.
+fn routes_of_the_source() -> BTreeSet<(String, String)> {
+    let mut found = BTreeSet::new();
+    let pages = include_str!("../../src/web/mod.rs");
+    let (_, pages) = pages.split_once("scope(\"\")").unwrap();
+    let (pages, _) = pages.split_once("LIBRARY_PATHS").unwrap();
+    for route in pages.split("\"/").skip(1) {
+        let (path, handlers) = route.split_once('"').unwrap();
+        for method in ["get", "post", "put", "patch", "delete", "head", "route"] {
+            if handlers.contains(&format!("{method}().to(")) {
+                found.insert((method.to_uppercase(), format!("/{path}")));
+            }
+        }
+    }
+    let library = include_str!("../../src/web/assets.rs");
+    let library = between(library, "LIBRARY_PATHS: [&str; 7] = [", ']');
+    for path in library.split('"').skip(1).step_by(2) {
+        found.insert(("GET".to_owned(), path.to_owned()));
+    }
+    let signaling = include_str!("../../src/signaling/mod.rs");
+    for resource in signaling.split("web::resource(\"").skip(1) {
+        let path = resource.split('"').next().unwrap();
+        found.insert(("GET".to_owned(), path.to_owned()));
+    }
+    found
+}
+
+#[test]
+fn the_table_has_every_route_and_no_other() {
+    let told: BTreeSet<_> = TABLE
+        .iter()
+        .map(|row| (row.method.to_owned(), row.path.to_owned()))
+        .collect();
+    assert_eq!(told.len(), TABLE.len(), "a route stands there twice");
+    assert_eq!(told, routes_of_the_source());
+}
+
+/// The words that fill the braces.
+struct Names {
+    room: String,
+    id: String,
+}
+
+impl Names {
+    fn fill(&self, text: &str) -> String {
+        text.replace("{room}", &self.room)
+            .replace("{id}", &self.id)
+            .replace("{file}", "archive.mp4")
+            .replace("{path:.*}", "css/theme.css")
+    }
+}
+
+impl Parlor {
+    /// Makes what a row is about.
+    async fn make(&self, given: Given) -> Names {
+        let mut names = Names {
+            room: "main".to_owned(),
+            id: ArchiveId::random().to_string(),
+        };
+        let app = self.server.app();
+        if matches!(given, Given::Room | Given::Running) {
+            let session = app.platform.create_session().await.unwrap();
+            let name = parlor::room::Name::parse("Kitchen").unwrap();
+            let room = parlor::room::create(app.db(), &name, &session, clock::now_ms()).await;
+            let room = room.unwrap();
+            names.room = room.slug.to_string();
+            if given == Given::Running {
+                let started = app
+                    .platform
+                    .start_archive(&room.session, Default::default());
+                names.id = started.await.unwrap().to_string();
+            }
+        }
+        if given == Given::Available {
+            names.id = self.available_archive().await.to_string();
+        }
+        names
+    }
+
+    /// An archive that was recorded and composed long ago.
+    async fn available_archive(&self) -> ArchiveId {
+        let app = self.server.app();
+        let session = SessionId::generate(app.project.api_key, "", clock::now_ms());
+        let new = NewArchive::of(app.project.api_key, session);
+        let archive = app.archives.start(new).await.unwrap().id;
+        app.archives
+            .stop(archive, Reason::UserInitiated)
+            .await
+            .unwrap();
+        let folder = app.data.archives().join(archive.to_string());
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("archive.mp4"), b"moving pictures").unwrap();
+        let stream = StreamId::random();
+        let manifest = Manifest {
+            duration_ms: 1_000,
+            streams: vec![RecordedStream {
+                stream,
+                connection: ConnectionId::random(),
+                name: "Ada".to_owned(),
+                video_type: "camera".to_owned(),
+                joined_ms: 0,
+                left_ms: 1_000,
+                file: Some(format!("{stream}.webm")),
+                starts_ms: 0,
+                ends_ms: 1_000,
+                size_bytes: 1,
+                has_audio: true,
+                has_video: true,
+                shown: Vec::new(),
+            }],
+        };
+        let manifest = manifest.into();
+        app.archives
+            .recorder_reported(Event::Ready { archive, manifest })
+            .await;
+        let composed = Composed {
+            size_bytes: 15,
+            duration_ms: 1_000,
+            has_poster: false,
+        };
+        let kept = lifecycle::make_available(app.db(), archive, &composed, clock::now_ms()).await;
+        assert_eq!(kept.unwrap().status, Status::Available);
+        archive
+    }
+
+    async fn people(&self) -> [Visitor; 3] {
+        [
+            Visitor::clone(&self.anonymous()),
+            Visitor::clone(&*self.guest("Gus").await),
+            Visitor::clone(&*self.moderator().await),
+        ]
+    }
+}
+
+const WHO: [&str; 3] = ["anonymous", "guest", "moderator"];
+
+/// A server on which nothing is composed by itself.
+async fn quiet_parlor() -> Parlor {
+    Parlor::with(|config| config.archives.ffmpeg = "/nowhere/ffmpeg".into()).await
+}
+
+fn check(told: &str, answer: &Response, expected: Answer, names: &Names) {
+    let (status, place) = match expected {
+        Is(status) => (status, None),
+        To(status, place) => (status, Some(names.fill(place))),
+    };
+    assert_eq!(answer.status().as_u16(), status, "{told}");
+    let location = answer
+        .headers()
+        .get("location")
+        .map(|to| to.to_str().unwrap());
+    match place {
+        // The rest of a signed link is different each time.
+        Some(place) if place.ends_with('=') => assert!(location.unwrap().starts_with(&place)),
+        place => assert_eq!(location, place.as_deref(), "{told}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everybody_may_call_what_the_table_says() {
+    let parlor = quiet_parlor().await;
+    let mut people = parlor.people().await;
+    for row in TABLE {
+        if row.path.starts_with("/sign-") {
+            // Signing in and out changes who somebody is.
+            people = parlor.people().await;
+        }
+        let expected = [row.anonymous, row.guest, row.moderator];
+        for ((visitor, who), expected) in people.iter().zip(WHO).zip(expected) {
+            let names = parlor.make(row.given).await;
+            let path = names.fill(row.path);
+            let told = format!("{} {path} as {who}", row.method);
+            if row.method == "GET" {
+                let mut request = visitor.request("GET", &path);
+                if row.path == "/live" {
+                    request = upgrading(request);
+                }
+                check(&told, &request.send().await.unwrap(), expected, &names);
+                continue;
+            }
+            let form: Vec<(&str, String)> = row
+                .form
+                .iter()
+                .map(|(name, value)| (*name, names.fill(value)))
+                .collect();
+            let form: Vec<(&str, &str)> = form.iter().map(|(n, v)| (*n, v.as_str())).collect();
+            // Forged first: had they changed anything, the last one would be refused.
+            let foreign = parlor.anonymous().csrf().await;
+            for csrf in [None, Some(""), Some("guessed"), Some(foreign.as_str())] {
+                let answer = visitor.post_with(&path, &form, csrf).await;
+                let refused = match expected {
+                    Is(401) => 401,
+                    _ => 403,
+                };
+                let told = format!("{told}, forged with {csrf:?}");
+                check(&told, &answer, Is(refused), &names);
+            }
+            let answer = visitor.post(&path, &form).await;
+            check(&told, &answer, expected, &names);
+        }
+    }
+    parlor.server.stop().await;
+}
+
+fn upgrading(request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
+    request
+        .header("connection", "upgrade")
+        .header("upgrade", "websocket")
+        .header("sec-websocket-version", "13")
+        .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_address_answers_to_a_method_that_the_table_does_not_name() {
+    let parlor = quiet_parlor().await;
+    let moderator = parlor.moderator().await;
+    let csrf = moderator.csrf().await;
+    let names = parlor.make(Given::Available).await;
+    let paths: BTreeSet<&str> = TABLE.iter().map(|row| row.path).collect();
+    for path in paths {
+        let known: Vec<_> = TABLE.iter().filter(|row| row.path == path).collect();
+        for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
+            if known.iter().any(|row| row.method == method) {
+                continue;
+            }
+            let request = moderator.request(method, &names.fill(path));
+            let request = request.header("X-CSRF-Token", &csrf).form(NAME);
+            let status = request.send().await.unwrap().status().as_u16();
+            assert!(matches!(status, 404 | 405), "{method} {path}: {status}");
+        }
+    }
+    parlor.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_script_without_an_account_is_told_so_in_json() {
+    let parlor = quiet_parlor().await;
+    let [anonymous, guest, _] = parlor.people().await;
+    for row in TABLE {
+        let names = parlor.make(row.given).await;
+        for visitor in [&anonymous, &guest] {
+            let is_closed = match row.anonymous {
+                To(303, place) => place.starts_with("/sign-in"),
+                Is(status) => status == 401,
+                To(..) => false,
+            };
+            if !is_closed {
+                continue;
+            }
+            let request = visitor.request(row.method, &names.fill(row.path));
+            let request = request.header("accept", "application/json");
+            let request = match row.method {
+                "GET" => request,
+                _ => request
+                    .header("X-CSRF-Token", visitor.csrf().await)
+                    .form(row.form),
+            };
+            let answer = request.send().await.unwrap();
+            assert_eq!(answer.status().as_u16(), 401, "{}", row.path);
+            let problem: Value = answer.json().await.unwrap();
+            assert_eq!(problem["cause"], "This is for moderators.", "{}", row.path);
+        }
+    }
+    parlor.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signed_link_opens_its_file_for_anybody_and_nothing_else() {
+    let parlor = quiet_parlor().await;
+    let [anonymous, _, moderator] = parlor.people().await;
+    let names = parlor.make(Given::Available).await;
+    let other = parlor.make(Given::Available).await;
+    let answer = moderator.get(&names.fill("/download/{id}")).await;
+    let link = answer.headers()["location"].to_str().unwrap().to_owned();
+
+    let opened = anonymous.get(&link).await;
+    assert_eq!(opened.status().as_u16(), 200);
+    let disposition = opened.headers()["content-disposition"].to_str().unwrap();
+    assert!(disposition.starts_with("attachment"), "{disposition}");
+    assert_eq!(opened.bytes().await.unwrap(), "moving pictures");
+
+    let (path, query) = link.split_once('?').unwrap();
+    let forged = [
+        format!("{}?{query}", other.fill("/archives/{id}/files/archive.mp4")),
+        format!("{}?{query}", names.fill("/archives/{id}/files/poster.jpg")),
+        link.replace("expires=", "expires=9"),
+        format!("{path}?expires=1&sig="),
+        format!("{path}?expires=1&sig=AAAA"),
+        format!("{path}?expires=-9223372036854775808&sig=!"),
+    ];
+    for link in &forged {
+        assert_eq!(anonymous.get(link).await.status().as_u16(), 404, "{link}");
+    }
+    parlor.server.stop().await;
+}

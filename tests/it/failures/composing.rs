@@ -1,0 +1,90 @@
+//! ffmpeg is missing, or dies: the archive can be watched all the same.
+
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+
+use crate::{
+    client::{Part, Participant},
+    people::{Moderator, is_available, is_playable},
+    process::{Data, Process},
+    tools::{decode, packets},
+};
+
+/// Puts a program that is called ffmpeg into a folder, and the real ffprobe beside it.
+fn tool(folder: &Path, script: &str) -> String {
+    let file = folder.join("ffmpeg");
+    fs::write(&file, format!("#!/bin/sh\n{script}\n")).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    let probe = folder.join("ffprobe");
+    fs::write(&probe, "#!/bin/sh\nexec ffprobe \"$@\"\n").unwrap();
+    fs::set_permissions(&probe, fs::Permissions::from_mode(0o755)).unwrap();
+    file.to_str().unwrap().to_owned()
+}
+
+/// Records somebody until there are a few packets.
+async fn record(moderator: &Moderator) -> parlor::archive::ArchiveId {
+    let mut ada = Participant::join(moderator, "main", "Ada", Part::Publisher).await;
+    let id = moderator.starts_archive("main").await;
+    let before = ada.sent().len();
+    ada.until(|diary| diary.sent.len() > before + 80).await;
+    moderator.stops_archive(id).await;
+    ada.leave();
+    id
+}
+
+async fn is_watchable(moderator: &Moderator, id: parlor::archive::ArchiveId) {
+    let folder = tempfile::tempdir().unwrap();
+    let streams = moderator.streams(id).await;
+    assert_eq!(streams.len(), 1);
+    let file = folder.path().join("stream.webm");
+    let url = streams[0]["url"].as_str().unwrap();
+    moderator.saves(url, &file).await;
+    decode(&file);
+    assert!(packets(&file, "audio") > 20);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_ffmpeg_is_killed_composing_is_tried_again() {
+    let tools = tempfile::tempdir().unwrap();
+    let folder = tools.path().to_str().unwrap();
+    // The first one dies as if the system had run out of memory, in the middle of its work.
+    let script =
+        format!("if mkdir {folder}/died 2>/dev/null; then kill -9 $$; fi\nexec ffmpeg \"$@\"");
+    let ffmpeg = tool(tools.path(), &script);
+    let data = Data::with_moderator().await;
+    let server = Process::start(&data.path(), &["--min-free-mib", "1", "--ffmpeg", &ffmpeg]);
+    let moderator = Moderator::at(&server.base).await;
+    let id = record(&moderator).await;
+
+    let told = "Making the MP4 was interrupted: ffmpeg was killed (signal 9).";
+    let page = moderator.sees(id, |page| page.contains(told)).await;
+    assert!(is_playable(&page) && !is_available(&page));
+    is_watchable(&moderator, id).await;
+
+    moderator.sees(id, is_available).await;
+    let film = tools.path().join("archive.mp4");
+    moderator.downloads(id, &film).await;
+    decode(&film);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_ffmpeg_all_but_the_download_works_and_the_page_says_so() {
+    let data = Data::with_moderator().await;
+    let missing = ["--min-free-mib", "1", "--ffmpeg", "/nowhere/ffmpeg"];
+    let server = Process::start(&data.path(), &missing);
+    let mut moderator = Moderator::at(&server.base).await;
+    let id = record(&moderator).await;
+
+    let told = "/nowhere/ffmpeg is not installed on the server, so there is no MP4 to download: \
+        install it and restart Parlor.";
+    let page = moderator.sees(id, |page| page.contains(told)).await;
+    assert!(is_playable(&page));
+    is_watchable(&moderator, id).await;
+    let answer = moderator.get(&format!("/download/{id}")).await;
+    assert_eq!(answer.status().as_u16(), 409);
+
+    server.kill();
+    let server = Process::start(&data.path(), &["--min-free-mib", "1"]);
+    moderator.move_to(&server.base);
+    let page = moderator.sees(id, is_available).await;
+    assert!(!page.contains("is not installed"), "{page}");
+}

@@ -1,0 +1,126 @@
+//! A server that cannot start says why, and what to do. One that starts for the first time lets
+//! somebody in, once.
+
+use std::net::{TcpListener, UdpSocket};
+
+use parlor::moderator::SHORTEST_PASSWORD;
+use reqwest::StatusCode;
+
+use crate::{
+    people::Visitor,
+    process::{Data, Process},
+};
+
+fn refused_at(port: u16) -> String {
+    let data = Data::empty();
+    let listen = format!("127.0.0.1:{port}");
+    let data = data.path();
+    let data = data.to_str().unwrap();
+    let (code, complaint) = Process::fail(&["--listen", &listen, "--data", data]);
+    assert_eq!(code, 1, "{complaint}");
+    complaint
+}
+
+#[test]
+fn a_port_that_is_in_use_is_told_with_the_way_out() {
+    let pages = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = pages.local_addr().unwrap().port();
+    let complaint = refused_at(port);
+    let told = format!("parlor: port {port} is in use (TCP): stop the other program");
+    assert!(complaint.contains(&told), "{complaint}");
+    let other = format!("--listen 127.0.0.1:{}", port.wrapping_add(1).max(1024));
+    assert!(complaint.contains(&other), "{complaint}");
+}
+
+#[test]
+fn a_media_port_that_is_in_use_is_told_likewise() {
+    let media = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = media.local_addr().unwrap().port();
+    let complaint = refused_at(port);
+    let told = format!("parlor: port {port} is in use (UDP): stop the other program");
+    assert!(complaint.contains(&told), "{complaint}");
+}
+
+#[test]
+fn a_data_folder_that_cannot_be_written_is_told_by_name() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let inside_file = file.path().join("data");
+    // Where not even root makes folders.
+    let folders = [file.path(), &inside_file, "/proc/parlor".as_ref()];
+    for folder in folders {
+        let folder = folder.to_str().unwrap();
+        let (code, complaint) = Process::fail(&["--listen", "127.0.0.1:0", "--data", folder]);
+        assert_eq!(code, 1, "{complaint}");
+        let told = format!(
+            "parlor: the data folder {folder} cannot be made; choose another with --data FOLDER"
+        );
+        assert!(complaint.contains(&told), "{complaint}");
+    }
+}
+
+#[test]
+fn a_setting_that_makes_no_sense_is_told_before_anything_starts() {
+    let data = Data::empty();
+    let data = data.path();
+    let data = ["--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()];
+    let wrong: [(&[&str], &str); 5] = [
+        (&["--archive-resolution", "640"], "--archive-resolution 640"),
+        (&["--log", "parlor=loud"], "no log filter"),
+        (&["--api-key", "12"], "--api-secret"),
+        (&["--history-page", "0"], "--history-page"),
+        (&["--listen", "here"], "--listen"),
+    ];
+    for (arguments, told) in wrong {
+        let arguments = [
+            &data[2 * usize::from(arguments[0] == "--listen")..],
+            arguments,
+        ]
+        .concat();
+        let (code, complaint) = Process::fail(&arguments);
+        assert!(code > 0, "{arguments:?}");
+        assert!(complaint.contains(told), "{arguments:?}: {complaint}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_start_prints_a_link_that_makes_one_account() {
+    let data = Data::empty();
+    let mut server = Process::start(&data.path(), &[]);
+    let line = server.line_with("/sign-in?link=");
+    let (_, link) = line.trim().split_once("link=").unwrap();
+    let form = [
+        ("name", "First"),
+        ("password", "correct horse"),
+        ("link", link),
+    ];
+
+    let first = Visitor::at(&server.base);
+    let page = first.page(&format!("/sign-in?link={link}")).await;
+    assert!(page.contains("Make your account"), "{page}");
+    // A password that will not do does not use the link up.
+    let short = [("name", "First"), ("password", "short"), ("link", link)];
+    let answer = first.post("/sign-in", &short).await;
+    assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
+    let told = answer.text().await.unwrap();
+    assert!(told.contains(&format!("at least {SHORTEST_PASSWORD} characters")));
+    let answer = first.post("/sign-in", &form).await;
+    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+    assert_eq!(first.get("/host").await.status(), StatusCode::OK);
+
+    let second = Visitor::at(&server.base);
+    let page = second.page(&format!("/sign-in?link={link}")).await;
+    assert!(page.contains("This link has been used"), "{page}");
+    let form = [("name", "Second"), form[1], form[2]];
+    let answer = second.post("/sign-in", &form).await;
+    assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
+    assert_eq!(second.get("/host").await.status(), StatusCode::SEE_OTHER);
+
+    server.ask_to_stop();
+    let (status, log) = server.ended();
+    assert!(status.success(), "{log}");
+    let mut again = Process::start(&data.path(), &[]);
+    again.line_with("  host ");
+    again.ask_to_stop();
+    // Whoever has an account needs no link.
+    assert!(!again.rest().contains("link="));
+}

@@ -1,0 +1,161 @@
+//! The real program as a child process, to be killed and started again on the same data folder.
+
+use std::{
+    fs::{self, File},
+    io::{BufRead, BufReader, Read},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdout, Command, ExitStatus, Stdio},
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use parlor::data::DataFolder;
+use tempfile::{NamedTempFile, TempDir};
+
+use crate::people::make_account;
+
+/// Where Parlor keeps what it keeps.
+pub struct Data {
+    folder: TempDir,
+}
+
+impl Data {
+    pub async fn with_moderator() -> Data {
+        let data = Data::empty();
+        add_moderator(&data.path()).await;
+        data
+    }
+
+    pub fn empty() -> Data {
+        Data {
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    pub fn path(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+}
+
+/// Makes a data folder with the account of [`crate::people::MODERATOR`].
+pub async fn add_moderator(folder: &Path) {
+    let opened = DataFolder::open(folder).await.unwrap();
+    make_account(&opened.db).await;
+    opened.db.close().await;
+}
+
+/// A running `parlor`. Dies with its handle.
+pub struct Process {
+    child: Child,
+    output: BufReader<ChildStdout>,
+    log: NamedTempFile,
+    pub base: String,
+}
+
+impl Process {
+    /// Starts on a free port, and returns once pages are served.
+    pub fn start(data: &Path, arguments: &[&str]) -> Process {
+        Process::start_under(&[], data, arguments)
+    }
+
+    /// As a command line that `prefix` begins, which must end in the program itself (`exec`).
+    pub fn start_under(prefix: &[&str], data: &Path, arguments: &[&str]) -> Process {
+        let data = data.to_str().unwrap();
+        let usual = ["--listen", "127.0.0.1:0", "--data", data];
+        let mut process = Process::spawn(prefix, &[&usual[..], arguments].concat());
+        let line = process.line_with("Parlor is running at ");
+        let (_, base) = line.split_once("http").unwrap();
+        process.base = format!("http{}", base.trim());
+        process
+    }
+
+    /// Runs to its end, which is expected to come by itself: the exit code, and what it complained of.
+    pub fn fail(arguments: &[&str]) -> (i32, String) {
+        let mut process = Process::spawn(&[], arguments);
+        while let Some(line) = process.line() {
+            assert!(!line.contains("is running"), "it runs: {line}");
+        }
+        let status = process.child.wait().unwrap();
+        (status.code().unwrap(), process.log())
+    }
+
+    fn spawn(prefix: &[&str], arguments: &[&str]) -> Process {
+        let log = NamedTempFile::new().unwrap();
+        let words = [prefix, &[env!("CARGO_BIN_EXE_parlor")], arguments].concat();
+        #[expect(clippy::disallowed_methods, reason = "the program that is tested")]
+        let mut child = Command::new(words[0])
+            .args(&words[1..])
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(File::create(log.path()).unwrap())
+            .spawn()
+            .unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        Process {
+            child,
+            output,
+            log,
+            base: String::new(),
+        }
+    }
+
+    fn line(&mut self) -> Option<String> {
+        let mut line = String::new();
+        let read = self.output.read_line(&mut line).unwrap();
+        (read > 0).then_some(line)
+    }
+
+    /// The next line of what it prints that has `text` in it.
+    pub fn line_with(&mut self, text: &str) -> String {
+        while let Some(line) = self.line() {
+            if line.contains(text) {
+                return line;
+            }
+        }
+        panic!("it ended: {}", self.log());
+    }
+
+    /// All that it still prints, until it ends.
+    pub fn rest(mut self) -> String {
+        let mut rest = String::new();
+        self.output.read_to_string(&mut rest).unwrap();
+        rest
+    }
+
+    /// What it has written to standard error.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.log.path()).unwrap()
+    }
+
+    /// `kill -9`.
+    pub fn kill(mut self) -> String {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.log()
+    }
+
+    /// Asks it to stop in order, as a service manager does.
+    pub fn ask_to_stop(&self) {
+        let pid = i32::try_from(self.child.id()).unwrap();
+        kill(Pid::from_raw(pid), Signal::SIGTERM).unwrap();
+    }
+
+    /// Waits until it has ended by itself.
+    pub fn ended(mut self) -> (ExitStatus, String) {
+        (self.child.wait().unwrap(), self.log())
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            std::io::Write::write_all(&mut std::io::stderr(), self.log().as_bytes()).unwrap();
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! The programs that look at files from outside.
+
+use std::{path::Path, process::Command};
+
+/// Runs a tool of the ffmpeg family and gives what it printed; a complaint is a failure.
+pub fn run(tool: &str, arguments: &[&str]) -> String {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test looks at files from outside"
+    )]
+    let output = Command::new(tool)
+        .args(["-v", "error"])
+        .args(arguments)
+        .output()
+        .unwrap();
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && complaints.is_empty(),
+        "{tool} {arguments:?}: {complaints}"
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Decodes all of a file; a file that is damaged anywhere is a failure.
+pub fn decode(file: &Path) {
+    let file = file.to_str().unwrap();
+    // The sum of what was decoded, whose format asks nothing of the times.
+    let strict = [
+        "-xerror",
+        "-err_detect",
+        "explode",
+        "-i",
+        file,
+        "-f",
+        "md5",
+        "-",
+    ];
+    run("ffmpeg", &strict);
+}
+
+/// How many packets the tracks of `kind` ("audio" or "video") have; 0 if there is none.
+pub fn packets(file: &Path, kind: &str) -> usize {
+    let counted = run(
+        "ffprobe",
+        &[
+            "-count_packets",
+            "-select_streams",
+            &kind[..1],
+            "-show_entries",
+            "stream=nb_read_packets",
+            "-of",
+            "csv=p=0",
+            file.to_str().unwrap(),
+        ],
+    );
+    let numbers = counted.split(['\n', ',']).map(str::trim);
+    numbers.filter_map(|text| text.parse::<usize>().ok()).sum()
+}
+
+/// The length a file says it has, seconds.
+pub fn seconds(file: &Path) -> f64 {
+    let file = file.to_str().unwrap();
+    let wanted = ["-show_entries", "format=duration", "-of", "csv=p=0", file];
+    run("ffprobe", &wanted).trim().parse().unwrap()
+}
