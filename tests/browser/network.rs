@@ -55,6 +55,21 @@ async fn a_server_that_starts_again_gets_everybody_back() {
     let guest = world.guest(&chromium, "Gus", GREEN).await;
     sees(&host, "Gus", GREEN).await;
     sees(&guest, "Hanna", RED).await;
+    // A server that starts has much to do, and may not answer everybody at once.
+    let _: bool = guest
+        .eval(
+            "(() => {
+               let failing = 2
+               window.WebSocket = class extends WebSocket {
+                 constructor(url) {
+                   if (failing-- > 0) throw new Error('not yet')
+                   super(url)
+                 }
+               }
+               return true
+             })()",
+        )
+        .await;
 
     world.stop().await;
 

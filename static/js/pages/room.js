@@ -16,6 +16,7 @@ import { toast } from '../ui/toast.js'
 
 /** @import { Pass, RoomBoot } from '../ui/boot.js' */
 /** @import { OwnState } from '../ui/call.js' */
+/** @import { Problem } from '../ui/post.js' */
 /** @import { Joining } from '../ui/prejoin.js' */
 
 /** After a lost server: the first try, and the longest pause between tries. */
@@ -28,7 +29,12 @@ const MUTED_HINT_MS = 30_000
 /** @type {RoomBoot} */
 const boot = readBoot()
 const recording = new Recording(boot)
-const prejoin = new Prejoin(boot, join)
+const prejoin = new Prejoin(boot, (joining) =>
+  join(joining).catch((error) => {
+    backToPrejoin()
+    throw error
+  }),
+)
 
 /** @type {Call | null} */
 let call = null
@@ -39,7 +45,10 @@ let lastState = { mic: false, camera: false, sharing: false }
 /** Ends what runs only during a call. */
 let during = new AbortController()
 
-/** @param {Joining} joining */
+/**
+ * @param {Joining} joining
+ * @throws {Problem} and the page is to show something else than the call
+ */
 async function join(joining) {
   const path = boot.isHost ? `/rooms/${boot.room}/host/join` : `/rooms/${boot.room}/join`
   /** @type {Pass} */
@@ -57,13 +66,7 @@ async function join(joining) {
     chatIsOpen: () => !byId('chat', HTMLElement).hidden,
   })
   prejoin.close()
-  try {
-    await next.connect()
-  } catch (error) {
-    show('prejoin')
-    prejoin.open()
-    throw error
-  }
+  await next.connect()
   last = joining
   call = next
   begin()
@@ -153,22 +156,44 @@ function drawEnd(iconName, title, text) {
 }
 
 async function rejoin() {
-  const button = byId('rejoin', HTMLButtonElement)
   during.abort() // whoever clicks does not wait for the automatic
-  button.disabled = true
   try {
-    const { micId, cameraId } = choices()
-    const mic = lastState.mic ? await openDevice('mic', micId).catch(() => null) : null
-    const camera = lastState.camera ? await openDevice('camera', cameraId).catch(() => null) : null
-    await join({ name: last.name, mic, camera })
+    await joinAgain()
   } catch (/** @type {any} */ error) {
-    show('prejoin')
-    prejoin.tell({ cause: error.message, remedy: error.remedy ?? '', button: null })
+    sorry(error)
   }
-  button.disabled = false
 }
 
-/** Asks the server again and again, ever more slowly, until it answers; then rejoins. */
+/** Joins with what was on when the call ended. */
+async function joinAgain() {
+  const button = byId('rejoin', HTMLButtonElement)
+  button.disabled = true
+  const { micId, cameraId } = choices()
+  const mic = lastState.mic ? await openDevice('mic', micId).catch(() => null) : null
+  const camera = lastState.camera ? await openDevice('camera', cameraId).catch(() => null) : null
+  try {
+    await join({ name: last.name, mic, camera })
+  } catch (error) {
+    mic?.stop()
+    camera?.stop()
+    throw error
+  } finally {
+    button.disabled = false
+  }
+}
+
+function backToPrejoin() {
+  show('prejoin')
+  prejoin.open()
+}
+
+/** @param {Problem} problem why nobody can join now */
+function sorry({ message, remedy }) {
+  backToPrejoin()
+  prejoin.tell({ cause: message, remedy: remedy ?? '', button: null })
+}
+
+/** Tries again and again, ever more slowly, until the server lets us in or says that it never will. */
 function comeBack() {
   during = new AbortController()
   const { signal } = during
@@ -177,8 +202,11 @@ function comeBack() {
     if (signal.aborted) return
     try {
       await get(`/rooms/${boot.room}/status`)
-      if (!signal.aborted) rejoin()
-    } catch {
+      if (!signal.aborted) await joinAgain()
+    } catch (/** @type {any} */ error) {
+      if (signal.aborted) return
+      if (error.status >= 400 && error.status < 500) return sorry(error)
+      show('ended')
       // Not all at once, when the server is back.
       pause = Math.min(pause * 1.6, RETRY_LONGEST_MS)
       setTimeout(attempt, pause * (0.7 + 0.6 * Math.random()))
