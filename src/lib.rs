@@ -54,6 +54,8 @@
 //!
 //! # One buddy invites another
 //!
+//! The rules are here and tested; no page calls them yet.
+//!
 //! 1. Whoever connects to the presence session, or leaves it, is reported to the [`invitation::Switchboard`],
 //!    whose [`presence::Roster`] says who is free. Everybody there hears of changes as deltas.
 //! 2. An invitation is asked of the switchboard, which lets the invitee's tabs ring, or answers at once with
