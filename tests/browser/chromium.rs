@@ -31,7 +31,7 @@ use tempfile::TempDir;
 use tokio::time::{Instant, sleep, timeout};
 
 /// How long anything a page does may take on a busy machine before a test gives up.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What the fake devices show and play.
 #[derive(Clone, Copy, Default)]
@@ -261,8 +261,16 @@ pub struct Tab {
 }
 
 impl Tab {
+    /// Opens a page and waits until it has loaded.
     pub async fn goto(&self, url: &str) {
-        self.page.goto(url).await.unwrap();
+        let url = serde_json::to_string(url).unwrap();
+        let _: bool = self
+            .eval(&format!(
+                "(window.isLeft = true, setTimeout(() => location.assign({url})), true)"
+            ))
+            .await;
+        self.until("!window.isLeft && document.readyState == 'complete'")
+            .await;
     }
 
     /// Runs a script in every page from the next one on, before the page's own.

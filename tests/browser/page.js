@@ -11,6 +11,14 @@ globalThis.test = (() => {
   const tileOf = (who) => tiles().find((tile) => name(tile) === who)
   const videoOf = (who) => tileOf(who)?.querySelector('video')
 
+  /** A file's sound is there once it plays; asking for it again would open it again. */
+  const captured = new WeakMap()
+  function soundOf(video) {
+    if (video.srcObject) return video.srcObject.getAudioTracks()
+    if (!captured.has(video)) captured.set(video, video.captureStream())
+    return captured.get(video).getAudioTracks()
+  }
+
   function earOf(video) {
     let ear = ears.get(video)
     if (!ear) {
@@ -18,8 +26,7 @@ globalThis.test = (() => {
       ear = context.createAnalyser()
       ear.fftSize = 8192
       ear.smoothingTimeConstant = 0
-      const from = video.srcObject ?? video.captureStream()
-      const heard = new MediaStream(from.getAudioTracks())
+      const heard = new MediaStream(soundOf(video))
       context.createMediaStreamSource(heard).connect(ear)
       ears.set(video, ear)
     }
@@ -39,7 +46,7 @@ globalThis.test = (() => {
   /** Root mean square of what somebody is heard with now, 0 to 1. */
   function loudness(who) {
     const video = videoOf(who)
-    if (!video || !(video.srcObject ?? video.captureStream()).getAudioTracks().length) return 0
+    if (!video || soundOf(video).length === 0) return 0
     const ear = earOf(video)
     const samples = new Float32Array(ear.fftSize)
     ear.getFloatTimeDomainData(samples)

@@ -3,7 +3,7 @@
 use parlor::config::Config;
 
 use crate::{
-    archive::{player_shows, record},
+    archive::{plays, record},
     call::sees,
     camera::{GREEN, RED},
     chromium::{Chromium, Tab},
@@ -176,14 +176,14 @@ async fn without_ffmpeg_an_archive_is_watched_and_composed_after_it_is_installed
     let mut world = World::with(config).await;
     let chromium = Chromium::start().await;
     let host = world.host(&chromium, "Hanna", RED).await;
-    record(&host, 8000).await;
+    record(&host, 4000).await;
     let desk = chromium.another_tab(&host).await;
     desk.goto(&format!("{}/history", world.base)).await;
     desk.click("table.archives a[title=Play]").await;
 
     desk.sees("/nowhere/ffmpeg is not installed on the server, so there is no MP4 to download")
         .await;
-    player_shows(&desk, "Hanna", RED).await;
+    plays(&desk, "Hanna", RED).await;
     assert!(
         !desk
             .eval::<bool>("document.body.innerText.includes('Download MP4')")
