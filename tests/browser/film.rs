@@ -187,7 +187,6 @@ fn rises(values: &[f64], threshold: f64, step: f64) -> Vec<f64> {
     rises
 }
 
-#[expect(clippy::cast_precision_loss, reason = "small numbers")]
 fn as_f64(number: usize) -> f64 {
     number as f64
 }
