@@ -17,7 +17,7 @@ const A_TILE: f64 = 0.06;
 /// A tone of one's own is at least this loud; 0 to 1.
 const A_TONE: f64 = 0.015;
 /// Somebody is still there after a shorter absence: a flash hides the colour, a lost packet the tone. s
-const A_GAP: f64 = 1.2;
+const A_GAP: f64 = 0.6;
 
 /// From and to, in seconds from the film's beginning.
 pub type Span = (f64, f64);
