@@ -30,6 +30,22 @@ export async function post(path, csrf, fields = {}) {
 }
 
 /**
+ * The same with a JSON body, as an application's script would send it.
+ *
+ * @param {string} path
+ * @param {object} body
+ * @returns {Promise<any>} the answer's JSON; null when it has none
+ * @throws {Problem}
+ */
+export async function postJson(path, body) {
+  return answer(path, {
+    method: 'POST',
+    headers: { Accept: 'application/json', 'Content-Type': 'application/json' },
+    body: JSON.stringify(body),
+  })
+}
+
+/**
  * @param {string} path
  * @returns {Promise<any>} the answer's JSON
  * @throws {Problem}
@@ -51,6 +67,8 @@ async function answer(path, request) {
   }
   const body = await response.json().catch(() => null)
   if (response.ok) return body
+  // What is meant for scripts has a message that says it all.
+  if (body?.message) throw new Problem(response.status, body.message, '')
   throw new Problem(
     response.status,
     body?.cause ?? 'The server did not understand.',
