@@ -54,6 +54,7 @@
  * @property {boolean} isInviter
  * @property {number} startedAtMs
  * @property {string | null} tab the connection that joins the call; null: any tab may
+ * @property {{ state: 'asked' | 'agreed' | 'started', by: string }} [recording] absent while nobody wants one
  */
 
 /**

@@ -11,6 +11,7 @@ import { Tile, Tiles } from './tiles.js'
 import { toast } from './toast.js'
 
 /** @import { Pass } from './boot.js' */
+/** @import { Device, Trouble } from './devices.js' */
 /** @import { Person } from './people.js' */
 /** @import { Joining } from './prejoin.js' */
 
@@ -31,6 +32,7 @@ const REDRAW_MS = 120
  * @property {(reason: string) => void} ended with OpenTok's reason
  * @property {(waiting: boolean) => void} reconnecting
  * @property {() => boolean} chatIsOpen
+ * @property {(device: Device, trouble: Trouble) => void} [trouble] a device cannot be turned on; else a toast says so
  */
 
 export class Call {
@@ -457,8 +459,9 @@ export class Call {
    * @param {unknown} error
    */
   async #complain(device, error) {
-    const { cause, remedy } = await troubleWith(device, error)
-    toast(`${cause} ${remedy}`, { ms: 12_000 })
+    const trouble = await troubleWith(device, error, true)
+    if (this.#around.trouble) this.#around.trouble(device, trouble)
+    else toast(`${trouble.cause} ${trouble.remedy}`, { ms: 12_000 })
     this.#changed()
   }
 

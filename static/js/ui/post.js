@@ -68,10 +68,16 @@ async function answer(path, request) {
   const body = await response.json().catch(() => null)
   if (response.ok) return body
   // What is meant for scripts has a message that says it all.
-  if (body?.message) throw new Problem(response.status, body.message, '')
+  if (body?.message) throw new Problem(response.status, sentence(body.message), '')
   throw new Problem(
     response.status,
     body?.cause ?? 'The server did not understand.',
     body?.remedy ?? 'Load the page again, then try again.',
   )
+}
+
+/** With a capital and a full stop, whoever wrote it. @param {string} text */
+function sentence(text) {
+  const [first = '', ...rest] = text
+  return `${first.toUpperCase()}${rest.join('')}${/[.!?]$/.test(text) ? '' : '.'}`
 }
