@@ -66,6 +66,7 @@
 pub mod api;
 pub mod app;
 pub mod archive;
+pub mod buddies;
 pub mod clock;
 pub mod config;
 pub mod data;

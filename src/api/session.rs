@@ -43,6 +43,7 @@ pub async fn create(
         id: SessionId::generate(caller.api_key, &wanted.location, now_ms),
         api_key: caller.api_key,
         media_mode: wanted.media_mode,
+        is_closed: false,
     };
     project::add_session(&api.platform.db, &session, now_ms).await?;
     let created = created(now_ms);

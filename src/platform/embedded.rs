@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use sqlx::SqlitePool;
 use tracing::{error, warn};
 
-use super::{Meter, Platform, PlatformError, Recording, StartArchive};
+use super::{Meter, Platform, PlatformError, Recording, Signal, StartArchive};
 use crate::{
     archive::{
         Archive, ArchiveId, Archives, NewArchive, Reason, Resolution, SessionChange, Status,
@@ -17,7 +17,9 @@ use crate::{
     clock,
     opentok::{Claims, NewToken, Role, SessionId, Token},
     project::{self, MediaMode, Project, SessionRecord},
-    session::{self, Admission, AdmissionError, ArchiveInfo, Phase, Sessions},
+    session::{
+        self, Admission, AdmissionError, ArchiveInfo, ClientSignal, Observer, Phase, Sessions,
+    },
 };
 
 /// SQLite's code for a disk that is full.
@@ -39,14 +41,60 @@ pub struct Embedded {
 #[async_trait]
 impl Platform for Embedded {
     async fn create_session(&self) -> Result<SessionId, PlatformError> {
-        let now_ms = clock::now_ms();
-        let record = SessionRecord {
-            id: SessionId::generate(self.project.api_key, "", now_ms),
-            api_key: self.project.api_key,
-            media_mode: MediaMode::Routed,
+        self.new_session(MediaMode::Routed).await
+    }
+
+    async fn create_chat_session(&self) -> Result<SessionId, PlatformError> {
+        self.new_session(MediaMode::Routed).await
+    }
+
+    async fn route(&self, _: &SessionId) -> Result<(), PlatformError> {
+        Ok(()) // Sessions of chats are routed from the start.
+    }
+
+    fn unite(&self, from: &SessionId, into: &SessionId) {
+        self.sessions.unite(from, into);
+    }
+
+    async fn close_session(&self, session: &SessionId) -> Result<(), PlatformError> {
+        let reason = session::Reason::ForceDisconnected;
+        self.sessions.disconnect_everybody(session, reason);
+        for closed in self.sessions.separate(session).iter().chain([session]) {
+            project::close_session(&self.db, closed, clock::now_ms()).await?;
+        }
+        // Somebody may have been let in meanwhile.
+        self.sessions.disconnect_everybody(session, reason);
+        Ok(())
+    }
+
+    fn observe(&self, observer: Arc<dyn Observer>) {
+        self.sessions.observe(observer);
+    }
+
+    async fn signal(&self, session: &SessionId, signal: Signal) -> Result<(), PlatformError> {
+        let Signal {
+            from,
+            to,
+            signal_type,
+            data,
+        } = signal;
+        let (signal_type, data) = (Some(signal_type), Some(data.into()));
+        let sent = match from {
+            None => self.sessions.signal(session, to, signal_type, data),
+            Some(from) => {
+                let signal = ClientSignal {
+                    from,
+                    to,
+                    signal_type,
+                    data,
+                };
+                self.sessions.signal_as(session, signal)
+            }
         };
-        project::add_session(&self.db, &record, now_ms).await?;
-        Ok(record.id)
+        sent.map_err(|refusal| match refusal.code {
+            404 => PlatformError::NotFound("connection"),
+            _ => PlatformError::BadRequest(refusal.message),
+        })
     }
 
     async fn token(
@@ -164,6 +212,18 @@ impl Platform for Embedded {
 }
 
 impl Embedded {
+    async fn new_session(&self, media_mode: MediaMode) -> Result<SessionId, PlatformError> {
+        let now_ms = clock::now_ms();
+        let record = SessionRecord {
+            id: SessionId::generate(self.project.api_key, "", now_ms),
+            api_key: self.project.api_key,
+            media_mode,
+            is_closed: false,
+        };
+        project::add_session(&self.db, &record, now_ms).await?;
+        Ok(record.id)
+    }
+
     /// The row is there; now the engine and the recorder follow it.
     async fn begin_recording(&self, archive: &Archive) -> Result<(), PlatformError> {
         let (recorder, id) = (Arc::clone(&self.recorder), archive.id);
@@ -305,6 +365,7 @@ impl Admission for Embedded {
         let record = project::find_session(&self.db, session_id)
             .await
             .map_err(unavailable)?
+            .filter(|record| !record.is_closed)
             .ok_or(AdmissionError::InvalidSession)?;
         let project = project::find(&self.db, record.api_key)
             .await

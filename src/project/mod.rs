@@ -7,7 +7,8 @@ use sqlx::SqlitePool;
 
 use crate::config::Secret;
 pub use store::{
-    MediaMode, SessionRecord, add_session, find_session, made_at_ms, note_joined, was_joined,
+    MediaMode, SessionRecord, add_session, close_session, find_session, made_at_ms, note_joined,
+    was_joined,
 };
 
 /// Whoever holds key and secret may make sessions and tokens in the project.
@@ -109,6 +110,7 @@ mod tests {
             id: SessionId::generate(project.api_key, "", 8),
             api_key: project.api_key,
             media_mode: MediaMode::Routed,
+            is_closed: false,
         };
         add_session(&db, &session, 8).await.unwrap();
         assert!(!was_joined(&db, &session.id).await.unwrap());

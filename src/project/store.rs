@@ -29,6 +29,8 @@ pub struct SessionRecord {
     pub id: SessionId,
     pub api_key: u32,
     pub media_mode: MediaMode,
+    /// Nobody is let in any more.
+    pub is_closed: bool,
 }
 
 pub(super) async fn put(
@@ -113,7 +115,7 @@ pub async fn find_session(
 ) -> Result<Option<SessionRecord>, sqlx::Error> {
     let text = id.as_str();
     let row = sqlx::query!(
-        r#"SELECT api_key AS "api_key: u32", media_mode
+        r#"SELECT api_key AS "api_key: u32", media_mode, closed_at_ms
            FROM sessions
            WHERE id = $1"#,
         text,
@@ -128,6 +130,7 @@ pub async fn find_session(
         } else {
             MediaMode::Routed
         },
+        is_closed: row.closed_at_ms.is_some(),
     }))
 }
 
@@ -145,6 +148,28 @@ pub async fn note_joined(db: &SqlitePool, id: &SessionId, now_ms: i64) -> Result
         "UPDATE sessions
          SET first_joined_at_ms = $1
          WHERE id = $2 AND first_joined_at_ms IS NULL",
+        now_ms,
+        text,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Closes a session for good.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn close_session(
+    db: &SqlitePool,
+    id: &SessionId,
+    now_ms: i64,
+) -> Result<(), sqlx::Error> {
+    let text = id.as_str();
+    sqlx::query!(
+        "UPDATE sessions
+         SET closed_at_ms = $1
+         WHERE id = $2 AND closed_at_ms IS NULL",
         now_ms,
         text,
     )

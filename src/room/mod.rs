@@ -269,6 +269,7 @@ mod tests {
             id: SessionId::generate(project.api_key, "", 1),
             api_key: project.api_key,
             media_mode: MediaMode::Routed,
+            is_closed: false,
         };
         project::add_session(db, &record, 1).await.unwrap();
         record.id

@@ -11,6 +11,7 @@ mod id;
 mod limits;
 pub mod live;
 pub mod media;
+mod observer;
 mod outbox;
 pub mod refusal;
 mod registry;
@@ -21,6 +22,7 @@ pub use event::{ArchiveInfo, ConnectionInfo, Event, Outcome, Reason, StreamInfo}
 pub(crate) use id::id;
 pub use id::{ConnectionId, StreamId};
 pub use live::{Closing, LiveSession, Now, Outgoing, Output, Phase, SocketId};
+pub use observer::{ClientSignal, Observer};
 pub use outbox::Outbox;
 pub use refusal::Refusal;
 pub use registry::{ArchiveChange, Attachment, Counts, Sessions};

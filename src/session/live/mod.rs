@@ -32,7 +32,7 @@ pub use self::{
     output::{Closing, Outgoing, Output, Phase, SocketId},
 };
 use super::{
-    ConnectionId, Refusal, Request, Resume, StreamId,
+    ClientSignal, ConnectionId, Refusal, Request, Resume, StreamId,
     backlog::Backlog,
     event::{ConnectionInfo, Event, Outcome, Reason, SharedEvent, StreamInfo, Welcome},
     limits::Limits,
@@ -70,6 +70,8 @@ pub struct LiveSession {
     archives: Vec<RecordedArchive>,
     /// A moderator muted everybody, those who publish later included.
     mutes_newcomers: bool,
+    /// Signals of clients are not passed on, but handed to an observer.
+    signals_are_judged: bool,
     /// Numbers connections, streams and offers in the order of their coming.
     counter: u64,
     outputs: Vec<Output>,
@@ -161,6 +163,8 @@ impl LiveSession {
             streams: self.streams(),
             archives: self.archives(),
         };
+        self.outputs
+            .push(Output::Joined(welcome.connection.clone()));
         self.reply(socket, request, Outcome::Welcome(Box::new(welcome)));
         self.follow_archives(now.at);
         Ok(id)
@@ -237,6 +241,25 @@ impl LiveSession {
         if let Request::Offer(offer) = request {
             // The engine's answer is the reply.
             if let Err(refusal) = self.offer(from, socket, id, offer, now.at) {
+                self.reply(socket, id, refusal.into());
+            }
+            return;
+        }
+        if self.signals_are_judged
+            && let Request::Signal {
+                signal_type,
+                data,
+                to,
+            } = request
+        {
+            let signal = ClientSignal {
+                from,
+                to,
+                signal_type,
+                data,
+            };
+            // The observer's judgement is the reply.
+            if let Err(refusal) = self.submit_signal(socket, id, signal, now.at) {
                 self.reply(socket, id, refusal.into());
             }
             return;
@@ -318,6 +341,10 @@ impl LiveSession {
                 self.media(Command::Close { connection: id });
             }
             connection.end(&event, reason, &mut self.outputs);
+            self.outputs.push(Output::Left {
+                connection: id,
+                reason,
+            });
         }
         for stream in self.streams() {
             self.note(&Note::StreamDestroyed {
@@ -413,6 +440,10 @@ impl LiveSession {
                 why: closing,
             });
         }
+        self.outputs.push(Output::Left {
+            connection: id,
+            reason,
+        });
         for other in self.connections.values_mut() {
             other.limits.greet_one_less();
         }

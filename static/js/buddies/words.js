@@ -14,7 +14,7 @@ export const STATES = {
   available: 'Available',
   inviting: 'Waiting for an answer',
   chatting: 'In a call',
-  doNotDisturb: 'Does not want to be disturbed',
+  doNotDisturb: 'Do not disturb',
 }
 
 /**

@@ -126,7 +126,7 @@ fn take(world: &mut World, step: Step) {
             world.settle();
         }
         Step::ServerSignal => {
-            let _ = world.live.signal_from_server(None, None, None);
+            let _ = world.live.signal_from_server(None, None, None, None);
             world.settle();
         }
         _ if count == 0 => {}

@@ -560,7 +560,10 @@ fn who_missed_too_much_has_to_connect_anew() {
     for _ in 0..2000 {
         world.live.media_alive(world.clients[ann].id, world.now);
         world.pass(Duration::from_millis(10));
-        world.live.signal_from_server(None, None, None).unwrap();
+        world
+            .live
+            .signal_from_server(None, None, None, None)
+            .unwrap();
     }
     world.settle();
     assert!(world.is_there(ann));

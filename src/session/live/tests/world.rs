@@ -300,6 +300,8 @@ impl World {
                 Output::Media(command) => self.engine.carry_out(command),
                 Output::Note { archive, note } => self.note(archive, note),
                 Output::Archive { archive, phase } => self.phases.push((archive, phase)),
+                Output::Joined(_) | Output::Left { .. } => {}
+                Output::Judge { .. } => unreachable!("nobody judges these signals"),
             }
         }
     }
