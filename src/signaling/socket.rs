@@ -23,6 +23,10 @@ use crate::{
 /// How long a client may take to say hello.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long a silent client still has after one more ping. It may have been the server that stood still: the
+/// client's answers are then waiting to be read.
+const LAST_CHANCE: Duration = Duration::from_millis(400);
+
 /// How long a socket that the server closes is read to its end, so that the network does not
 /// throw away the close frame with what the client still sends.
 const LINGER: Duration = Duration::from_secs(1);
@@ -169,8 +173,12 @@ impl Socket {
     async fn exchange(&mut self, attachment: &Attachment, outbox: &mut Outbox) -> End {
         let mut pings = tokio::time::interval(live::PING_PERIOD);
         pings.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut last_chance = None;
         loop {
             let silence = self.heard_at + live::SOCKET_SILENCE;
+            let deadline = last_chance
+                .filter(|until| *until > silence)
+                .unwrap_or(silence);
             tokio::select! {
                 arrival = self.arrival() => match arrival {
                     Ok(None) => {}
@@ -190,15 +198,27 @@ impl Socket {
                     }
                     Err(closing) => return End::Close(closing.into()),
                 },
-                _ = pings.tick() => {
-                    let ping = self.sender.ping(b"");
-                    match tokio::time::timeout(live::SOCKET_SILENCE, ping).await {
-                        Ok(Ok(())) => {}
-                        Ok(Err(_)) | Err(_) => return End::Lost,
+                _ = pings.tick() => if let Err(end) = self.ping().await {
+                    return end;
+                },
+                () = tokio::time::sleep_until(deadline.into()) => {
+                    if last_chance == Some(deadline) {
+                        return End::Lost;
                     }
+                    if let Err(end) = self.ping().await {
+                        return end;
+                    }
+                    last_chance = Some(Instant::now() + LAST_CHANCE);
                 }
-                () = tokio::time::sleep_until(silence.into()) => return End::Lost,
             }
+        }
+    }
+
+    async fn ping(&mut self) -> Result<(), End> {
+        let ping = self.sender.ping(b"");
+        match tokio::time::timeout(live::SOCKET_SILENCE, ping).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(End::Lost),
         }
     }
 
