@@ -27,8 +27,8 @@
     return hasKey ? { apiKey: String(first), token: second, callback } : { apiKey: void 0, token: first, callback };
   }
   function sessionArguments(given) {
-    const [first, second] = given;
-    if (typeof second === "string") return { apiKey: String(first ?? ""), sessionId: second };
+    const [first, second, options] = given;
+    if (typeof second === "string") return { apiKey: String(first ?? ""), sessionId: second, options };
     return { apiKey: void 0, sessionId: first };
   }
   function isElement(value) {
@@ -2562,6 +2562,18 @@
       return this.connections.get(info.connectionId) ?? this.connections.add(new Connection(info));
     }
     /**
+     * Whom a stream or a signal is from. A quiet client has not been told of them: it knows their id.
+     *
+     * @param {string} connectionId
+     * @returns {Connection}
+     */
+    of(connectionId) {
+      const known = this.connections.get(connectionId);
+      if (known) return known;
+      const stream = this.streams.find(({ connection }) => connection.connectionId === connectionId);
+      return stream?.connection ?? new Connection({ connectionId, creationTime: 0, data: "" });
+    }
+    /**
      * What the page is told about a server's event. Signals and what concerns this client's own streams and
      * connection are the session's.
      *
@@ -2630,9 +2642,7 @@
     }
     /** @param {StreamInfo} info @returns {Generator<OTEvent>} */
     *#streamCreated(info) {
-      const connection = this.connections.get(info.connectionId);
-      if (!connection) return;
-      const stream = this.streams.add(new Stream(info, connection));
+      const stream = this.streams.add(new Stream(info, this.of(info.connectionId)));
       yield new OTEvent("streamCreated", { stream });
     }
     /** @param {ArchiveInfo} info */
@@ -2781,6 +2791,7 @@
     #socket = null;
     #sessionId = "";
     #token = "";
+    #quiet = false;
     /** @type {Welcome | null} */
     #welcome = null;
     #nextId = 1;
@@ -2822,10 +2833,12 @@
      *
      * @param {string} sessionId
      * @param {string} token
+     * @param {{ quiet?: boolean }} [options] `quiet`: who comes and goes need not be told
      */
-    open(sessionId, token) {
+    open(sessionId, token, { quiet = false } = {}) {
       this.#sessionId = sessionId;
       this.#token = token;
+      this.#quiet = quiet;
       this.#state = "opening";
       this.#start(
         "hello",
@@ -2901,6 +2914,7 @@
           versions: [VERSION],
           sessionId: this.#sessionId,
           token: this.#token,
+          ...this.#quiet && { quiet: true },
           ...resume && { resume }
         }),
         repeat: false,
@@ -3469,7 +3483,7 @@
       });
       this.#signaling = signaling;
       this.#watchWindow();
-      signaling.open(this.sessionId, token);
+      signaling.open(this.sessionId, token, { quiet: this.#parts.quiet });
       return this;
     }
     /** Leaves; `sessionDisconnected` follows. Without a connection nothing happens. */
@@ -3659,7 +3673,7 @@
     /** @param {Extract<ServerEvent, { type: 'signal' }>} signal */
     #signaled({ signalType, data, from }) {
       const name = signalType ? `signal:${signalType}` : "signal";
-      const sender = from ? this.connections.get(from) ?? null : null;
+      const sender = from ? this.#members.of(from) : null;
       const event = new OTEvent(name, { data: data ?? void 0, from: sender });
       this.dispatchEvent(event, "signal");
       if (signalType) this.dispatchEvent(event, name);
@@ -3758,13 +3772,15 @@
   // js/opentok/api.js
   var sessions = /* @__PURE__ */ new Map();
   function initSession(...given) {
-    const { apiKey, sessionId } = sessionArguments(given);
+    const { apiKey, sessionId, options } = sessionArguments(given);
     const known = sessions.get(sessionId);
     if (known) {
       known.apiKey ??= apiKey;
       return known;
     }
-    const session = new Session(apiKey, sessionId);
+    const session = new Session(apiKey, sessionId, {
+      quiet: options?.connectionEventsSuppressed === true
+    });
     sessions.set(sessionId, session);
     return session;
   }

@@ -114,7 +114,7 @@ impl Place {
 
 /// Appends records to one file.
 pub struct Writer {
-    file: BufWriter<File>,
+    file: BufWriter<Arc<File>>,
     unflushed: bool,
     unsynced: bool,
 }
@@ -138,7 +138,7 @@ impl Writer {
 
     fn create(path: &Path) -> io::Result<Writer> {
         let file = OpenOptions::new().write(true).create_new(true).open(path)?;
-        let mut file = BufWriter::with_capacity(BUFFER, file);
+        let mut file = BufWriter::with_capacity(BUFFER, Arc::new(file));
         file.write_all(MAGIC)?;
         Ok(Writer {
             file,
@@ -208,14 +208,12 @@ impl Writer {
         Ok(())
     }
 
-    /// Hands what was appended to the disk: it outlives a power cut.
-    pub fn sync(&mut self) -> io::Result<()> {
+    /// Flushes, and gives the file if it has something new for the disk: once its data are synced, they
+    /// outlive a power cut.
+    pub fn unsynced(&mut self) -> io::Result<Option<Arc<File>>> {
         self.flush()?;
-        if self.unsynced {
-            self.file.get_ref().sync_data()?;
-            self.unsynced = false;
-        }
-        Ok(())
+        let is_due = std::mem::take(&mut self.unsynced);
+        Ok(is_due.then(|| Arc::clone(self.file.get_ref())))
     }
 }
 
@@ -392,7 +390,7 @@ mod tests {
         for record in records {
             journal.append(record).unwrap();
         }
-        journal.sync().unwrap();
+        journal.flush().unwrap();
     }
 
     #[test]

@@ -257,7 +257,8 @@ impl StreamMux {
         }
         while let Some((packet, stamp)) = self.audio.pop(packets_until_us) {
             let at_us = self.clock.place(Kind::Audio, stamp);
-            if !packet.payload.is_empty() {
+            // What was made before the archive began was only under way when it did.
+            if at_us >= 0 && !packet.payload.is_empty() {
                 self.queue(at_us, Kind::Audio, Frame::Audio(packet.payload));
             }
         }

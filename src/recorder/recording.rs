@@ -5,6 +5,8 @@ use std::{
     fs::{self, File},
     io::{self, Write},
     path::{Path, PathBuf},
+    sync::Arc,
+    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
@@ -44,8 +46,12 @@ pub struct Recording {
     muxer: Option<Muxer>,
     flushed: Instant,
     synced: Instant,
+    /// What the disk is to have besides the open journals: those that were closed since the last round.
+    unsynced: Vec<Arc<File>>,
     /// Whether files were made since the folder was synced.
     unsynced_folder: bool,
+    /// The round of syncing that goes on: a slow disk must not hold up the flushes.
+    syncing: Option<JoinHandle<io::Result<()>>>,
 }
 
 impl Recording {
@@ -66,7 +72,9 @@ impl Recording {
             muxer: Some(Muxer::new(dir)),
             flushed: now,
             synced: now,
+            unsynced: Vec::new(),
             unsynced_folder: true,
+            syncing: None,
         })
     }
 
@@ -163,27 +171,44 @@ impl Recording {
         Ok(())
     }
 
-    /// Does what is due: flushing every 250 ms, syncing every 5 s.
+    /// Does what is due: flushing every 250 ms, and having the disk sync every 5 s.
     ///
     /// # Errors
     /// As [`Recording::take`].
     pub fn tick(&mut self, now: Instant) -> io::Result<()> {
-        if now.duration_since(self.synced) >= SYNC_EVERY {
-            self.synced = now;
-            self.flushed = now;
-            self.close_departed()?;
-            self.notes.sync()?;
-            for journal in self.tracks.values_mut() {
-                journal.sync()?;
-            }
-            if std::mem::take(&mut self.unsynced_folder) {
-                File::open(&self.dir)?.sync_all()?;
-            }
-        } else if now.duration_since(self.flushed) >= FLUSH_EVERY {
+        if now.duration_since(self.flushed) >= FLUSH_EVERY {
             self.flushed = now;
             self.flush()?;
         }
+        if let Some(round) = self.syncing.take_if(|round| round.is_finished()) {
+            round
+                .join()
+                .unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))?;
+        }
+        if now.duration_since(self.synced) >= SYNC_EVERY && self.syncing.is_none() {
+            self.synced = now;
+            self.close_departed()?;
+            self.syncing = Some(self.sync()?);
+        }
         Ok(())
+    }
+
+    /// Has all that is written so far reach the disk, on a thread of its own.
+    fn sync(&mut self) -> io::Result<JoinHandle<io::Result<()>>> {
+        let mut files = std::mem::take(&mut self.unsynced);
+        files.extend(self.notes.unsynced()?);
+        for journal in self.tracks.values_mut() {
+            files.extend(journal.unsynced()?);
+        }
+        let folder = std::mem::take(&mut self.unsynced_folder).then(|| self.dir.clone());
+        thread::Builder::new()
+            .name("sync".to_owned())
+            .spawn(move || {
+                for file in files {
+                    file.sync_data()?;
+                }
+                folder.map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+            })
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -211,7 +236,7 @@ impl Recording {
     fn close_tracks(&mut self, stream: StreamId) -> io::Result<()> {
         for kind in [Kind::Audio, Kind::Video] {
             if let Some(mut journal) = self.tracks.remove(&(stream, kind)) {
-                journal.sync()?;
+                self.unsynced.extend(journal.unsynced()?);
             }
         }
         Ok(())

@@ -5,6 +5,15 @@ use async_trait::async_trait;
 use super::Refusal;
 use crate::opentok::{Claims, SessionId, TokenError};
 
+/// Somebody who is let in.
+#[derive(Clone, Debug)]
+pub struct Newcomer {
+    /// What the token lets its holder do.
+    pub claims: Claims,
+    /// The client does not want to know who comes and goes, as in sessions of thousands.
+    pub quiet: bool,
+}
+
 /// Knows the sessions, and the secrets under which their tokens are signed.
 #[async_trait]
 pub trait Admission: Send + Sync {

@@ -17,7 +17,7 @@ pub mod refusal;
 mod registry;
 pub mod request;
 
-pub use admission::{Admission, AdmissionError};
+pub use admission::{Admission, AdmissionError, Newcomer};
 pub use event::{ArchiveInfo, ConnectionInfo, Event, Outcome, Reason, StreamInfo};
 pub(crate) use id::id;
 pub use id::{ConnectionId, StreamId};

@@ -16,8 +16,8 @@ use std::{
 use tokio::sync::mpsc;
 
 use super::{
-    ArchiveInfo, ClientSignal, ConnectionId, ConnectionInfo, Observer, Reason, Refusal, Request,
-    Resume, StreamId, StreamInfo,
+    ArchiveInfo, ClientSignal, ConnectionId, ConnectionInfo, Newcomer, Observer, Reason, Refusal,
+    Request, Resume, StreamId, StreamInfo,
     live::{Closing, LiveSession, Now, Output, Phase, SocketId},
     media::{self, Command, Media, Sink},
     outbox::{Outbox, OutboxSender, outbox, resumed_outbox},
@@ -25,7 +25,7 @@ use super::{
 use crate::{
     archive::{ArchiveId, recording::Recorder},
     clock,
-    opentok::{Claims, SessionId},
+    opentok::SessionId,
 };
 
 /// How often the sessions are looked after in which something is due.
@@ -131,7 +131,7 @@ impl Sessions {
         }
     }
 
-    /// Connects a client whose token said `claims` over a new socket. The welcome, as the reply
+    /// Connects a client over a new socket. The welcome, as the reply
     /// to `request`, is the first message in the outbox.
     ///
     /// # Errors
@@ -139,7 +139,7 @@ impl Sessions {
     pub fn join(
         &self,
         session: &SessionId,
-        claims: &Claims,
+        newcomer: &Newcomer,
         request: u64,
     ) -> Result<(Attachment, Outbox), Refusal> {
         if self.0.stopping.load(Ordering::Relaxed) {
@@ -152,7 +152,7 @@ impl Sessions {
         let key = uuid::Uuid::new_v4().simple().to_string();
         self.hosted(session, true, now, |hosted| {
             self.attach(hosted, outbox(), |live, socket| {
-                live.join(socket, request, claims, key, now)
+                live.join(socket, request, newcomer, key, now)
             })
         })
         .unwrap_or_else(|| Err(Refusal::connect_failed("the session cannot be opened")))
@@ -733,7 +733,7 @@ mod tests {
     use super::*;
     use crate::{
         archive::recording::{CannotRecord, Note},
-        opentok::Role,
+        opentok::{Claims, Role},
         session::{
             Outcome,
             live::Outgoing,
@@ -788,7 +788,11 @@ mod tests {
             created_at: 0,
             expires_at: 0,
         };
-        let (attachment, mut outbox) = sessions.join(&id(), &claims, 1).unwrap();
+        let newcomer = Newcomer {
+            claims,
+            quiet: false,
+        };
+        let (attachment, mut outbox) = sessions.join(&id(), &newcomer, 1).unwrap();
         let Ok(Outgoing::Reply {
             outcome: Outcome::Welcome(welcome),
             ..

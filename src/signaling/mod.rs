@@ -27,6 +27,11 @@
 //! signal is never heard before its sender was seen. Who is not let in hears why (code 1004: the token;
 //! 1005: the session; 1006: the server; 1027: the session is full), and the socket is closed with 4003.
 //!
+//! With `"quiet":true` a client is told nothing of who comes and goes: of `connections` the welcome lists itself
+//! alone, and no `connectionCreated` or `connectionDestroyed` follows. Streams and signals come as ever, also from
+//! connections that it has not heard of. Others hear of it, unless they are quiet, too. Joining a session of
+//! quiet clients costs the same however many there are.
+//!
 //! # Publishing
 //!
 //! ```text
@@ -110,8 +115,8 @@
 //! | what | how much | beyond |
 //! |---|---|---|
 //! | bytes of a message | 128 KiB, of SDP 64 KiB | closed with 1009; 1011 |
-//! | messages | 200 a second, 400 at once and one more for each other connection | connection ended, 4029 |
-//! | signals | 50 a second, 100 at once and one more for each other connection | 429 |
+//! | messages | 200 a second, 400 at once and one more for each other connection, unless quiet | connection ended, 4029 |
+//! | signals | 50 a second, 100 at once and one more for each other connection, unless quiet | 429 |
 //! | signal type, data | 128 characters, 8192 bytes as JSON | 400, 413 |
 //! | offers | 5 a second, 10 at once, 4 unanswered | 429 |
 //! | streams, slots | 16, 64 a connection | 1605, 1011 |

@@ -12,16 +12,20 @@ use tracing::{Instrument, Span, debug, debug_span, field::Empty};
 use super::{
     close::{self, Close},
     frames::{Arrival, Broken, Frames},
-    message::{self, FirstMessage, Message, Outcome, Refusal, Resume, Unreadable},
+    message::{self, FirstMessage, Message, Outcome, Refusal, Unreadable},
 };
 use crate::{
     clock,
     opentok::SessionId,
-    session::{Admission, Attachment, Outbox, Sessions, live},
+    session::{Admission, Attachment, Newcomer, Outbox, Sessions, live},
 };
 
 /// How long a client may take to say hello.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a silent client still has after one more ping. It may have been the server that stood still: the
+/// client's answers are then waiting to be read.
+const LAST_CHANCE: Duration = Duration::from_millis(400);
 
 /// How long a socket that the server closes is read to its end, so that the network does not
 /// throw away the close frame with what the client still sends.
@@ -104,6 +108,7 @@ impl Socket {
             versions,
             session_id,
             token,
+            quiet,
             resume,
         }) = serde_json::from_str(&text)
         else {
@@ -120,7 +125,12 @@ impl Socket {
         }
         let span = Span::current();
         span.record("session.id", session_id.as_str());
-        match admit(endpoint, &session_id, &token, resume, id).await {
+        let admitted = match resume {
+            // The key proves more than the token, which may have expired meanwhile.
+            Some(resume) => endpoint.sessions.resume(&session_id, &resume, id),
+            None => admit(endpoint, &session_id, &token, quiet, id).await,
+        };
+        match admitted {
             Ok((attachment, outbox)) => {
                 let connection = attachment.connection();
                 span.record("connection.id", tracing::field::display(connection));
@@ -163,8 +173,12 @@ impl Socket {
     async fn exchange(&mut self, attachment: &Attachment, outbox: &mut Outbox) -> End {
         let mut pings = tokio::time::interval(live::PING_PERIOD);
         pings.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut last_chance = None;
         loop {
             let silence = self.heard_at + live::SOCKET_SILENCE;
+            let deadline = last_chance
+                .filter(|until| *until > silence)
+                .unwrap_or(silence);
             tokio::select! {
                 arrival = self.arrival() => match arrival {
                     Ok(None) => {}
@@ -184,15 +198,27 @@ impl Socket {
                     }
                     Err(closing) => return End::Close(closing.into()),
                 },
-                _ = pings.tick() => {
-                    let ping = self.sender.ping(b"");
-                    match tokio::time::timeout(live::SOCKET_SILENCE, ping).await {
-                        Ok(Ok(())) => {}
-                        Ok(Err(_)) | Err(_) => return End::Lost,
+                _ = pings.tick() => if let Err(end) = self.ping().await {
+                    return end;
+                },
+                () = tokio::time::sleep_until(deadline.into()) => {
+                    if last_chance == Some(deadline) {
+                        return End::Lost;
                     }
+                    if let Err(end) = self.ping().await {
+                        return end;
+                    }
+                    last_chance = Some(Instant::now() + LAST_CHANCE);
                 }
-                () = tokio::time::sleep_until(silence.into()) => return End::Lost,
             }
+        }
+    }
+
+    async fn ping(&mut self) -> Result<(), End> {
+        let ping = self.sender.ping(b"");
+        match tokio::time::timeout(live::SOCKET_SILENCE, ping).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(End::Lost),
         }
     }
 
@@ -225,18 +251,15 @@ async fn admit(
     endpoint: &Endpoint,
     session_id: &SessionId,
     token: &str,
-    resume: Option<Resume>,
+    quiet: bool,
     id: u64,
 ) -> Result<(Attachment, Outbox), Refusal> {
-    // The key proves more than the token, which may have expired meanwhile.
-    if let Some(resume) = resume {
-        return endpoint.sessions.resume(session_id, &resume, id);
-    }
     let claims = endpoint
         .admission
         .admit(session_id, token, clock::now_s())
         .await?;
-    endpoint.sessions.join(session_id, &claims, id)
+    let newcomer = Newcomer { claims, quiet };
+    endpoint.sessions.join(session_id, &newcomer, id)
 }
 
 /// Hands one message to the session. An error is one that cannot be replied to.

@@ -318,6 +318,28 @@ async fn nothing_changes_without_the_visitors_own_token() {
 }
 
 #[actix_web::test]
+async fn what_a_browser_says_of_its_page_counts_as_much_as_a_token() {
+    let site = Site::start().await;
+    // Two first pages at once: the cookie is the second one's, the form the first one's.
+    let guest = site.somebody();
+    let stale = site.somebody().csrf().await;
+    guest.csrf().await;
+    for (from, status) in [
+        ("same-origin", StatusCode::OK),
+        ("same-site", StatusCode::FORBIDDEN),
+        ("cross-site", StatusCode::FORBIDDEN),
+        ("none", StatusCode::FORBIDDEN),
+    ] {
+        let request = guest.client.post(format!("{}/rooms/main/join", site.url));
+        let request = request
+            .header("X-CSRF-Token", &stale)
+            .header("Sec-Fetch-Site", from);
+        let answer = request.form(&[("name", "Bob")]).send().await.unwrap();
+        assert_eq!(answer.status(), status, "{from}");
+    }
+}
+
+#[actix_web::test]
 async fn pages_of_moderators_send_others_to_sign_in_and_bring_them_back() {
     let site = Site::start().await;
     let guest = site.somebody();

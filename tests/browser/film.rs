@@ -16,7 +16,7 @@ const SAMPLE_RATE: usize = 8000;
 const A_TILE: f64 = 0.06;
 /// A tone of one's own is at least this loud; 0 to 1.
 const A_TONE: f64 = 0.015;
-/// Somebody is still there after a shorter absence: a flash hides the colour, a lost packet the tone. s
+/// An absence that is none: a flash hides the colour, a lost packet the tone. s
 const A_GAP: f64 = 0.6;
 
 /// From and to, in seconds from the film's beginning.
@@ -27,10 +27,13 @@ pub struct Film {
     pub probe: Value,
     frames: Vec<u8>,
     samples: Vec<f64>,
+    /// Somebody is still there after a shorter absence, s.
+    gap: f64,
 }
 
 impl Film {
-    pub fn of(file: &Path) -> Film {
+    /// `paused`: how long the cameras were held up at most, as on a busy machine. s
+    pub fn of(file: &Path, paused: f64) -> Film {
         let name = file.to_str().unwrap();
         let show = "-v error -show_format -show_streams -of json";
         let arguments: Vec<&str> = show.split(' ').chain([name]).collect();
@@ -49,6 +52,7 @@ impl Film {
                 .chunks_exact(2)
                 .map(|bytes| f64::from(i16::from_le_bytes([bytes[0], bytes[1]])) / 32768.0)
                 .collect(),
+            gap: A_GAP + paused,
         }
     }
 
@@ -71,7 +75,7 @@ impl Film {
     /// When somebody's picture is there.
     pub fn seen(&self, camera: Camera) -> Vec<Span> {
         let there = self.shares(camera.rgb).map(|share| share > A_TILE);
-        spans(there, 1.0 / as_f64(RATE))
+        spans(there, 1.0 / as_f64(RATE), self.gap)
     }
 
     /// When somebody's tone is there.
@@ -81,7 +85,7 @@ impl Film {
             .samples
             .chunks_exact(window)
             .map(|samples| strength(samples, camera.hz) > A_TONE);
-        spans(there, 0.05)
+        spans(there, 0.05, self.gap)
     }
 
     /// How many seconds each beep comes after its flash; before it, when negative.
@@ -158,12 +162,12 @@ fn strength(samples: &[f64], hz: u32) -> f64 {
     2.0 * (re * re + im * im).sqrt() / as_f64(samples.len())
 }
 
-fn spans(there: impl Iterator<Item = bool>, step: f64) -> Vec<Span> {
+fn spans(there: impl Iterator<Item = bool>, step: f64, gap: f64) -> Vec<Span> {
     let mut spans: Vec<Span> = Vec::new();
     for (n, _) in there.enumerate().filter(|(_, there)| *there) {
         let (from, to) = (as_f64(n) * step, as_f64(n + 1) * step);
         match spans.last_mut() {
-            Some(last) if from - last.1 < A_GAP => last.1 = to,
+            Some(last) if from - last.1 < gap => last.1 = to,
             _ => spans.push((from, to)),
         }
     }

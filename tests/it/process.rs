@@ -140,8 +140,21 @@ impl Process {
 
     /// Asks it to stop in order, as a service manager does.
     pub fn ask_to_stop(&self) {
+        self.signal(Signal::SIGTERM);
+    }
+
+    /// Nothing of it runs until [`Process::go_on`].
+    pub fn stand_still(&self) {
+        self.signal(Signal::SIGSTOP);
+    }
+
+    pub fn go_on(&self) {
+        self.signal(Signal::SIGCONT);
+    }
+
+    fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.child.id()).unwrap();
-        kill(Pid::from_raw(pid), Signal::SIGTERM).unwrap();
+        kill(Pid::from_raw(pid), signal).unwrap();
     }
 
     /// Waits until it has ended by itself.

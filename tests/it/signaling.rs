@@ -327,6 +327,36 @@ fn signal(text: &str) -> Value {
 }
 
 #[actix_web::test]
+async fn who_is_quiet_is_told_of_signals_and_streams_only() {
+    let server = Server::start().await;
+    let mut ann = server.join(Role::Publisher, "Ann").await;
+    let mut quiet = server.socket().await;
+    let mut hello = server.hello(&server.token(Role::Subscriber, "Quentin"));
+    hello["quiet"] = true.into();
+    quiet.welcome = quiet.ask(hello).await;
+    assert_eq!(
+        quiet.welcome["connections"],
+        json!([quiet.welcome["connection"]])
+    );
+    assert_eq!(ann.event().await["type"], "connectionCreated");
+
+    let bob = server.join(Role::Publisher, "Bob").await;
+    drop(bob);
+    let stream = ann.publish().await;
+    ann.ask(signal("hello")).await;
+
+    let created = quiet.event().await;
+    assert_eq!(created["stream"]["streamId"], stream.as_str());
+    assert_eq!(created["stream"]["connectionId"], ann.id());
+    let heard = quiet.event().await;
+    assert_eq!(
+        (&heard["data"], &heard["from"]),
+        (&json!("hello"), &json!(ann.id()))
+    );
+    server.stop().await;
+}
+
+#[actix_web::test]
 async fn two_people_meet_and_talk() {
     let server = Server::start().await;
     let mut ann = server.join(Role::Publisher, "Ann").await;

@@ -113,6 +113,25 @@ fn muted_from_the_start_and_heard_later_seen_later_still() {
 }
 
 #[test]
+fn what_was_made_before_the_archive_began_is_not_squeezed_into_its_beginning() {
+    let mut ada = Person::new();
+    ada.joins(0, true, false);
+    ada.talks(0, 10_000);
+    // The archive begins 190 ms into her talk; the network holds up what she said until 10 ms later.
+    for (at_us, _) in &mut ada.sent {
+        *at_us = (*at_us).max(200_000) - 190_000;
+    }
+    let mut studio = Studio::open();
+    studio.take_all(&[&ada]);
+    let (dir, manifest) = studio.stop(10_000);
+
+    let (stream, film) = only(dir.path(), &manifest);
+    assert!(stream.starts_ms < 20, "{}", stream.starts_ms);
+    assert!(film.audio.windows(2).all(|two| two[1].0 - two[0].0 == 20));
+    assert_eq!(film.audio.len(), 500 - 9);
+}
+
+#[test]
 fn sound_alone_and_pictures_alone_are_films_too() {
     let mut ada = Person::new();
     ada.joins(0, true, false);

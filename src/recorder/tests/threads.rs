@@ -1,6 +1,11 @@
 //! The recorder as its users meet it: threads, a real clock, a real disk.
 
-use std::{fs, path::Path, sync::Arc, time::Instant};
+use std::{
+    fs,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio::sync::mpsc::{Receiver, channel};
 
@@ -52,6 +57,11 @@ fn created(stream: StreamId) -> Note {
     }
 }
 
+/// A start after which all that is sent here at once can have been made.
+fn a_while_ago() -> Instant {
+    Instant::now().checked_sub(Duration::from_secs(20)).unwrap()
+}
+
 fn ready(heard: &mut Receiver<Event>) -> (ArchiveId, Arc<Manifest>) {
     match heard.blocking_recv().unwrap() {
         Event::Ready { archive, manifest } => (archive, manifest),
@@ -64,7 +74,7 @@ fn a_stopped_archive_holds_all_that_was_sent_before_the_stop() {
     let data = tempfile::tempdir().unwrap();
     let (recorder, mut heard) = recorder(data.path());
     let (archive, stream) = (ArchiveId::random(), StreamId::random());
-    let sink = recorder.start(archive, Instant::now()).unwrap();
+    let sink = recorder.start(archive, a_while_ago()).unwrap();
     recorder.note(archive, Instant::now(), created(stream));
     for sequence in 0..500 {
         sound(&sink, stream, sequence);
@@ -120,8 +130,8 @@ fn a_disk_that_fails_ends_one_archive_early_and_no_other() {
     let (recorder, mut heard) = recorder(data.path());
     let [failing, sound_one] = [ArchiveId::random(), ArchiveId::random()];
     let [good, bad] = [StreamId::random(), StreamId::random()];
-    let failing_sink = recorder.start(failing, Instant::now()).unwrap();
-    let sound_sink = recorder.start(sound_one, Instant::now()).unwrap();
+    let failing_sink = recorder.start(failing, a_while_ago()).unwrap();
+    let sound_sink = recorder.start(sound_one, a_while_ago()).unwrap();
     let dir = archive_dir(data.path(), failing);
     fs::create_dir(dir.join(format!("{bad}.audio.journal"))).unwrap();
 

@@ -105,6 +105,9 @@ impl LiveSession {
 
     /// Notices what the coming and going of streams and people means for the archives.
     pub(super) fn follow_archives(&mut self, now: Instant) {
+        if self.archives.is_empty() {
+            return;
+        }
         let publishing = self.streams.values().any(|stream| stream.announced);
         let anybody = !self.connections.is_empty();
         for recorded in &mut self.archives {

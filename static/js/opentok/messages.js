@@ -87,7 +87,7 @@
 /**
  * Everything the client may send, told apart by `type`. On the wire each also has an `id`.
  *
- * @typedef {{ type: 'hello', versions: number[], sessionId: string, token: string, resume?: Resume }
+ * @typedef {{ type: 'hello', versions: number[], sessionId: string, token: string, quiet?: boolean, resume?: Resume }
  *   | ({ type: 'publish' } & NewStream)
  *   | ({ type: 'offer' } & Offer)
  *   | ({ type: 'updateStream', streamId: string } & StreamUpdate)
@@ -117,7 +117,7 @@
  * @property {string} key the secret to resume this connection by
  * @property {Role} role
  * @property {number} graceMs how long after the loss of its socket the connection may be resumed
- * @property {ConnectionInfo[]} connections this one included
+ * @property {ConnectionInfo[]} connections this one included; this one alone for a quiet client
  * @property {StreamInfo[]} streams
  * @property {ArchiveInfo[]} archives those recording now
  */

@@ -28,6 +28,7 @@ import { Subscriber } from './subscriber.js'
  * What a session is made of besides itself; tests play these parts.
  *
  * @typedef {object} Parts
+ * @property {boolean} [quiet] who comes and goes is not told
  * @property {(options: ConstructorParameters<typeof Signaling>[0]) => Signaling} [createSignaling]
  * @property {(...options: ConstructorParameters<typeof Media>) => Media} [createMedia]
  */
@@ -137,7 +138,7 @@ export class Session extends Events {
     })
     this.#signaling = signaling
     this.#watchWindow()
-    signaling.open(this.sessionId, token)
+    signaling.open(this.sessionId, token, { quiet: this.#parts.quiet })
     return this
   }
 
@@ -328,7 +329,7 @@ export class Session extends Events {
   /** @param {Extract<ServerEvent, { type: 'signal' }>} signal */
   #signaled({ signalType, data, from }) {
     const name = signalType ? `signal:${signalType}` : 'signal'
-    const sender = from ? (this.connections.get(from) ?? null) : null
+    const sender = from ? this.#members.of(from) : null
     const event = new OTEvent(name, { data: data ?? undefined, from: sender })
     this.dispatchEvent(event, 'signal')
     if (signalType) this.dispatchEvent(event, name)

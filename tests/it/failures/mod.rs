@@ -5,5 +5,6 @@ mod disk;
 mod log;
 mod noise;
 mod refusals;
+mod standstill;
 mod startup;
 mod stopping;

@@ -1,6 +1,9 @@
 //! Whatever happens in whatever order, certain things stay true.
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    time::Duration,
+};
 
 use proptest::prelude::*;
 
@@ -8,7 +11,7 @@ use super::world::{World, camera, signal};
 use crate::{
     opentok::Role,
     session::{
-        Reason, StreamId,
+        ConnectionId, Reason, StreamId,
         request::{Request, StreamUpdate, SubscriptionUpdate},
     },
 };
@@ -17,6 +20,7 @@ use crate::{
 #[derive(Clone, Debug)]
 enum Step {
     Join(Role),
+    JoinQuietly(Role),
     Read(usize),
     Lose(usize),
     Close(usize),
@@ -60,7 +64,8 @@ fn step() -> impl Strategy<Value = Step> {
     let who = || 0..6_usize;
     let other = || 0..6_usize;
     prop_oneof![
-        6 => role().prop_map(Step::Join),
+        5 => role().prop_map(Step::Join),
+        2 => role().prop_map(Step::JoinQuietly),
         4 => who().prop_map(Step::Read),
         3 => who().prop_map(Step::Lose),
         1 => who().prop_map(Step::Close),
@@ -109,6 +114,9 @@ fn take(world: &mut World, step: Step) {
     match step {
         Step::Join(role) => {
             world.join(role);
+        }
+        Step::JoinQuietly(role) => {
+            world.join_quietly(role);
         }
         Step::Answer => world.answer(),
         Step::RefuseOffer => world.refuse_offer(),
@@ -219,10 +227,15 @@ fn request(world: &World, step: &Step, pick: impl Fn(usize) -> usize) -> (usize,
 /// What the session believes, its engine does; and nothing is left of those who are gone.
 fn check(world: &World) {
     let live = &world.live;
-    let mut shown = std::collections::BTreeMap::new();
+    let mut shown = BTreeMap::new();
     for (id, connection) in &live.connections {
         assert_eq!(connection.socket.is_none(), connection.lost.is_some());
-        assert_eq!(connection.socket.is_none(), live.lost.contains(id));
+        assert_eq!(
+            connection
+                .lost
+                .is_some_and(|lost| live.lost.contains(&(lost.looked_at, *id))),
+            connection.lost.is_some()
+        );
         for (slot, subscription) in &connection.slots {
             if let Some(subscription) = subscription {
                 assert!(live.streams[&subscription.stream].announced);
@@ -233,6 +246,11 @@ fn check(world: &World) {
             assert_eq!(live.streams[stream].info.connection_id, *id);
         }
     }
+    let lost = live.connections.values().filter(|c| c.lost.is_some());
+    assert_eq!(lost.count(), live.lost.len());
+    let is_quiet = |id: &ConnectionId| world.clients.iter().any(|c| c.id == *id && c.quiet);
+    let curious = live.connections.keys().filter(|id| !is_quiet(id)).copied();
+    assert_eq!(curious.collect::<HashSet<_>>(), live.curious);
     assert_eq!(shown, world.engine.slots);
     for (id, stream) in &live.streams {
         assert!(
@@ -251,7 +269,7 @@ fn check(world: &World) {
         assert!(live.connections.contains_key(peer));
     }
     let announced = live.streams.values().filter(|s| s.announced);
-    let announced: std::collections::HashSet<_> = announced.map(|s| s.info.stream_id).collect();
+    let announced: HashSet<_> = announced.map(|s| s.info.stream_id).collect();
     for recorded in world.recorders.values() {
         assert_eq!(*recorded, announced);
     }
@@ -263,7 +281,7 @@ fn check(world: &World) {
 /// Everybody who is there and has read everything sees the same, and what is true.
 fn check_views(world: &mut World) {
     world.read_all();
-    let people: std::collections::BTreeSet<_> = world
+    let people: BTreeSet<_> = world
         .live
         .people()
         .iter()
@@ -271,15 +289,19 @@ fn check_views(world: &mut World) {
         .collect();
     let streams = world.live.streams();
     for client in world.clients.iter().filter(|c| c.socket.is_some()) {
-        assert_eq!(client.people, people);
-        let others: std::collections::BTreeMap<_, _> = streams
+        let told_of = if client.quiet {
+            BTreeSet::from([client.id])
+        } else {
+            people.clone()
+        };
+        assert_eq!(client.people, told_of);
+        let others: BTreeMap<_, _> = streams
             .iter()
             .filter(|stream| stream.connection_id != client.id)
             .map(|stream| (stream.stream_id, stream.clone()))
             .collect();
         assert_eq!(client.streams, others);
-        let archives: std::collections::BTreeSet<_> =
-            world.live.archives().iter().map(|a| a.id).collect();
+        let archives: BTreeSet<_> = world.live.archives().iter().map(|a| a.id).collect();
         assert_eq!(client.archives, archives);
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     archive::{ArchiveId, recording::Note},
     opentok::{Claims, Role, SessionId},
     session::{
-        ConnectionId, Refusal, StreamId,
+        ConnectionId, Newcomer, Refusal, StreamId,
         event::{ArchiveInfo, Event, Outcome, StreamInfo},
         live::{Closing, LiveSession, Now, Outgoing, Output, Phase, SocketId},
         media::{Command, Kind, Offer, PublishedTrack, Slot},
@@ -34,6 +34,7 @@ pub struct World {
 /// What one client knows.
 pub struct Client {
     pub role: Role,
+    pub quiet: bool,
     pub id: ConnectionId,
     pub key: String,
     pub socket: Option<SocketId>,
@@ -92,6 +93,15 @@ impl World {
 
     /// Lets somebody in; the number of the client comes back.
     pub fn join(&mut self, role: Role) -> usize {
+        self.come(role, false)
+    }
+
+    /// Lets somebody in who does not want to know who comes and goes.
+    pub fn join_quietly(&mut self, role: Role) -> usize {
+        self.come(role, true)
+    }
+
+    fn come(&mut self, role: Role, quiet: bool) -> usize {
         let claims = Claims {
             api_key: 1,
             session_id: SessionId::from("s"),
@@ -104,10 +114,17 @@ impl World {
         let key = format!("key of {}", self.clients.len());
         let id = self
             .live
-            .join(socket, 1, &claims, key.clone(), self.now)
+            .join(
+                socket,
+                1,
+                &Newcomer { claims, quiet },
+                key.clone(),
+                self.now,
+            )
             .unwrap();
         self.clients.push(Client {
             role,
+            quiet,
             id,
             key,
             socket: Some(socket),
@@ -386,6 +403,11 @@ impl Client {
         }
     }
 
+    /// Whether it has been told of somebody from whom something comes; the quiet are told of nobody.
+    fn knows(&self, other: ConnectionId) -> bool {
+        self.quiet || self.people.contains(&other)
+    }
+
     fn read_reply(&mut self, id: u64, outcome: Outcome) {
         assert!(self.reply(id).is_none(), "one reply to one request");
         if let Some(asked) = self.asked.remove(&id)
@@ -405,8 +427,9 @@ impl Client {
                     .map(|c| c.connection_id)
                     .collect();
                 assert!(self.people.contains(&self.id));
+                assert!(!self.quiet || self.people.len() == 1);
                 for stream in &welcome.streams {
-                    assert!(self.people.contains(&stream.connection_id));
+                    assert!(self.knows(stream.connection_id));
                     self.streams.insert(stream.stream_id, stream.clone());
                 }
                 self.archives = welcome.archives.iter().map(|a| a.id).collect();
@@ -424,16 +447,18 @@ impl Client {
         );
         match event {
             Event::ConnectionCreated { connection } => {
+                assert!(!self.quiet);
                 assert!(self.people.insert(connection.connection_id));
             }
             Event::ConnectionDestroyed { connection_id, .. } => {
+                assert!(!self.quiet);
                 assert_ne!(*connection_id, self.id);
                 assert!(self.people.remove(connection_id));
                 let left = |stream: &StreamInfo| stream.connection_id == *connection_id;
                 assert!(!self.streams.values().any(left), "streams end first");
             }
             Event::StreamCreated { stream } => {
-                assert!(self.people.contains(&stream.connection_id));
+                assert!(self.knows(stream.connection_id));
                 assert_ne!(stream.connection_id, self.id);
                 let before = self.streams.insert(stream.stream_id, stream.clone());
                 assert_eq!(before, None);
@@ -452,7 +477,7 @@ impl Client {
                 }
             }
             Event::Signal { from, .. } => {
-                assert!(from.is_none_or(|from| self.people.contains(&from)));
+                assert!(from.is_none_or(|from| self.knows(from)));
             }
             Event::StreamMuted { stream_id } => assert!(self.own.contains(stream_id)),
             Event::ArchiveStarted { archive } => assert!(self.archives.insert(archive.id)),
