@@ -122,6 +122,7 @@ export class Cards {
 
   /** The answer did not arrive: it can be given again. @param {string} invitation */
   retry(invitation) {
+    byId('cancel', HTMLButtonElement).disabled = false
     for (const button of this.#ringing.get(invitation)?.querySelectorAll('button') ?? []) {
       button.disabled = false
     }

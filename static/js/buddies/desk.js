@@ -89,11 +89,7 @@ export function resume(before, mine, now) {
     notice: before.notice,
   }
   if (before.chat && before.chat.sessionId !== mine.chat?.sessionId) {
-    return tell(desk, {
-      title: `The call with ${nameOf(before.chat.with)} is over.`,
-      text: 'The connection to the server was lost meanwhile. You can call again.',
-      person: before.chat.with,
-    })
+    return tell(desk, gone(before.chat.with))
   }
   if (before.outgoing && !mine.chat && before.outgoing.invitation !== mine.outgoing?.invitation) {
     return tell(desk, {
@@ -104,6 +100,17 @@ export function resume(before, mine, now) {
   }
   const rings = desk.incoming.find(({ invitation }) => !has(before, invitation))
   return { desk, said: rings ? ringSaid(rings.person) : null }
+}
+
+/**
+ * Our call turned out to be over, and nobody told us why.
+ *
+ * @param {Desk} desk
+ * @returns {Step}
+ */
+export function lost(desk) {
+  if (!desk.chat) return { desk, said: null }
+  return tell({ ...desk, chat: null }, gone(desk.chat.with))
 }
 
 /**
@@ -210,6 +217,15 @@ function has(desk, invitation) {
  */
 function waiting(person, { invitation, ringsForMs }, now) {
   return { invitation, person, endsAt: now + ringsForMs }
+}
+
+/** @param {Person} person @returns {Notice} */
+function gone(person) {
+  return {
+    title: `The call with ${nameOf(person)} is over.`,
+    text: 'The connection to the server was lost meanwhile. You can call again.',
+    person,
+  }
 }
 
 /** @param {Person} from @returns {Said} */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { answeredAtOnce, EMPTY, hear, isFree, resume } from './desk.js'
+import { answeredAtOnce, EMPTY, hear, isFree, lost, resume } from './desk.js'
 
 const ANN = { id: 'a', name: 'Ann' }
 const BOB = { id: 'b', name: 'Bob' }
@@ -116,6 +116,14 @@ test('whoever is back takes over how things are, and is told what ended meanwhil
   assert.equal(unanswered.desk.notice.title, 'The call to Bob is over.')
   const rings = resume(desk, { ...MINE, chat: CHAT, incoming: [ringing('9', BOB2)] }, NOW)
   assert.ok(rings.said.urgent)
+})
+
+test('a call that the server knows no more is over', () => {
+  const { desk } = after({ type: 'chatStarted', ...CHAT })
+  const over = lost(desk)
+  assert.equal(over.desk.chat, null)
+  assert.equal(over.desk.notice.title, 'The call with Bob is over.')
+  assert.equal(lost(over.desk).desk, over.desk)
 })
 
 test('an answer at once is told like any other', () => {

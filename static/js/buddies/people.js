@@ -46,6 +46,11 @@ export class People {
     this.#roster.start(page)
   }
 
+  /** What comes now is counted anew. */
+  forget() {
+    this.#roster.forget()
+  }
+
   get total() {
     return this.#roster.total
   }

@@ -46,6 +46,12 @@ export class Roster {
     return this.#held.find((entry) => entry.id === id) ?? null
   }
 
+  /** Deltas are counted from 1 again. What is held is shown until the next page. */
+  forget() {
+    this.seq = -1
+    this.#recent = []
+  }
+
   /**
    * Starts anew from the first page of a search.
    *

@@ -92,6 +92,17 @@ test('deltas older than the page change nothing', () => {
   assert.deepEqual(names(roster), ['Ann'])
 })
 
+test('a server that started again counts from one', () => {
+  const roster = new Roster()
+  roster.start({ seq: 7, total: 1, buddies: [entry('Ann')] })
+  roster.apply(delta(8, { joined: [entry('Old')] }))
+  roster.forget()
+  assert.ok(roster.apply(delta(1, { joined: [entry('Bob')] })))
+  assert.ok(roster.apply(delta(2, { joined: [entry('Cid')] })))
+  assert.ok(roster.start({ seq: 1, total: 1, buddies: [entry('Bob')] }))
+  assert.deepEqual(names(roster), ['Bob', 'Cid'])
+})
+
 test('we are no buddy of ours', () => {
   const roster = new Roster()
   roster.self = 'Ann-1'

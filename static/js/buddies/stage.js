@@ -12,6 +12,7 @@ import { Troubles } from './troubles.js'
 import { nameOf } from './words.js'
 
 /** @import { OwnState } from '../ui/call.js' */
+/** @import { Problem } from '../ui/post.js' */
 /** @import { Joining } from '../ui/prejoin.js' */
 /** @import { Consent } from './consent.js' */
 /** @import { Chat } from './desk.js' */
@@ -44,8 +45,8 @@ export class Stage {
 
   /**
    * @param {Consent} consent
-   * @param {{ name: () => string, over: (problem: { message: string, remedy?: string }) => void }} around `name`: our
-   *   own; `over`: we cannot get into the call
+   * @param {{ name: () => string, over: (problem: Problem) => void }} around `name`: our own; `over`: the server does not
+   *   let us into the call
    */
   constructor(consent, { name, over }) {
     this.#consent = consent
@@ -90,6 +91,7 @@ export class Stage {
     this.#call = null
     this.#consent.close()
     this.#reconnecting(false)
+    document.getElementById('toasts')?.replaceChildren() // they were about the call
     show(false)
   }
 

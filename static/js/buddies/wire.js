@@ -16,7 +16,8 @@ const RETRY_LONGEST_MS = 10_000
 
 /**
  * @typedef {object} Listener
- * @property {() => void} up connected, or back: everything may have changed
+ * @property {(isNew: boolean) => void} up connected, or back: everything may have changed; `isNew`: the server may have
+ *   started again, and count deltas from 1
  * @property {() => void} down not connected now; tries go on
  * @property {(problem: Problem) => void} refused the server does not let us in under this name
  * @property {(delta: Delta) => void} delta
@@ -63,18 +64,20 @@ export class Wire {
     const { token } = await postJson('/users', { name: this.#name })
     if (signal.aborted) return
     const { OT } = /** @type {any} */ (globalThis)
-    const before = this.#session
     const session = OT.initSession(apiKey, sessionId, { connectionEventsSuppressed: true })
     session.off() // the same object comes back for the same session
-    if (before?.isConnected()) before.disconnect()
     this.#session = session
+    // With another name before.
+    session.disconnect()
+    while (session.currentState !== 'disconnected') await new Promise((done) => setTimeout(done, 0))
+    if (signal.aborted) return
     this.#listen(session, signal)
     await new Promise((resolve, reject) => {
       session.connect(token, (/** @type {any} */ error) => (error ? reject(error) : resolve(null)))
     })
     if (signal.aborted) return
     this.#pause = RETRY_FIRST_MS
-    this.#listener.up()
+    this.#listener.up(true)
   }
 
   /** @param {any} session @param {AbortSignal} signal */
@@ -85,7 +88,7 @@ export class Wire {
     on('signal:roster', ({ from, data }) => from || this.#listener.delta(JSON.parse(data)))
     on('signal:buddy', ({ from, data }) => from || this.#listener.news(JSON.parse(data)))
     on('sessionReconnecting', () => this.#listener.down())
-    on('sessionReconnected', () => this.#listener.up())
+    on('sessionReconnected', () => this.#listener.up(false))
     on('sessionDisconnected', ({ reason }) => {
       if (reason === 'clientDisconnected') return
       this.#listener.down()

@@ -85,6 +85,18 @@ export function ringEnd(from, outcome) {
 }
 
 /**
+ * We cancelled, accepted or declined when it was over already.
+ *
+ * @param {Person} person the other one
+ * @param {Outcome} outcome
+ */
+export function tooLate(person, outcome) {
+  const name = nameOf(person)
+  if (outcome === 'accepted') return `${name} accepted at the same moment.`
+  return ringEnd(person, outcome) ?? `The call with ${name} was answered already.`
+}
+
+/**
  * Why a call was missed.
  *
  * @param {Outcome} outcome

@@ -3,12 +3,12 @@
 import { Alarm } from '../buddies/alarm.js'
 import { Cards } from '../buddies/cards.js'
 import { Consent } from '../buddies/consent.js'
-import { answeredAtOnce, EMPTY, hear, isFree, resume } from '../buddies/desk.js'
+import { answeredAtOnce, EMPTY, hear, isFree, lost, resume } from '../buddies/desk.js'
 import { Door } from '../buddies/door.js'
 import { People } from '../buddies/people.js'
 import { Stage } from '../buddies/stage.js'
 import { Wire } from '../buddies/wire.js'
-import { nameOf, online } from '../buddies/words.js'
+import { nameOf, online, tooLate } from '../buddies/words.js'
 import { readBoot } from '../ui/boot.js'
 import { copyLink } from '../ui/copy.js'
 import { byId } from '../ui/dom.js'
@@ -34,16 +34,16 @@ let hasBegun = false
 let heard = 0
 
 const wire = new Wire(boot, {
-  up: () => {
+  up: (isNew) => {
     isUp = true
+    if (isNew) people.forget()
     refresh()
   },
   down: () => {
     isUp = false
     draw()
   },
-  refused: (problem) =>
-    door.open(desk.me?.name ?? '', `${problem.message} ${problem.remedy ?? ''}`),
+  refused: (problem) => door.open(desk.me?.name ?? '', wordsOf(problem)),
   delta: (delta) => people.apply(delta),
   news: (news) => listen(news),
 })
@@ -51,7 +51,7 @@ const people = new People(call, draw)
 const cards = new Cards({
   accept,
   decline: (invitation) => answer(invitation, 'decline'),
-  cancel: (invitation) => change(`/invitations/${invitation}/cancel`),
+  cancel: (invitation) => answer(invitation, 'cancel'),
   call,
   forget: (from) => change('/buddies/missed/forget', { from }),
   dismiss: () => {
@@ -65,8 +65,8 @@ const consent = new Consent(() => desk.me?.id)
 const stage = new Stage(consent, {
   name: () => desk.me?.name ?? '',
   over: (problem) => {
-    stage.leave()
-    toast(`${problem.message} ${problem.remedy ?? ''}`, { ms: 12_000 })
+    take(lost(desk))
+    if (problem.status !== 404) toast(wordsOf(problem), { ms: 12_000 })
     refresh()
   },
 })
@@ -142,13 +142,16 @@ function accept(invitation, withoutCamera) {
   answer(invitation, 'accept')
 }
 
-/** @param {string} invitation @param {'accept' | 'decline'} how */
+/** @param {string} invitation @param {'accept' | 'decline' | 'cancel'} how */
 async function answer(invitation, how) {
+  const all = [...desk.incoming, ...(desk.outgoing ? [desk.outgoing] : [])]
+  const person = all.find((ringing) => ringing.invitation === invitation)?.person
   try {
     await postJson(`/invitations/${invitation}/${how}`, { tab: wire.tab })
   } catch (/** @type {any} */ error) {
     cards.retry(invitation)
-    toast(`${error.message} ${error.remedy ?? ''}`, { ms: 12_000 })
+    const isLate = error.outcome && person
+    toast(isLate ? tooLate(person, error.outcome) : wordsOf(error), { ms: 12_000 })
     refresh()
   }
 }
@@ -158,7 +161,7 @@ async function change(path, body = {}) {
   try {
     await postJson(path, body)
   } catch (/** @type {any} */ error) {
-    toast(`${error.message} ${error.remedy ?? ''}`, { ms: 12_000 })
+    toast(wordsOf(error), { ms: 12_000 })
     refresh()
   }
 }
@@ -168,12 +171,17 @@ function end() {
   if (desk.chat) change(`/chats/${encodeURIComponent(desk.chat.sessionId)}/end`)
 }
 
+/** @param {{ message: string, remedy?: string }} problem */
+function wordsOf({ message, remedy }) {
+  return `${message} ${remedy ?? ''}`.trim()
+}
+
 /** @param {string} title @param {{ message: string, remedy?: string }} problem */
-function sorry(title, { message, remedy }) {
-  const text = `${message} ${remedy ?? ''}`.trim()
+function sorry(title, problem) {
+  const text = wordsOf(problem)
   desk = {
     ...desk,
-    notice: { title, text: `${text[0]?.toUpperCase()}${text.slice(1)}`, person: null },
+    notice: { title, text, person: null },
   }
   byId('announce', HTMLElement).textContent = `${title} ${text}`
 }

@@ -11,6 +11,8 @@ export class Problem extends Error {
     super(cause)
     this.status = status
     this.remedy = remedy
+    /** How the invitation ended that was answered too late. @type {string | null} */
+    this.outcome = null
   }
 }
 
@@ -68,7 +70,11 @@ async function answer(path, request) {
   const body = await response.json().catch(() => null)
   if (response.ok) return body
   // What is meant for scripts has a message that says it all.
-  if (body?.message) throw new Problem(response.status, sentence(body.message), '')
+  if (body?.message) {
+    const problem = new Problem(response.status, sentence(body.message), '')
+    problem.outcome = body.outcome ?? null
+    throw problem
+  }
   throw new Problem(
     response.status,
     body?.cause ?? 'The server did not understand.',
