@@ -9,7 +9,11 @@ use tokio::sync::{
 };
 use tracing::{error, warn};
 
-use super::{Audience, Buddies, Inner, Order, now};
+use super::{
+    Buddies, Inner,
+    desk::{Audience, Order},
+    now,
+};
 use crate::{
     archive::{ArchiveChange, ArchiveId, Status},
     clock, invitation,

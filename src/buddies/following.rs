@@ -5,7 +5,11 @@
 
 use serde::Deserialize;
 
-use super::{Desk, Inner, Order, now};
+use super::{
+    Inner,
+    desk::{Desk, Order},
+    now,
+};
 use crate::{
     opentok::SessionId,
     presence::{Arrival, Leaving, Name, UserId},

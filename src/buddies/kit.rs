@@ -25,7 +25,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Audience, Desk, Order, now};
+use super::{
+    desk::{Audience, Desk, Order},
+    now,
+};
 use crate::{
     invitation::{AnswerError, Event, InvitationId, Invite, Invited, News, Outcome, Switchboard},
     opentok::SessionId,

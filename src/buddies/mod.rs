@@ -11,11 +11,11 @@
 //! in their order (`carrier.rs`), so everybody hears of things in the order in which they happened.
 
 mod carrier;
+mod desk;
 mod following;
 mod kit;
 
 use std::{
-    collections::{HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -25,14 +25,12 @@ use sqlx::SqlitePool;
 use tokio::sync::Notify;
 use tracing::info;
 
-use self::kit::Kit;
+use self::desk::{Desk, Order};
 use crate::{
-    archive::ArchiveId,
     clock,
     invitation::{
-        self, AnswerError, ChatEnd, ChatRecord, ChatView, Event, InvitationId, Invite, Invited,
-        JoinError, Mine, Moment, Outcome, Outgoing, RecordingAction, RecordingError, Refused,
-        Switchboard,
+        self, AnswerError, ChatView, InvitationId, Invite, Invited, JoinError, Mine, Moment,
+        Outcome, Outgoing, RecordingAction, RecordingError, Refused, Switchboard,
     },
     opentok::SessionId,
     platform::{Platform, PlatformError},
@@ -46,9 +44,6 @@ const CHOICES_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 /// And of so many at most.
 const CHOICES_MAX: u32 = 10_000;
 
-/// Chats that ended lately; more of them have no newcomers under way any more.
-const OVER_MAX: usize = 1_000;
-
 /// The buddies of one server. Clones are the same buddies.
 #[derive(Clone)]
 pub struct Buddies(Arc<Inner>);
@@ -61,54 +56,6 @@ struct Inner {
     desk: Mutex<Desk>,
     /// There are orders, or something is due earlier than before.
     work: Notify,
-}
-
-/// What is true now, and what is to be done about it.
-struct Desk {
-    switchboard: Switchboard,
-    kit: Kit,
-    orders: VecDeque<Order>,
-    /// What those who have not come yet since the start of the server chose to be in the day before.
-    choices: HashMap<UserId, Availability>,
-    /// Sessions of chats that ended lately, the latest last.
-    over: VecDeque<SessionId>,
-    /// The archives that record chats now.
-    recordings: HashMap<ArchiveId, SessionId>,
-}
-
-/// One thing to do.
-#[derive(Debug)]
-enum Order {
-    Signal {
-        /// In whose name; `None`: the server's own.
-        from: Option<ConnectionId>,
-        to: Audience,
-        signal_type: String,
-        data: Arc<str>,
-    },
-    KeepChat(ChatRecord),
-    EndChat(ChatEnd),
-    Choose(UserId, Availability),
-    Record {
-        session: SessionId,
-        name: String,
-        started_by: String,
-    },
-    StopRecording(SessionId),
-    /// Whoever joins the one session from now on joins the other one.
-    Unite {
-        from: SessionId,
-        into: SessionId,
-    },
-    /// Disconnects whoever is in a session that is no chat any more.
-    Close(SessionId),
-}
-
-/// Who is to hear a signal.
-#[derive(Debug)]
-enum Audience {
-    Everybody,
-    Tabs(Vec<ConnectionId>),
 }
 
 /// What came of an invitation at once.
@@ -150,14 +97,7 @@ impl Buddies {
         let choices = presence::store::not_available(&db, now_ms - day, CHOICES_MAX).await?;
         let api_key = api_key.to_string();
         let buddies = Buddies(Arc::new(Inner {
-            desk: Mutex::new(Desk {
-                switchboard: Switchboard::default(),
-                kit: Kit::new(api_key.clone()),
-                orders: VecDeque::new(),
-                choices: choices.into_iter().collect(),
-                over: VecDeque::new(),
-                recordings: HashMap::new(),
-            }),
+            desk: Mutex::new(Desk::new(api_key.clone(), choices)),
             platform: Arc::clone(&platform),
             db,
             api_key,
@@ -339,70 +279,6 @@ impl Inner {
     /// A desk at which a bug panicked stays usable for what is still right on it.
     fn desk(&self) -> MutexGuard<'_, Desk> {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Desk {
-    fn act<T>(&mut self, act: impl FnOnce(&mut Switchboard, Moment) -> T) -> T {
-        let now = now();
-        let done = act(&mut self.switchboard, now);
-        self.settle(now);
-        done
-    }
-
-    /// Turns what has happened into orders.
-    fn settle(&mut self, now: Moment) {
-        for event in self.switchboard.poll(now) {
-            self.kit
-                .translate(&event, &self.switchboard, &mut self.orders);
-            self.order(event);
-        }
-    }
-
-    fn order(&mut self, event: Event) {
-        let order = match event {
-            Event::Roster(delta) => {
-                let data = serde_json::to_string(&delta).expect("a delta has string keys only");
-                Order::Signal {
-                    from: None,
-                    to: Audience::Everybody,
-                    signal_type: "roster".to_owned(),
-                    data: data.into(),
-                }
-            }
-            Event::Personal { to, news } => {
-                let tabs = self.switchboard.roster().tabs(to);
-                if tabs.is_empty() {
-                    return;
-                }
-                let data = serde_json::to_string(&news).expect("news have string keys only");
-                Order::Signal {
-                    from: None,
-                    to: Audience::Tabs(tabs.to_vec()),
-                    signal_type: "buddy".to_owned(),
-                    data: data.into(),
-                }
-            }
-            Event::ChatStarted(chat) => Order::KeepChat(chat),
-            Event::ChatEnded(end) => {
-                self.over.push_back(end.session.clone());
-                if self.over.len() > OVER_MAX {
-                    self.over.pop_front();
-                }
-                Order::EndChat(end)
-            }
-            Event::Record {
-                session,
-                name,
-                started_by,
-            } => Order::Record {
-                session,
-                name,
-                started_by,
-            },
-            Event::StopRecording(session) => Order::StopRecording(session),
-        };
-        self.orders.push_back(order);
     }
 }
 

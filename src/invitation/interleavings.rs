@@ -386,6 +386,7 @@ proptest! {
         world.act(0, Move::Wait(5000));
         world.check();
         prop_assert!(world.board.chats.is_empty());
+        prop_assert!(world.board.consents.is_empty());
         prop_assert!(world.board.roster().is_empty());
         world.act(0, Move::Wait(250));
         world.check_roster();

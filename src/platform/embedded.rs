@@ -15,10 +15,11 @@ use crate::{
         recording::{self, Recorder},
     },
     clock,
-    opentok::{Claims, NewToken, Role, SessionId, Token},
+    opentok::{NewToken, Role, SessionId, Token},
     project::{self, MediaMode, Project, SessionRecord},
     session::{
-        self, Admission, AdmissionError, ArchiveInfo, ClientSignal, Observer, Phase, Sessions,
+        self, Admission, AdmissionError, Admitted, ArchiveInfo, ClientSignal, Observer, Phase,
+        Sessions,
     },
 };
 
@@ -45,11 +46,15 @@ impl Platform for Embedded {
     }
 
     async fn create_chat_session(&self) -> Result<SessionId, PlatformError> {
-        self.new_session(MediaMode::Routed).await
+        self.new_session(MediaMode::Relayed).await
     }
 
-    async fn route(&self, _: &SessionId) -> Result<(), PlatformError> {
-        Ok(()) // Sessions of chats are routed from the start.
+    async fn route(&self, session: &SessionId) -> Result<(), PlatformError> {
+        self.sessions.route(session).map_err(|_| {
+            PlatformError::Conflict(
+                "nobody is in the call yet, so there is nothing to record".to_owned(),
+            )
+        })
     }
 
     fn unite(&self, from: &SessionId, into: &SessionId) {
@@ -137,7 +142,7 @@ impl Platform for Embedded {
         let record = project::find_session(&self.db, session)
             .await?
             .ok_or(PlatformError::NotFound("session"))?;
-        if record.media_mode == MediaMode::Relayed {
+        if !self.is_routed(&record) {
             return Err(PlatformError::Conflict(
                 "the media of this session go from browser to browser, so the server cannot record them"
                     .to_owned(),
@@ -252,6 +257,11 @@ impl Embedded {
         Ok(())
     }
 
+    /// Whether the media of a session go through the server, so that they can be recorded: always, or now.
+    pub fn is_routed(&self, session: &SessionRecord) -> bool {
+        session.media_mode == MediaMode::Routed || self.sessions.is_routed(&session.id)
+    }
+
     /// Begins to record, as `new` says.
     ///
     /// # Errors
@@ -357,7 +367,7 @@ impl Admission for Embedded {
         session_id: &SessionId,
         token: &str,
         now_s: i64,
-    ) -> Result<Claims, AdmissionError> {
+    ) -> Result<Admitted, AdmissionError> {
         let unavailable = |problem: sqlx::Error| {
             error!("A token cannot be checked: {problem}");
             AdmissionError::Unavailable
@@ -379,7 +389,10 @@ impl Admission for Embedded {
         project::note_joined(&self.db, session_id, now_s * 1000)
             .await
             .map_err(unavailable)?;
-        Ok(claims)
+        Ok(Admitted {
+            claims,
+            relayed: record.media_mode == MediaMode::Relayed,
+        })
     }
 }
 

@@ -25,6 +25,10 @@ pub struct Crowd {
     pub came: u64,
 }
 
+/// Messages to other browsers, per second: somebody who joins a call of dozens meets them all at once.
+const RELAYS_PER_S: f64 = 50.0;
+const RELAYS_BURST: f64 = 300.0;
+
 /// What a connection may still do now.
 ///
 /// Pages of the presence kit greet everybody who is there with a signal each, and everybody who
@@ -34,6 +38,7 @@ pub struct Limits {
     messages: Bucket,
     signals: Bucket,
     offers: Bucket,
+    relays: Bucket,
     /// How many had come when this was last looked at.
     came: u64,
 }
@@ -45,6 +50,7 @@ impl Limits {
             messages: Bucket::full(MESSAGES_PER_S, MESSAGES_BURST + others, now),
             signals: Bucket::full(SIGNALS_PER_S, SIGNALS_BURST + others, now),
             offers: Bucket::full(OFFERS_PER_S, OFFERS_BURST, now),
+            relays: Bucket::full(RELAYS_PER_S, RELAYS_BURST, now),
             came: crowd.came,
         }
     }
@@ -58,6 +64,11 @@ impl Limits {
     /// One of the messages is a signal.
     pub fn signal(&mut self, now: Instant) -> bool {
         self.signals.take(now)
+    }
+
+    /// One of the messages is for another browser.
+    pub fn relay(&mut self, now: Instant) -> bool {
+        self.relays.take(now)
     }
 
     pub fn offer(&mut self, now: Instant) -> bool {

@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 
 use super::{
     ArchiveInfo, ClientSignal, ConnectionId, ConnectionInfo, Newcomer, Observer, Reason, Refusal,
-    Request, Resume, StreamId, StreamInfo,
+    Request, Rerouting, Resume, StreamId, StreamInfo,
     live::{Closing, LiveSession, Now, Output, Phase, SocketId},
     media::{self, Command, Media, Sink},
     outbox::{Outbox, OutboxSender, outbox, resumed_outbox},
@@ -333,6 +333,21 @@ impl Sessions {
             Ok(())
         })
         .unwrap_or_else(|| Err(nobody_connected()))
+    }
+
+    /// Lets the media of a relayed session go through the server from now on, because it is to be recorded. Nothing
+    /// happens when they do already.
+    ///
+    /// # Errors
+    /// Nobody is connected.
+    pub fn route(&self, session: &SessionId) -> Result<(), Refusal> {
+        self.inhabited(session, |live| live.route(Rerouting::Recording))
+    }
+
+    /// Whether a session is live and its media go through the server.
+    pub fn is_routed(&self, session: &SessionId) -> bool {
+        self.look(session, |live| !live.is_relayed())
+            .unwrap_or(false)
     }
 
     /// Ends every connection of every session, and lets nobody in from now on.
@@ -790,6 +805,7 @@ mod tests {
         };
         let newcomer = Newcomer {
             claims,
+            relayed: false,
             quiet: false,
         };
         let (attachment, mut outbox) = sessions.join(&id(), &newcomer, 1).unwrap();

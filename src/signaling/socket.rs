@@ -17,7 +17,7 @@ use super::{
 use crate::{
     clock,
     opentok::SessionId,
-    session::{Admission, Attachment, Newcomer, Outbox, Sessions, live},
+    session::{Admission, Admitted, Attachment, Newcomer, Outbox, Sessions, live},
 };
 
 /// How long a client may take to say hello.
@@ -254,11 +254,15 @@ async fn admit(
     quiet: bool,
     id: u64,
 ) -> Result<(Attachment, Outbox), Refusal> {
-    let claims = endpoint
+    let Admitted { claims, relayed } = endpoint
         .admission
         .admit(session_id, token, clock::now_s())
         .await?;
-    let newcomer = Newcomer { claims, quiet };
+    let newcomer = Newcomer {
+        claims,
+        relayed,
+        quiet,
+    };
     endpoint.sessions.join(session_id, &newcomer, id)
 }
 

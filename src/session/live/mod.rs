@@ -13,6 +13,7 @@ mod liveness;
 mod moderation;
 mod negotiation;
 mod output;
+mod relaying;
 mod signals;
 mod streams;
 mod subscriptions;
@@ -39,6 +40,7 @@ use super::{
     limits::{Crowd, Limits},
     media::Command,
     refusal::code,
+    request::PeerMessage,
 };
 use crate::{archive::recording::Note, opentok::Role};
 
@@ -73,6 +75,8 @@ pub struct LiveSession {
     mutes_newcomers: bool,
     /// Signals of clients are not passed on, but handed to an observer.
     signals_are_judged: bool,
+    /// Media go from browser to browser.
+    relayed: bool,
     /// How many have ever joined.
     came: u64,
     /// Numbers connections, streams and offers in the order of their coming.
@@ -124,13 +128,20 @@ impl LiveSession {
                 format!("the session is full: {MAX_CONNECTIONS} people are in it"),
             ));
         }
-        let Newcomer { claims, quiet } = newcomer;
+        let Newcomer {
+            claims,
+            relayed,
+            quiet,
+        } = newcomer;
         let id = ConnectionId::random();
         let info = ConnectionInfo {
             connection_id: id,
             creation_time: now.unix_ms,
             data: claims.data.clone(),
         };
+        if self.came == 0 {
+            self.relayed = *relayed && self.archives.is_empty();
+        }
         self.came += 1;
         self.tell_curious(Event::ConnectionCreated {
             connection: info.clone(),
@@ -160,6 +171,7 @@ impl LiveSession {
             key,
             role: claims.role,
             grace_ms: liveness::GRACE.as_millis().try_into().unwrap_or(u64::MAX),
+            relayed: self.relayed,
             connections: if *quiet {
                 vec![info.clone()]
             } else {
@@ -303,6 +315,18 @@ impl LiveSession {
                 excluded_stream_ids,
             } => self.force_mute_all(from, &excluded_stream_ids),
             Request::DisableForceMute => self.disable_force_mute(from),
+            Request::PeerOpen { stream_id } => self.open(from, stream_id, now.at),
+            Request::PeerWant { pair, want } => {
+                self.relay(from, pair, PeerMessage::Want(want), now.at)
+            }
+            Request::PeerSdp { pair, description } => {
+                self.relay(from, pair, PeerMessage::Description(description), now.at)
+            }
+            Request::PeerIce { pair, candidates } => {
+                self.relay(from, pair, PeerMessage::Candidates(candidates), now.at)
+            }
+            Request::PeerBye { pair } => self.relay(from, pair, PeerMessage::Bye, now.at),
+            Request::PeerFailed { stream_id } => self.peer_failed(stream_id),
             Request::Ack { last } => {
                 if let Some(connection) = self.connections.get_mut(&from) {
                     connection.backlog.acknowledge(last);

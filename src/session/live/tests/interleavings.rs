@@ -7,11 +7,11 @@ use std::{
 
 use proptest::prelude::*;
 
-use super::world::{World, camera, signal};
+use super::world::{World, camera, peer, signal};
 use crate::{
     opentok::Role,
     session::{
-        ConnectionId, Reason, StreamId,
+        ConnectionId, Reason, Rerouting, StreamId,
         request::{Request, StreamUpdate, SubscriptionUpdate},
     },
 };
@@ -34,6 +34,10 @@ enum Step {
     Subscribe(usize, u16, usize),
     Adjust(usize, u16, u16),
     Unsubscribe(usize, u16),
+    Peer(usize, usize, usize, u8),
+    PeerOpen(usize, usize),
+    PeerFailed(usize, usize),
+    Route,
     Signal(usize, Option<usize>),
     ServerSignal,
     ForceDisconnect(usize, usize),
@@ -82,6 +86,11 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(who, slot, height)| Step::Adjust(who, slot, height)),
         2 => (who(), 0..3_u16).prop_map(|(who, slot)| Step::Unsubscribe(who, slot)),
         4 => (who(), proptest::option::of(other())).prop_map(|(who, to)| Step::Signal(who, to)),
+        8 => (who(), other(), other(), 0..5_u8)
+            .prop_map(|(who, to, of, what)| Step::Peer(who, to, of, what)),
+        8 => (who(), other()).prop_map(|(who, of)| Step::PeerOpen(who, of)),
+        1 => (who(), other()).prop_map(|(who, of)| Step::PeerFailed(who, of)),
+        1 => Just(Step::Route),
         1 => Just(Step::ServerSignal),
         1 => (who(), other()).prop_map(|(who, of)| Step::ForceDisconnect(who, of)),
         2 => (who(), other()).prop_map(|(who, of)| Step::ForceUnpublish(who, of)),
@@ -131,6 +140,10 @@ fn take(world: &mut World, step: Step) {
         }
         Step::DisconnectAll => {
             world.live.disconnect_all(Reason::ServerStopping, world.now);
+            world.settle();
+        }
+        Step::Route => {
+            world.live.route(Rerouting::Recording);
             world.settle();
         }
         Step::ServerSignal => {
@@ -191,6 +204,18 @@ fn request(world: &World, step: &Step, pick: impl Fn(usize) -> usize) -> (usize,
             (who, Request::UpdateSubscription { slot, wanted })
         }
         Step::Unsubscribe(who, slot) => (who, Request::Unsubscribe { slot: *slot }),
+        Step::Peer(who, to, of, what) => {
+            let to = id(*to);
+            (who, peer(to, stream_of(of), *what))
+        }
+        Step::PeerOpen(who, of) => {
+            let stream_id = stream_of(of);
+            (who, Request::PeerOpen { stream_id })
+        }
+        Step::PeerFailed(who, of) => {
+            let stream_id = Some(stream_of(of));
+            (who, Request::PeerFailed { stream_id })
+        }
         Step::Signal(who, to) => (who, signal(to.map(id))),
         Step::ForceDisconnect(who, of) => {
             let connection_id = id(*of);
@@ -239,7 +264,9 @@ fn check(world: &World) {
         for (slot, subscription) in &connection.slots {
             if let Some(subscription) = subscription {
                 assert!(live.streams[&subscription.stream].announced);
-                shown.insert((*id, *slot), subscription.stream);
+                if live.is_carried(subscription.stream) {
+                    shown.insert((*id, *slot), subscription.stream);
+                }
             }
         }
         for stream in &connection.streams {
@@ -258,9 +285,14 @@ fn check(world: &World) {
                 .streams
                 .contains(id)
         );
-        if stream.announced {
+        assert!(!stream.carried || stream.announced);
+        assert!(!live.relayed || !stream.offered);
+        if stream.carried {
             assert_eq!(!stream.info.has_audio, world.engine.audio_off.contains(id));
         }
+    }
+    if live.relayed {
+        assert!(world.engine.peers.is_empty() && world.engine.recording.is_empty());
     }
     for stream in world.engine.streams.keys() {
         assert!(live.streams.contains_key(stream));
@@ -295,6 +327,7 @@ fn check_views(world: &mut World) {
             people.clone()
         };
         assert_eq!(client.people, told_of);
+        assert_eq!(client.relayed, world.live.relayed);
         let others: BTreeMap<_, _> = streams
             .iter()
             .filter(|stream| stream.connection_id != client.id)
@@ -308,8 +341,11 @@ fn check_views(world: &mut World) {
 
 proptest! {
     #[test]
-    fn the_session_stays_true_whatever_happens(steps in prop::collection::vec(step(), 1..100)) {
-        let mut world = World::new();
+    fn the_session_stays_true_whatever_happens(
+        relayed in any::<bool>(),
+        steps in prop::collection::vec(step(), 1..100),
+    ) {
+        let mut world = if relayed { World::relayed() } else { World::new() };
         for step in steps {
             take(&mut world, step);
             check(&world);
