@@ -94,14 +94,7 @@ async fn a_call_is_recorded_only_with_the_consent_of_both() {
     moderator.sees("Ann and Bob").await;
 
     // The file has picture and sound of both.
-    ann.until(
-        "await (async () => {
-           if (document.querySelector('a[download]')) return true
-           const fresh = await (await fetch(location.href)).text()
-           if (fresh.includes(' download')) location.reload()
-         })()",
-    )
-    .await;
+    ann.until("document.querySelector('a[download]')").await;
     let files = tempfile::tempdir().unwrap();
     let file = chromium.download(&ann, "a[download]", files.path()).await;
     let film = Film::of(&file, 0.0);

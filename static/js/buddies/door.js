@@ -8,6 +8,7 @@ export class Door {
   #field = byId('name', HTMLInputElement)
   #button = byId('enter', HTMLButtonElement)
   #problem = byId('name-problem', HTMLElement)
+  #title = byId('door-title', HTMLElement)
 
   /**
    * @param {string} name the one of before; empty at first
@@ -49,6 +50,11 @@ export class Door {
     byId('door', HTMLElement).hidden = false
     byId('desk', HTMLElement).hidden = true
     byId('stay', HTMLButtonElement).hidden = !mayStay
+    if (mayStay) {
+      this.#title.textContent = 'Change your name'
+      byId('door-text', HTMLElement).textContent = 'Everybody here sees the new one at once.'
+      this.#button.textContent = 'Change name'
+    }
     this.#tell(problem)
     this.#field.focus()
     this.#field.select()
