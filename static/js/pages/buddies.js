@@ -122,7 +122,7 @@ function follow(before) {
 
 /** @param {Person} person */
 async function call(person) {
-  if (isAsking || !isFree(desk)) return
+  if (!isUp || isAsking || !isFree(desk)) return
   isAsking = true
   byId('asked', HTMLElement).hidden = true
   draw()
@@ -206,6 +206,8 @@ function draw() {
   availability.parentElement?.setAttribute('data-availability', desk.availability)
   byId('invisible-hint', HTMLElement).hidden = desk.availability !== 'invisible'
   byId('online', HTMLElement).textContent = people.total > 0 ? online(people.total) : ''
+  const askedCall = document.getElementById('asked-call')
+  if (askedCall instanceof HTMLButtonElement) askedCall.disabled = !mayCall
   const isIdle = desk.incoming.length === 0 && !desk.outgoing && !desk.chat && !desk.notice
   byId('idle-title', HTMLElement).textContent =
     people.total > 0 ? 'Invite a buddy to start chatting' : 'Waiting for somebody to come'
