@@ -30,6 +30,7 @@ async fn relayed_session(world: &World) -> SessionId {
         id: SessionId::generate(app.project.api_key, "", now),
         api_key: app.project.api_key,
         media_mode: MediaMode::Relayed,
+        is_closed: false,
     };
     project::add_session(app.db(), &record, now).await.unwrap();
     record.id
