@@ -112,6 +112,12 @@ impl Inner {
                     self.stop_recording(&end.session).await;
                     self.close(&end.session).await;
                 }
+                Order::Name(user, name) => {
+                    let kept = presence::store::keep_name(&self.db, user, &name, clock::now_ms());
+                    if let Err(problem) = kept.await {
+                        error!("The name of a buddy is not kept: {problem}");
+                    }
+                }
                 Order::Choose(user, availability) => {
                     let now_ms = clock::now_ms();
                     let kept =

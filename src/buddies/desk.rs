@@ -10,7 +10,7 @@ use crate::{
     archive::ArchiveId,
     invitation::{ChatEnd, ChatRecord, Event, Moment, Switchboard},
     opentok::SessionId,
-    presence::{Availability, UserId},
+    presence::{Availability, Name, UserId},
     session::ConnectionId,
 };
 
@@ -42,6 +42,8 @@ pub(super) enum Order {
     },
     KeepChat(ChatRecord),
     EndChat(ChatEnd),
+    /// Keeps somebody's latest name.
+    Name(UserId, Name),
     Choose(UserId, Availability),
     Record {
         session: SessionId,

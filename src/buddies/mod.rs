@@ -34,7 +34,7 @@ use crate::{
     },
     opentok::SessionId,
     platform::{Platform, PlatformError},
-    presence::{self, Availability, Page, Query, UserId},
+    presence::{self, Availability, Name, Page, Query, UserId},
     session::ConnectionId,
 };
 
@@ -139,6 +139,12 @@ impl Buddies {
             Some(name) => Ok(Some(name)),
             None => presence::store::name(&self.0.db, user).await,
         }
+    }
+
+    /// Somebody says a name. It is kept soon, since nobody's call is to wait for the database.
+    pub fn named(&self, user: UserId, name: Name) {
+        self.0.desk().orders.push_back(Order::Name(user, name));
+        self.0.work.notify_one();
     }
 
     /// The user's browser has asked for the page.

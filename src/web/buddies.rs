@@ -19,9 +19,8 @@ use super::{
 };
 use crate::{
     app::App,
-    clock::now_ms,
     opentok::Role,
-    presence::{self, Availability, Entry, Name, Page, Query, State, UserId},
+    presence::{Availability, Entry, Name, Page, Query, State, UserId},
 };
 
 /// Buddies on the first page of the roster, and on others that do not say how many.
@@ -155,7 +154,7 @@ pub async fn name(
     let name = Name::parse(&user.name)?;
     let user = visitor.user()?;
     visitor.remember_buddy(&name)?;
-    presence::store::keep_name(app.db(), user, &name, now_ms()).await?;
+    app.buddies.named(user, name.clone());
     let (session, _) = app.buddies.presence();
     let token = app
         .platform

@@ -417,19 +417,20 @@ impl Server {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let address = lines.map(Result::unwrap).find_map(|line| {
-            Some(
-                line.split_once("running at http://")?
-                    .1
-                    .trim()
-                    .parse()
-                    .unwrap(),
-            )
-        });
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let address = lines
+            .by_ref()
+            .map(Result::unwrap)
+            .find_map(|line| {
+                let (_, address) = line.split_once("running at http://")?;
+                Some(address.trim().parse().unwrap())
+            })
+            .unwrap();
+        // Whatever else it prints is read, or it could not print.
+        std::thread::spawn(move || lines.for_each(drop));
         Server {
             child,
-            address: address.unwrap(),
+            address,
             _data: data,
         }
     }
