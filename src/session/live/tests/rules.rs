@@ -104,7 +104,10 @@ fn a_coming_and_a_going_touch_none_of_the_quiet() {
     );
     world.live.socket_closed(id, socket, world.now);
     let outputs = world.live.outputs();
-    assert!(matches!(outputs[..], [Output::Close { .. }]), "{outputs:?}");
+    assert!(
+        matches!(outputs[..], [Output::Close { .. }, Output::Left { .. }]),
+        "{outputs:?}"
+    );
     world.read_all();
     assert!(world.clients.iter().all(|client| client.events.is_empty()));
 }
@@ -117,7 +120,7 @@ fn a_signal_to_thousands_is_one_text() {
     }
     world
         .live
-        .signal_from_server(None, Some("roster".to_owned()), Some("x".into()))
+        .signal_from_server(None, None, Some("roster".to_owned()), Some("x".into()))
         .unwrap();
     let mut texts = std::collections::HashSet::new();
     let outputs = world.live.outputs();
