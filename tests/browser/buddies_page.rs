@@ -245,6 +245,70 @@ async fn a_ring_does_not_steal_what_somebody_types_and_is_answered_by_keyboard()
     world.end([chromium]).await;
 }
 
+/// Counts the tones that a page makes and keeps the notifications it shows; nobody looks at the page.
+const LOOKS_ELSEWHERE: &str = "
+    window.tones = 0
+    window.notes = []
+    const start = OscillatorNode.prototype.start
+    OscillatorNode.prototype.start = function (...when) {
+      window.tones += 1
+      return start.apply(this, when)
+    }
+    window.Notification = class {
+      static permission = 'granted'
+      constructor(title) {
+        this.title = title
+        window.notes.push(this)
+      }
+      addEventListener() {}
+      close() {
+        this.isClosed = true
+      }
+    }
+    document.hasFocus = () => false";
+
+#[tokio::test]
+async fn who_looks_elsewhere_hears_it_ring_in_one_tab_and_is_notified() {
+    let world = World::start().await;
+    let chromium = Chromium::start().await;
+    let ann = world.buddy(&chromium, "Ann", RED).await;
+    let bob = chromium.somebody().await;
+    bob.before_load(LOOKS_ELSEWHERE).await;
+    bob.goto(&format!("{}/buddies?name=Bob", world.base)).await;
+    is_connected(&bob).await;
+    let second = chromium.another_tab(&bob).await;
+    second.before_load(LOOKS_ELSEWHERE).await;
+    second.goto(&format!("{}/buddies", world.base)).await;
+    is_connected(&second).await;
+    let title: String = bob.eval("document.title").await;
+
+    calls(&ann, "Bob").await;
+
+    for tab in [&bob, &second] {
+        tab.until("window.notes[0]?.title == 'Ann is calling you' && document.title.includes('Ann calling')")
+            .await;
+        // It flashes.
+        tab.until(&format!("document.title == '{title}'")).await;
+        tab.until("document.title.includes('Ann calling')").await;
+    }
+    let mut tones: Vec<u32> = Vec::new();
+    for tab in [&bob, &second] {
+        tones.push(tab.eval("window.tones").await);
+    }
+    tones.sort_unstable();
+    assert!(tones[0] == 0 && tones[1] > 0, "{tones:?}");
+
+    ann.click("#cancel").await;
+
+    for tab in [&bob, &second] {
+        tab.until(&format!(
+            "window.notes[0].isClosed && document.title == '{title}' && !document.querySelector('#ringing section')"
+        ))
+        .await;
+    }
+    world.end([chromium]).await;
+}
+
 #[tokio::test]
 async fn many_buddies_are_searched_and_shown_a_page_at_a_time() {
     let world = World::start().await;
