@@ -38,6 +38,10 @@
 //! 3. The client offers, [`sfu`] answers on the thread that owns the session; from then on packets go from
 //!    its UDP socket to the sockets of those who subscribe, and nothing else touches them.
 //!
+//! In a session that was made *relayed* packets go from browser to browser, and [`session`] only hands on what the two
+//! say to one another to find a way. If they find none, or the session is to be recorded, everybody changes over to
+//! step 3 in the middle of the call (`session/live/relaying.rs`).
+//!
 //! # A moderator records
 //!
 //! 1. `POST /archives` asks the [`platform`]: a row is written ([`archive`]), the [`recorder`] opens a

@@ -162,6 +162,11 @@ impl Server {
         &self.app
     }
 
+    /// The live sessions.
+    pub fn sessions(&self) -> &Sessions {
+        &self.platform.sessions
+    }
+
     /// Stops in order: archives are finished, people are told, then everything ends.
     pub async fn stop(self) {
         info!("Parlor stops: archives are finished, people are told");

@@ -15,9 +15,9 @@ use crate::{
         recording::{self, Recorder},
     },
     clock,
-    opentok::{Claims, NewToken, Role, SessionId, Token},
+    opentok::{NewToken, Role, SessionId, Token},
     project::{self, MediaMode, Project, SessionRecord},
-    session::{self, Admission, AdmissionError, ArchiveInfo, Phase, Sessions},
+    session::{self, Admission, AdmissionError, Admitted, ArchiveInfo, Phase, Sessions},
 };
 
 /// SQLite's code for a disk that is full.
@@ -89,7 +89,7 @@ impl Platform for Embedded {
         let record = project::find_session(&self.db, session)
             .await?
             .ok_or(PlatformError::NotFound("session"))?;
-        if record.media_mode == MediaMode::Relayed {
+        if !self.is_routed(&record) {
             return Err(PlatformError::Conflict(
                 "the media of this session go from browser to browser, so the server cannot record them"
                     .to_owned(),
@@ -190,6 +190,11 @@ impl Embedded {
             self.end_recording(archive);
         }
         Ok(())
+    }
+
+    /// Whether the media of a session go through the server, so that they can be recorded: always, or now.
+    pub fn is_routed(&self, session: &SessionRecord) -> bool {
+        session.media_mode == MediaMode::Routed || self.sessions.is_routed(&session.id)
     }
 
     /// Begins to record, as `new` says.
@@ -297,7 +302,7 @@ impl Admission for Embedded {
         session_id: &SessionId,
         token: &str,
         now_s: i64,
-    ) -> Result<Claims, AdmissionError> {
+    ) -> Result<Admitted, AdmissionError> {
         let unavailable = |problem: sqlx::Error| {
             error!("A token cannot be checked: {problem}");
             AdmissionError::Unavailable
@@ -318,7 +323,10 @@ impl Admission for Embedded {
         project::note_joined(&self.db, session_id, now_s * 1000)
             .await
             .map_err(unavailable)?;
-        Ok(claims)
+        Ok(Admitted {
+            claims,
+            relayed: record.media_mode == MediaMode::Relayed,
+        })
     }
 }
 

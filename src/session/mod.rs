@@ -16,8 +16,8 @@ pub mod refusal;
 mod registry;
 pub mod request;
 
-pub use admission::{Admission, AdmissionError};
-pub use event::{ArchiveInfo, ConnectionInfo, Event, Outcome, Reason, StreamInfo};
+pub use admission::{Admission, AdmissionError, Admitted, Newcomer};
+pub use event::{ArchiveInfo, ConnectionInfo, Event, Outcome, Reason, Rerouting, StreamInfo};
 pub(crate) use id::id;
 pub use id::{ConnectionId, StreamId};
 pub use live::{Closing, LiveSession, Now, Outgoing, Output, Phase, SocketId};

@@ -16,8 +16,8 @@ use std::{
 use tokio::sync::mpsc;
 
 use super::{
-    ArchiveInfo, ConnectionId, ConnectionInfo, Reason, Refusal, Request, Resume, StreamId,
-    StreamInfo,
+    ArchiveInfo, ConnectionId, ConnectionInfo, Newcomer, Reason, Refusal, Request, Rerouting,
+    Resume, StreamId, StreamInfo,
     live::{Closing, LiveSession, Now, Output, Phase, SocketId},
     media::{self, Command, Media, Sink},
     outbox::{Outbox, OutboxSender, outbox, resumed_outbox},
@@ -25,7 +25,7 @@ use super::{
 use crate::{
     archive::{ArchiveId, recording::Recorder},
     clock,
-    opentok::{Claims, SessionId},
+    opentok::SessionId,
 };
 
 /// How often the sessions are looked after in which something is due.
@@ -120,7 +120,7 @@ impl Sessions {
         }
     }
 
-    /// Connects a client whose token said `claims` over a new socket. The welcome, as the reply
+    /// Connects a client over a new socket. The welcome, as the reply
     /// to `request`, is the first message in the outbox.
     ///
     /// # Errors
@@ -128,7 +128,7 @@ impl Sessions {
     pub fn join(
         &self,
         session: &SessionId,
-        claims: &Claims,
+        newcomer: &Newcomer,
         request: u64,
     ) -> Result<(Attachment, Outbox), Refusal> {
         if self.0.stopping.load(Ordering::Relaxed) {
@@ -140,7 +140,7 @@ impl Sessions {
         let key = uuid::Uuid::new_v4().simple().to_string();
         self.hosted(session, true, now, |hosted| {
             self.attach(hosted, outbox(), |live, socket| {
-                live.join(socket, request, claims, key, now)
+                live.join(socket, request, newcomer, key, now)
             })
         })
         .unwrap_or_else(|| Err(Refusal::connect_failed("the session cannot be opened")))
@@ -276,6 +276,21 @@ impl Sessions {
             Ok(())
         })
         .unwrap_or_else(|| Err(nobody_connected()))
+    }
+
+    /// Lets the media of a relayed session go through the server from now on, because it is to be recorded. Nothing
+    /// happens when they do already.
+    ///
+    /// # Errors
+    /// Nobody is connected.
+    pub fn route(&self, session: &SessionId) -> Result<(), Refusal> {
+        self.inhabited(session, |live| live.route(Rerouting::Recording))
+    }
+
+    /// Whether a session is live and its media go through the server.
+    pub fn is_routed(&self, session: &SessionId) -> bool {
+        self.look(session, |live| !live.is_relayed())
+            .unwrap_or(false)
     }
 
     /// Ends every connection of every session, and lets nobody in from now on.
@@ -650,7 +665,7 @@ mod tests {
     use super::*;
     use crate::{
         archive::recording::{CannotRecord, Note},
-        opentok::Role,
+        opentok::{Claims, Role},
         session::{
             Outcome,
             live::Outgoing,
@@ -705,7 +720,12 @@ mod tests {
             created_at: 0,
             expires_at: 0,
         };
-        let (attachment, mut outbox) = sessions.join(&id(), &claims, 1).unwrap();
+        let newcomer = Newcomer {
+            claims,
+            relayed: false,
+            quiet: false,
+        };
+        let (attachment, mut outbox) = sessions.join(&id(), &newcomer, 1).unwrap();
         let Ok(Outgoing::Reply {
             outcome: Outcome::Welcome(welcome),
             ..

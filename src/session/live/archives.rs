@@ -8,7 +8,7 @@ use super::{LiveSession, Output, Phase};
 use crate::{
     archive::{ArchiveId, recording::Note},
     session::{
-        event::{ArchiveInfo, Event, StreamInfo},
+        event::{ArchiveInfo, Event, Rerouting, StreamInfo},
         media::{Command, Sink},
     },
 };
@@ -38,6 +38,8 @@ enum Published {
 impl LiveSession {
     /// Records the session into `sink` from now on.
     pub fn start_archive(&mut self, info: ArchiveInfo, sink: Sink, now: Instant) {
+        // Nothing of a relayed session could be recorded.
+        self.route(Rerouting::Recording);
         let archive = info.id;
         self.media(Command::Record { archive, sink });
         for stream in self.streams() {
@@ -105,6 +107,9 @@ impl LiveSession {
 
     /// Notices what the coming and going of streams and people means for the archives.
     pub(super) fn follow_archives(&mut self, now: Instant) {
+        if self.archives.is_empty() {
+            return;
+        }
         let publishing = self.streams.values().any(|stream| stream.announced);
         let anybody = !self.connections.is_empty();
         for recorded in &mut self.archives {

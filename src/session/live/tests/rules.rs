@@ -9,7 +9,7 @@ use crate::{
     session::{
         ConnectionId, StreamId,
         event::{Event, Outcome, Reason},
-        live::{Closing, Output, Phase},
+        live::{Closing, Outgoing, Output, Phase},
         request::{Request, Resume, StreamUpdate, SubscriptionUpdate},
     },
 };
@@ -62,6 +62,75 @@ fn who_joins_late_sees_everything_in_the_welcome() {
     assert!(late.streams.contains_key(&stream));
     assert!(late.archives.contains(&archive));
     assert!(late.events.is_empty());
+}
+
+#[test]
+fn who_is_quiet_hears_streams_and_signals_but_not_who_comes_and_goes() {
+    let mut world = World::new();
+    let ann = world.join(Role::Publisher);
+    let quiet = world.join_quietly(Role::Publisher);
+    let (bob, stream) = world.join_and_publish(Role::Publisher);
+    world.ask(bob, signal(None));
+    world.ask(quiet, signal(Some(world.clients[bob].id)));
+    world.ask(bob, Request::Bye);
+    world.read_all();
+
+    let heard: Vec<_> = world.clients[quiet].events.iter().collect();
+    assert!(
+        matches!(
+            heard[..],
+            [
+                Event::StreamCreated { stream: seen },
+                Event::Signal { from: Some(from), .. },
+                Event::StreamDestroyed { .. },
+            ] if seen.stream_id == stream && *from == world.clients[bob].id
+        ),
+        "{heard:?}"
+    );
+    // The others see it like anybody.
+    assert!(world.clients[ann].people.contains(&world.clients[quiet].id));
+}
+
+#[test]
+fn a_coming_and_a_going_touch_none_of_the_quiet() {
+    let mut world = World::new();
+    for _ in 0..50 {
+        world.join_quietly(Role::Subscriber);
+    }
+    let newcomer = world.join_quietly(Role::Subscriber);
+    let (id, socket) = (
+        world.clients[newcomer].id,
+        world.clients[newcomer].socket.unwrap(),
+    );
+    world.live.socket_closed(id, socket, world.now);
+    let outputs = world.live.outputs();
+    assert!(matches!(outputs[..], [Output::Close { .. }]), "{outputs:?}");
+    world.read_all();
+    assert!(world.clients.iter().all(|client| client.events.is_empty()));
+}
+
+#[test]
+fn a_signal_to_thousands_is_one_text() {
+    let mut world = World::new();
+    for _ in 0..2000 {
+        world.join_quietly(Role::Subscriber);
+    }
+    world
+        .live
+        .signal_from_server(None, Some("roster".to_owned()), Some("x".into()))
+        .unwrap();
+    let mut texts = std::collections::HashSet::new();
+    let outputs = world.live.outputs();
+    for output in &outputs {
+        if let Output::Send {
+            message: Outgoing::Event { event, .. },
+            ..
+        } = output
+        {
+            texts.insert(event.json.as_ptr());
+        }
+    }
+    assert_eq!((outputs.len(), texts.len()), (2000, 1));
 }
 
 #[test]
