@@ -2963,6 +2963,9 @@
     streamId;
     /** Its tracks. */
     media = new MediaStream();
+    /** Called when the tracks were exchanged for others. */
+    onExchange = () => {
+    };
     #ways;
     #wanted;
     #onState;
@@ -3096,6 +3099,7 @@
       const former = this.media.getTracks();
       for (const { track } of [way.audio, way.video]) this.media.addTrack(track);
       for (const track of former) this.media.removeTrack(track);
+      if (former.length > 0) this.onExchange();
     }
     /** Waits, but not for long, until a way brings what the one before does. @param {Way} way */
     #firstMedia({ audio, video }) {
@@ -4056,11 +4060,17 @@
       const tracks = subscription.media;
       const video = this.widget.video;
       video.volume = this.#volume / 100;
-      video.srcObject = tracks;
-      play(video, {
-        blocked: () => this.emit("audioBlocked"),
-        unblocked: () => this.emit("audioUnblocked")
-      });
+      const show = () => {
+        video.srcObject = tracks;
+        play(video, {
+          blocked: () => this.emit("audioBlocked"),
+          unblocked: () => this.emit("audioUnblocked")
+        });
+      };
+      show();
+      subscription.onExchange = () => {
+        if (!this.#loaded && !this.#destroyed) show();
+      };
       this.emit("mediaStreamAvailable", { mediaStream: tracks });
       this.startMeter();
       const wanted = this.#wanted();

@@ -113,11 +113,18 @@ export class Subscriber extends Shown {
     const tracks = subscription.media
     const video = this.widget.video
     video.volume = this.#volume / 100
-    video.srcObject = tracks
-    play(video, {
-      blocked: () => this.emit('audioBlocked'),
-      unblocked: () => this.emit('audioUnblocked'),
-    })
+    const show = () => {
+      video.srcObject = tracks
+      play(video, {
+        blocked: () => this.emit('audioBlocked'),
+        unblocked: () => this.emit('audioUnblocked'),
+      })
+    }
+    show()
+    // An element that has shown something goes on with other tracks; in Firefox one that has not does not begin.
+    subscription.onExchange = () => {
+      if (!this.#loaded && !this.#destroyed) show()
+    }
     this.emit('mediaStreamAvailable', { mediaStream: tracks })
     this.startMeter()
     const wanted = this.#wanted()

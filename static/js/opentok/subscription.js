@@ -35,6 +35,8 @@ export class Subscription {
   streamId
   /** Its tracks. */
   media = new MediaStream()
+  /** Called when the tracks were exchanged for others. */
+  onExchange = () => {}
 
   #ways
   #wanted
@@ -179,6 +181,7 @@ export class Subscription {
     const former = this.media.getTracks()
     for (const { track } of [way.audio, way.video]) this.media.addTrack(track)
     for (const track of former) this.media.removeTrack(track)
+    if (former.length > 0) this.onExchange()
   }
 
   /** Waits, but not for long, until a way brings what the one before does. @param {Way} way */
