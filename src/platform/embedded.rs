@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use sqlx::SqlitePool;
 use tracing::{error, warn};
 
-use super::{Meter, Platform, PlatformError, Recording, Signal, StartArchive};
+use super::{Doors, Meter, Platform, PlatformError, Recording, Signal, StartArchive, doors::Door};
 use crate::{
     archive::{
         Archive, ArchiveId, Archives, NewArchive, Reason, Resolution, SessionChange, Status,
@@ -33,6 +33,8 @@ pub struct Embedded {
     /// Whose sessions it makes; it admits to the sessions of every project.
     pub project: Project,
     pub sessions: Sessions,
+    /// What it knows of the sessions that people join.
+    pub doors: Doors,
     pub archives: Archives,
     pub recorder: Arc<dyn Recorder>,
     /// Size of the composed file when the pages ask for no other.
@@ -66,6 +68,7 @@ impl Platform for Embedded {
         self.sessions.disconnect_everybody(session, reason);
         for closed in self.sessions.separate(session).iter().chain([session]) {
             project::close_session(&self.db, closed, clock::now_ms()).await?;
+            self.doors.close(closed);
         }
         // Somebody may have been let in meanwhile.
         self.sessions.disconnect_everybody(session, reason);
@@ -360,6 +363,27 @@ impl Embedded {
     }
 }
 
+impl Embedded {
+    /// An open session, as the database has it.
+    async fn door(&self, session: &SessionId) -> Result<Arc<Door>, AdmissionError> {
+        let session = project::find_session(&self.db, session)
+            .await
+            .map_err(unavailable)?
+            .filter(|session| !session.is_closed)
+            .ok_or(AdmissionError::InvalidSession)?;
+        let project = project::find(&self.db, session.api_key)
+            .await
+            .map_err(unavailable)?
+            .ok_or(AdmissionError::InvalidSession)?;
+        Ok(Arc::new(Door { session, project }))
+    }
+}
+
+fn unavailable(problem: sqlx::Error) -> AdmissionError {
+    error!("A token cannot be checked: {problem}");
+    AdmissionError::Unavailable
+}
+
 #[async_trait]
 impl Admission for Embedded {
     async fn admit(
@@ -368,31 +392,23 @@ impl Admission for Embedded {
         token: &str,
         now_s: i64,
     ) -> Result<Admitted, AdmissionError> {
-        let unavailable = |problem: sqlx::Error| {
-            error!("A token cannot be checked: {problem}");
-            AdmissionError::Unavailable
+        let (door, is_first) = match self.doors.find(session_id) {
+            Ok(door) => (door, None),
+            Err(asked) => (self.door(session_id).await?, Some(asked)),
         };
-        let record = project::find_session(&self.db, session_id)
-            .await
-            .map_err(unavailable)?
-            .filter(|record| !record.is_closed)
-            .ok_or(AdmissionError::InvalidSession)?;
-        let project = project::find(&self.db, record.api_key)
-            .await
-            .map_err(unavailable)?
-            .ok_or(AdmissionError::InvalidSession)?;
         let token_of = Token {
-            api_key: project.api_key,
-            api_secret: project.api_secret.expose(),
+            api_key: door.project.api_key,
+            api_secret: door.project.api_secret.expose(),
         };
         let claims = token_of.verify(token, session_id, now_s)?;
-        project::note_joined(&self.db, session_id, now_s * 1000)
-            .await
-            .map_err(unavailable)?;
-        Ok(Admitted {
-            claims,
-            relayed: record.media_mode == MediaMode::Relayed,
-        })
+        let relayed = door.session.media_mode == MediaMode::Relayed;
+        if let Some(asked) = is_first {
+            project::note_joined(&self.db, session_id, now_s * 1000)
+                .await
+                .map_err(unavailable)?;
+            self.doors.remember(door, asked);
+        }
+        Ok(Admitted { claims, relayed })
     }
 }
 

@@ -3,8 +3,10 @@
 //! `embedded` is Parlor's own media engine in this process. Pages, rooms, roles and history do not
 //! know which platform they stand on.
 
+mod doors;
 mod embedded;
 
+pub use doors::Doors;
 pub use embedded::Embedded;
 
 use std::sync::Arc;
