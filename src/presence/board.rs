@@ -12,6 +12,16 @@ use super::{Entry, UserId, name};
 /// Between two deltas, at least. Higher: fewer frames; lower: fresher lists.
 const BETWEEN_DELTAS: Duration = Duration::from_millis(250);
 
+/// For so many buddies there is a delta in [`BETWEEN_DELTAS`]. For more there is one so much later, up to
+/// [`CROWD_WAITS`], since each costs a frame for everybody; but not if there is enough to tell to fill one.
+const CROWD: usize = 2_500;
+
+/// Between two deltas of a crowd to which little happens, at most.
+const CROWD_WAITS: Duration = Duration::from_millis(1_000);
+
+/// Changes that fill a delta.
+const FULL: usize = DELTA_BYTES / (ENTRY_BYTES + 16);
+
 /// Bytes of a delta's JSON, at most: a signal may carry 8192 (OpenTok). What does not fit waits for the
 /// next one, so that a crowd that comes at once cannot flood those who are there.
 const DELTA_BYTES: usize = 7500;
@@ -76,11 +86,20 @@ impl Board {
     /// Notes that something about `user` may have changed.
     pub(super) fn mark(&mut self, user: UserId, now: Instant) {
         if self.is_dirty.insert(user) {
-            if self.dirty.is_empty() {
-                self.due = Some(self.last.map_or(now, |last| now.max(last + BETWEEN_DELTAS)));
-            }
+            let was_calm = self.dirty.is_empty();
             self.dirty.push_back(user);
+            if was_calm || self.dirty.len() == FULL {
+                self.due = Some(self.last.map_or(now, |last| now.max(last + self.between())));
+            }
         }
+    }
+
+    fn between(&self) -> Duration {
+        if self.dirty.len() >= FULL {
+            return BETWEEN_DELTAS;
+        }
+        let crowd = u32::try_from(self.shown.len().div_ceil(CROWD).max(1)).unwrap_or(u32::MAX);
+        BETWEEN_DELTAS.saturating_mul(crowd).min(CROWD_WAITS)
     }
 
     pub(super) fn due(&self) -> Option<Instant> {
@@ -140,7 +159,7 @@ impl Board {
         }
         self.seq = delta.seq;
         self.last = Some(now);
-        self.due = Some(now + BETWEEN_DELTAS);
+        self.due = Some(now + self.between());
         delta.total = self.shown.len();
         Some(delta)
     }

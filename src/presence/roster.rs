@@ -219,7 +219,8 @@ impl Roster {
         [departure, self.board.due()].into_iter().flatten().min()
     }
 
-    /// The next delta for everybody: at once after a calm, else 250 ms after the last one.
+    /// The next delta for everybody: at once after a calm, else 250 ms after the last one; in a crowd of
+    /// thousands up to 1 s after it.
     pub fn delta(&mut self, now: Instant) -> Option<Delta> {
         let buddies = &self.buddies;
         self.board

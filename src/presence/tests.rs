@@ -324,6 +324,33 @@ fn changes_are_told_four_times_a_second_at_most() {
 }
 
 #[test]
+fn a_crowd_of_thousands_is_told_once_a_second_unless_much_happens() {
+    let mut scene = Scene::new();
+    let mut tabs = Vec::new();
+    for at in 0..8_000 {
+        tabs.push(scene.newcomer(&format!("Buddy {at}")).1);
+    }
+    while scene.delta().is_some() {
+        scene.wait_ms(250);
+    }
+    scene.wait_ms(1000);
+    scene.newcomer("First");
+    assert!(scene.delta().is_some(), "after a calm at once");
+    scene.newcomer("Second");
+    scene.wait_ms(999);
+    assert!(scene.delta().is_none());
+    scene.wait_ms(1);
+    assert!(scene.delta().is_some());
+
+    scene.newcomer("Third");
+    for at in 0..100 {
+        scene.newcomer(&format!("Newcomer {at}"));
+    }
+    scene.wait_ms(250);
+    assert!(scene.delta().is_some(), "enough for a full one");
+}
+
+#[test]
 fn a_crowd_is_told_in_portions_that_a_signal_can_carry() {
     let mut scene = Scene::new();
     for at in 0..500 {
