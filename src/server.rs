@@ -141,6 +141,7 @@ impl Server {
                     .service(crate::web::pages(&cookie_key, is_secure))
             })
             .workers(2)
+            .h1_write_buffer_size(signaling::WRITE_BUFFER)
             .shutdown_timeout(LAST_REQUESTS.as_secs())
             .disable_signals()
             .listen(listener)

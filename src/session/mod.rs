@@ -13,6 +13,7 @@ pub mod live;
 pub mod media;
 mod observer;
 mod outbox;
+mod pace;
 pub mod refusal;
 mod registry;
 pub mod request;

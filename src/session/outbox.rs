@@ -20,7 +20,7 @@ const MAX_MESSAGES: usize = 1000;
 const MAX_BYTES: usize = 1024 * 1024;
 
 /// Places that an empty queue keeps for the next messages. Of thousands of clients most are idle.
-const KEPT: usize = 16;
+const KEPT: usize = 4;
 
 /// An outbox for a client that connects anew.
 pub(super) fn outbox() -> (OutboxSender, Outbox) {
@@ -80,6 +80,15 @@ pub(super) struct OutboxSender {
 impl OutboxSender {
     /// `false` when the client is too far behind, or gone.
     pub fn send(&self, message: Outgoing) -> bool {
+        let fits = self.put(message);
+        if fits {
+            self.shared.changed.notify_one();
+        }
+        fits
+    }
+
+    /// As [`OutboxSender::send`], but the socket goes on sleeping until it is nudged, or has another reason to wake.
+    pub fn put(&self, message: Outgoing) -> bool {
         let size = size(&message);
         let mut queue = self.shared.lock();
         let fits = queue.messages.len() < self.max_messages && queue.bytes + size <= self.max_bytes;
@@ -88,9 +97,12 @@ impl OutboxSender {
         }
         queue.bytes += size;
         queue.messages.push_back(message);
-        drop(queue);
-        self.shared.changed.notify_one();
         true
+    }
+
+    /// What wakes the socket.
+    pub fn nudge(&self) -> Nudge {
+        Nudge(Arc::clone(&self.shared))
     }
 
     /// Closes the socket behind all that waits, or at once if there is too much of it.
@@ -105,6 +117,17 @@ impl Drop for OutboxSender {
         queue.closing.get_or_insert(Closing::Replaced);
         drop(queue);
         self.shared.changed.notify_one();
+    }
+}
+
+/// Wakes a socket for which something waits.
+pub(super) struct Nudge(Arc<Shared>);
+
+impl Nudge {
+    pub fn wake(&self) {
+        if !self.0.lock().messages.is_empty() {
+            self.0.changed.notify_one();
+        }
     }
 }
 
@@ -197,6 +220,32 @@ mod tests {
         tokio::task::yield_now().await;
         assert!(sender.send(reply()));
         assert!(waiting.await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn what_waits_for_a_nudge_keeps_its_place() {
+        let (sender, mut outbox) = outbox();
+        let waiting = tokio::spawn(async move {
+            let mut sizes = Vec::new();
+            while let Ok(message) = outbox.next().await {
+                sizes.push(size(&message));
+            }
+            sizes
+        });
+        tokio::task::yield_now().await;
+        let event = Arc::new(SharedEvent::new(Event::MuteForced { active: true }));
+        let size_of_event = event.json.len() + 16;
+        assert!(sender.put(Outgoing::Event { n: 1, event }));
+        sender.nudge().wake();
+        tokio::task::yield_now().await;
+        assert_eq!(sender.shared.lock().bytes, 0, "nudged");
+        let event = Arc::new(SharedEvent::new(Event::MuteForced { active: true }));
+        assert!(sender.put(Outgoing::Event { n: 2, event }));
+        tokio::task::yield_now().await;
+        assert_eq!(sender.shared.lock().bytes, size_of_event, "asleep");
+        assert!(sender.send(reply()));
+        sender.close(Closing::Left);
+        assert_eq!(waiting.await.unwrap(), [size_of_event, size_of_event, 256]);
     }
 
     #[test]

@@ -13,14 +13,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TrySendError};
 
 use super::{
     ArchiveInfo, ClientSignal, ConnectionId, ConnectionInfo, Newcomer, Observer, Reason, Refusal,
     Request, Rerouting, Resume, StreamId, StreamInfo,
-    live::{Closing, LiveSession, Now, Output, Phase, SocketId},
+    live::{Closing, LiveSession, Now, Outgoing, Output, Phase, SocketId},
     media::{self, Command, Media, Sink},
-    outbox::{Outbox, OutboxSender, outbox, resumed_outbox},
+    outbox::{Nudge, Outbox, OutboxSender, outbox, resumed_outbox},
+    pace::{self, Crowd},
 };
 use crate::{
     archive::{ArchiveId, recording::Recorder},
@@ -57,6 +58,8 @@ struct Shared {
     /// Set once, while the server starts.
     observer: OnceLock<Arc<dyn Observer>>,
     archive_changes: mpsc::Sender<ArchiveChange>,
+    /// To who wakes crowds a few at a time; set once somebody does.
+    crowds: OnceLock<mpsc::Sender<Crowd>>,
     /// Locked for a look-up only, never while a session is locked by the same call before.
     sessions: Mutex<HashMap<SessionId, Arc<Mutex<Hosted>>>>,
     /// Sessions whose clients join another one; locked for a look-up only, with nothing else.
@@ -100,6 +103,7 @@ impl Sessions {
             recorder,
             observer: OnceLock::new(),
             archive_changes,
+            crowds: OnceLock::new(),
             sessions: Mutex::default(),
             united: Mutex::default(),
             alarms: Mutex::default(),
@@ -117,7 +121,16 @@ impl Sessions {
 
     /// Carries the engine's events to the sessions, and time: to be spawned once. Ends when the
     /// engine does.
-    pub async fn run(self, mut events: mpsc::Receiver<media::Event>) {
+    pub async fn run(self, events: mpsc::Receiver<media::Event>) {
+        let (crowds, waiting) = pace::crowds();
+        let _ = self.0.crowds.set(crowds);
+        tokio::select! {
+            () = self.follow(events) => {}
+            () = pace::pace(waiting) => {}
+        }
+    }
+
+    async fn follow(&self, mut events: mpsc::Receiver<media::Event>) {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -501,9 +514,12 @@ impl Shared {
             if outputs.is_empty() {
                 break;
             }
-            for output in outputs {
-                self.carry_out(hosted, output, now);
+            let mut crowd = Crowd::new();
+            for (place, output) in outputs.into_iter().enumerate() {
+                let can_wait = (place >= pace::AT_ONCE).then_some(&mut crowd);
+                self.carry_out(hosted, output, can_wait, now);
             }
+            self.wake(crowd);
         }
         hosted.send_commands(&*self.media);
         hosted.send_changes(&self.archive_changes);
@@ -528,14 +544,42 @@ impl Shared {
         }
     }
 
-    fn carry_out(&self, hosted: &mut Hosted, output: Output, now: Now) {
+    /// Wakes sockets a few at a time.
+    fn wake(&self, crowd: Crowd) {
+        if crowd.is_empty() {
+            return;
+        }
+        let left = match self.crowds.get() {
+            Some(crowds) => crowds.try_send(crowd).map_err(TrySendError::into_inner),
+            None => Err(crowd),
+        };
+        if let Err(crowd) = left {
+            crowd.iter().for_each(Nudge::wake);
+        }
+    }
+
+    /// An event that `can_wait` does not wake its socket, which joins the crowd instead.
+    fn carry_out(
+        &self,
+        hosted: &mut Hosted,
+        output: Output,
+        can_wait: Option<&mut Crowd>,
+        now: Now,
+    ) {
         match output {
             Output::Send { socket, message } => {
                 let Some((connection, outbox)) = hosted.outboxes.get(&socket) else {
                     return;
                 };
                 let connection = *connection;
-                if !outbox.send(message) {
+                let fits = match (can_wait, &message) {
+                    (Some(crowd), Outgoing::Event { .. }) => {
+                        crowd.push(outbox.nudge());
+                        outbox.put(message)
+                    }
+                    _ => outbox.send(message),
+                };
+                if !fits {
                     hosted.close(socket, Closing::Overflow);
                     hosted.live.socket_lost(connection, socket, now.at, now);
                 }
@@ -613,7 +657,7 @@ impl Hosted {
 
     fn send_changes(&mut self, changes: &mpsc::Sender<ArchiveChange>) {
         while let Some(change) = self.waiting_changes.front() {
-            if let Err(mpsc::error::TrySendError::Full(_)) = changes.try_send(change.clone()) {
+            if let Err(TrySendError::Full(_)) = changes.try_send(change.clone()) {
                 return;
             }
             self.waiting_changes.pop_front();
@@ -751,7 +795,6 @@ mod tests {
         opentok::{Claims, Role},
         session::{
             Outcome,
-            live::Outgoing,
             media::{Busy, Offer},
         },
     };

@@ -124,7 +124,7 @@
 //! ← {"n":18,…}                                 all that was missed, then what happens
 //! ```
 //!
-//! The server pings every 1.5 s; a socket on which nothing arrives for 3.5 s is dead. A connection without a
+//! The server pings who was silent for 1.5 s; a socket on which nothing arrives for 3.5 s is dead. A connection without a
 //! socket is kept for 4 s after it was last heard, or as long as its media flow, for `graceMs` at most; who
 //! vanishes is gone for everybody within 5 s. A resume is refused (code 4001) when the connection is gone or its missed
 //! events are: the server keeps the latest 1536, or 1.5 MiB, that the client has not acknowledged by
@@ -173,6 +173,7 @@
 //! | 4009 | another socket has taken over | is done with this socket |
 //! | 4029 | flood | is done |
 
+mod body;
 pub mod close;
 mod frames;
 pub mod message;
@@ -183,6 +184,8 @@ use std::sync::Arc;
 use actix_web::web;
 
 use crate::session::{Admission, Sessions};
+
+pub use body::WRITE_BUFFER;
 
 /// Serves `GET /live`.
 pub fn routes(

@@ -10,6 +10,7 @@ use actix_ws::{CloseCode, CloseReason};
 use tracing::{Instrument, Span, debug, debug_span, field::Empty};
 
 use super::{
+    body::Pieces,
     close::{self, Close},
     frames::{Arrival, Broken, Frames},
     message::{self, FirstMessage, Message, Outcome, Refusal, Unreadable},
@@ -52,7 +53,9 @@ pub(super) async fn connect(
     let endpoint = endpoint.into_inner();
     let span = debug_span!("socket", session.id = Empty, connection.id = Empty);
     actix_web::rt::spawn(socket.serve(endpoint).instrument(span));
-    Ok(response)
+    Ok(response
+        .map_body(|_, frames| Pieces::new(frames))
+        .map_into_boxed_body())
 }
 
 struct Socket {
@@ -74,7 +77,7 @@ enum End {
 
 impl Socket {
     async fn serve(mut self, endpoint: Arc<Endpoint>) {
-        let end = match self.greet(&endpoint).await {
+        let end = match Box::pin(self.greet(&endpoint)).await {
             Ok((attachment, outbox)) => self.converse(attachment, outbox).await,
             Err(end) => end,
         };
@@ -171,14 +174,10 @@ impl Socket {
     }
 
     async fn exchange(&mut self, attachment: &Attachment, outbox: &mut Outbox) -> End {
-        let mut pings = tokio::time::interval(live::PING_PERIOD);
-        pings.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut last_chance = None;
+        let mut patience = Patience::default();
+        let alarm = tokio::time::sleep_until(patience.due(self.heard_at).into());
+        tokio::pin!(alarm);
         loop {
-            let silence = self.heard_at + live::SOCKET_SILENCE;
-            let deadline = last_chance
-                .filter(|until| *until > silence)
-                .unwrap_or(silence);
             tokio::select! {
                 arrival = self.arrival() => match arrival {
                     Ok(None) => {}
@@ -198,17 +197,15 @@ impl Socket {
                     }
                     Err(closing) => return End::Close(closing.into()),
                 },
-                _ = pings.tick() => if let Err(end) = self.ping().await {
-                    return end;
-                },
-                () = tokio::time::sleep_until(deadline.into()) => {
-                    if last_chance == Some(deadline) {
-                        return End::Lost;
+                () = alarm.as_mut() => {
+                    match patience.look(self.heard_at, Instant::now()) {
+                        Look::Alive => {}
+                        Look::Ping => if let Err(end) = self.ping().await {
+                            return end;
+                        },
+                        Look::Dead => return End::Lost,
                     }
-                    if let Err(end) = self.ping().await {
-                        return end;
-                    }
-                    last_chance = Some(Instant::now() + LAST_CHANCE);
+                    alarm.as_mut().reset(patience.due(self.heard_at).into());
                 }
             }
         }
@@ -247,6 +244,56 @@ impl Socket {
     }
 }
 
+/// How a socket on which nothing arrives is taken. One alarm does it all, and nothing is set for a message that
+/// arrives: thousands of clients have one each.
+#[derive(Default)]
+struct Patience {
+    pinged_at: Option<Instant>,
+    /// When a client that was silent for too long is given up.
+    last_chance: Option<Instant>,
+}
+
+/// What to do about it.
+#[derive(Debug, PartialEq, Eq)]
+enum Look {
+    Alive,
+    Ping,
+    Dead,
+}
+
+impl Patience {
+    /// When to look next, if nothing arrives before.
+    fn due(&self, heard_at: Instant) -> Instant {
+        self.deadline(heard_at).min(self.next_ping(heard_at))
+    }
+
+    fn look(&mut self, heard_at: Instant, now: Instant) -> Look {
+        let deadline = self.deadline(heard_at);
+        if now >= deadline {
+            if self.last_chance == Some(deadline) {
+                return Look::Dead;
+            }
+            self.last_chance = Some(now + LAST_CHANCE);
+        } else if now < self.next_ping(heard_at) {
+            return Look::Alive;
+        }
+        self.pinged_at = Some(now);
+        Look::Ping
+    }
+
+    fn deadline(&self, heard_at: Instant) -> Instant {
+        let silence = heard_at + live::SOCKET_SILENCE;
+        self.last_chance
+            .filter(|until| *until > silence)
+            .unwrap_or(silence)
+    }
+
+    /// Who has just been heard need not be asked.
+    fn next_ping(&self, heard_at: Instant) -> Instant {
+        self.pinged_at.map_or(heard_at, |at| at.max(heard_at)) + live::PING_PERIOD
+    }
+}
+
 async fn admit(
     endpoint: &Endpoint,
     session_id: &SessionId,
@@ -279,4 +326,46 @@ fn handle(attachment: &Attachment, text: &str) -> Result<(), Close> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_silent_client_is_pinged_thrice_and_given_up_within_four_seconds() {
+        let heard_at = Instant::now();
+        let mut patience = Patience::default();
+        let mut looks = Vec::new();
+        let gone = loop {
+            let now = patience.due(heard_at);
+            match patience.look(heard_at, now) {
+                Look::Ping => looks.push((now - heard_at).as_millis()),
+                Look::Alive => panic!("there was no reason to look"),
+                Look::Dead => break now - heard_at,
+            }
+        };
+        assert_eq!(looks, [1500, 3000, 3500]);
+        assert_eq!(gone, live::SOCKET_SILENCE + LAST_CHANCE);
+    }
+
+    #[test]
+    fn a_client_that_talks_is_not_pinged() {
+        let began = Instant::now();
+        let mut patience = Patience::default();
+        let due = patience.due(began);
+        let heard_at = began + Duration::from_secs(1);
+        assert_eq!(patience.look(heard_at, due), Look::Alive);
+        assert_eq!(patience.due(heard_at), heard_at + live::PING_PERIOD);
+    }
+
+    #[test]
+    fn a_client_that_answers_in_time_is_kept_though_the_server_stood_still() {
+        let heard_at = Instant::now();
+        let mut patience = Patience::default();
+        let late = heard_at + Duration::from_secs(9);
+        assert_eq!(patience.look(heard_at, late), Look::Ping);
+        let answered_at = late + Duration::from_millis(100);
+        assert_eq!(patience.look(answered_at, late + LAST_CHANCE), Look::Alive);
+    }
 }

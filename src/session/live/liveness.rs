@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use super::{Closing, LiveSession, Now, SocketId};
 use crate::session::{ConnectionId, Reason};
 
-/// How often a socket is pinged. Longer: a dead one is noticed later; shorter: more work for
+/// How long a socket may be silent before it is pinged, and pinged again. Longer: a dead one is noticed later; shorter: more work for
 /// sessions of thousands in which nothing happens.
 pub const PING_PERIOD: Duration = Duration::from_millis(1500);
 
