@@ -31,7 +31,7 @@ use tokio::{
     net::{TcpSocket, TcpStream},
     sync::{Notify, oneshot},
     task::JoinHandle,
-    time::{MissedTickBehavior, interval, timeout},
+    time::{MissedTickBehavior, interval, sleep_until, timeout},
 };
 use tokio_tungstenite::{
     WebSocketStream, client_async_with_config,
@@ -50,6 +50,8 @@ const CHURN: u64 = 100;
 const RINGS: u64 = 20;
 /// Who invite and are invited, beside the crowd.
 const CALLERS: usize = 40;
+/// Who come each second while the crowd assembles: fewer than the roster can tell of (some 200).
+const ASSEMBLY: u32 = 150;
 /// Who say their names at the same time while the crowd assembles.
 const AT_ONCE: usize = 32;
 /// A client acknowledges what it has heard so often, as the browser library does.
@@ -73,7 +75,14 @@ async fn main() {
     let before = server.memory();
     let began = Instant::now();
     let mut crowd: Vec<Buddy> = stream::iter(0..buddies)
-        .map(|at| Buddy::join(&hub, format!("Buddy {at}")))
+        .map(|at| {
+            let turn = Duration::from_secs(1) / ASSEMBLY * u32::try_from(at).unwrap();
+            let hub = &hub;
+            async move {
+                sleep_until((began + turn).into()).await;
+                Buddy::join(hub, format!("Buddy {at}")).await
+            }
+        })
         .buffer_unordered(AT_ONCE)
         .collect()
         .await;
@@ -213,10 +222,11 @@ impl Hub {
         }
     }
 
-    /// Waits until everybody has been told of.
+    /// Waits until everybody has been told of who is still here.
     async fn settled(&self, buddies: usize) {
         let told = async {
-            while self.total.load(Ordering::Relaxed) < buddies as u64 {
+            let here = || buddies as u64 - self.lost.load(Ordering::Relaxed);
+            while self.total.load(Ordering::Relaxed) < here() {
                 self.changed.notified().await;
             }
         };
@@ -352,6 +362,7 @@ async fn read(
             Some(Err(_)) | None => {
                 if !leaves.load(Ordering::Relaxed) {
                     hub.lost.fetch_add(1, Ordering::Relaxed);
+                    hub.changed.notify_one();
                 }
                 return;
             }
