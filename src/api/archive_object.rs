@@ -13,7 +13,7 @@ use crate::{
 pub fn written(api: &Api, archive: &Archive, base: &str) -> ArchiveObject {
     let has_file = archive.status == Status::Available;
     let url = has_file.then(|| {
-        let asset = Asset::Composed;
+        let asset = Asset::whole(archive.output_mode);
         let query = api.links.query(archive.id, asset, clock::now_ms());
         format!("{base}/archives/{}/files/{asset}?{query}", archive.id)
     });

@@ -53,6 +53,9 @@ impl Start {
         if output_mode == OutputMode::Individual && self.resolution.is_some() {
             return refuse("only a composed archive has a resolution");
         }
+        if output_mode == OutputMode::Individual && self.layout.is_some() {
+            return refuse("only a composed archive has a layout");
+        }
         let name = self.name.unwrap_or_default();
         if name.chars().count() > MAX_NAME_CHARS {
             return refuse(&format!("a name has at most {MAX_NAME_CHARS} characters"));
@@ -83,10 +86,6 @@ impl Start {
             false => Ok(()),
         };
         not_offered(
-            output_mode == OutputMode::Individual,
-            "individual archives; ask for a composed one",
-        )?;
-        not_offered(
             self.stream_mode == Some(StreamMode::Manual),
             "archives whose streams are chosen by hand; ask for streamMode auto",
         )?;
@@ -97,6 +96,7 @@ impl Start {
         not_offered(self.has_transcription == Some(true), "transcription")?;
         Ok(NewArchive {
             name,
+            output_mode,
             has_audio,
             has_video,
             resolution: self.resolution,
@@ -181,6 +181,13 @@ mod tests {
     }
 
     #[test]
+    fn an_individual_archive_has_no_resolution() {
+        let new = read(json!({ "outputMode": "individual", "resolution": null })).unwrap();
+        assert_eq!(new.output_mode, OutputMode::Individual);
+        assert_eq!(new.resolution, None);
+    }
+
+    #[test]
     fn bodies_that_break_the_rules_are_refused() {
         for fields in [
             json!({ "sessionId": null }),
@@ -192,6 +199,7 @@ mod tests {
             json!({ "streamMode": "some" }),
             json!({ "resolution": "1x1" }),
             json!({ "resolution": "640x480", "outputMode": "individual" }),
+            json!({ "layout": { "type": "pip" }, "outputMode": "individual" }),
             json!({ "name": "n".repeat(256) }),
             json!({ "multiArchiveTag": "n".repeat(129) }),
             json!({ "layout": { "type": "custom", "stylesheet": "stream {}" } }),
@@ -210,7 +218,6 @@ mod tests {
     #[test]
     fn what_this_server_cannot_do_is_said() {
         for fields in [
-            json!({ "outputMode": "individual" }),
             json!({ "streamMode": "manual" }),
             json!({ "maxBitrate": 200_000 }),
             json!({ "quantizationParameter": 20 }),

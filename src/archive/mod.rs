@@ -7,7 +7,8 @@
 //! ```text
 //! archives/<id>/          one folder an archive
 //!   <stream>.webm         written by the recorder: each stream for itself
-//!   archive.mp4           everybody together, made by the composer from the streams
+//!   archive.mp4           everybody together, made by the composer from the streams; or
+//!   archive.zip           the streams' files as they are, and a manifest, when the archive is individual
 //!   poster.jpg            a frame of it
 //! ```
 

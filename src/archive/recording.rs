@@ -51,6 +51,8 @@ pub enum Note {
         connection: ConnectionId,
         /// The stream's name, or else the name in the connection data.
         name: String,
+        #[serde(default)]
+        connection_data: String,
         /// "camera", "screen" or "custom".
         video_type: String,
         has_audio: bool,
@@ -95,6 +97,9 @@ pub struct Manifest {
 pub struct RecordedStream {
     pub stream: StreamId,
     pub connection: ConnectionId,
+    /// What the publisher's token said of it; empty in recordings of older versions.
+    #[serde(default)]
+    pub connection_data: String,
     pub name: String,
     pub video_type: String,
     /// When the stream was created and destroyed (or the recording ended).

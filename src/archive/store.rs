@@ -332,9 +332,7 @@ pub(super) async fn keep_tracks(
     let id = id.to_string();
     let row = rows!(
         "UPDATE archives
-         SET status = CASE WHEN NOT $2 THEN 'failed'
-                           WHEN output_mode = 'individual' THEN 'available'
-                           ELSE 'stopped' END,
+         SET status = CASE WHEN $2 THEN 'stopped' ELSE 'failed' END,
              reason = CASE WHEN $2 OR reason = 'system failure' THEN reason ELSE 'nobody published' END,
              has_tracks = $2, duration_ms = $3, size_bytes = $4, people = $5, people_names = $6, updated_at_ms = $7
          WHERE id = $1 AND status IN ('started', 'paused', 'stopped') AND has_tracks = 0
@@ -373,13 +371,15 @@ async fn insert_stream(
     let size_bytes = integer(stream.size_bytes);
     let shown = serde_json::to_string(&stream.shown).map_err(decode)?;
     sqlx::query!(
-        "INSERT INTO archive_streams (archive, position, stream_id, connection_id, name, video_type, joined_ms,
-                                      left_ms, file, starts_ms, ends_ms, size_bytes, has_audio, has_video, shown)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+        "INSERT INTO archive_streams (archive, position, stream_id, connection_id, connection_data, name, video_type,
+                                      joined_ms, left_ms, file, starts_ms, ends_ms, size_bytes, has_audio, has_video,
+                                      shown)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
         archive,
         position,
         stream_id,
         connection_id,
+        stream.connection_data,
         stream.name,
         stream.video_type,
         joined_ms,
@@ -403,8 +403,8 @@ pub(super) async fn streams(
     archive: &Archive,
 ) -> Result<Vec<RecordedStream>, sqlx::Error> {
     let rows = sqlx::query!(
-        r#"SELECT stream_id, connection_id, name, video_type, joined_ms, left_ms, file, starts_ms, ends_ms, size_bytes,
-                  has_audio AS "has_audio: bool", has_video AS "has_video: bool", shown
+        r#"SELECT stream_id, connection_id, connection_data, name, video_type, joined_ms, left_ms, file, starts_ms,
+                  ends_ms, size_bytes, has_audio AS "has_audio: bool", has_video AS "has_video: bool", shown
            FROM archive_streams
            WHERE archive = $1
            ORDER BY position"#,
@@ -417,6 +417,7 @@ pub(super) async fn streams(
             Ok(RecordedStream {
                 stream: parsed("stream_id", StreamId::parse(&row.stream_id))?,
                 connection: parsed("connection_id", ConnectionId::parse(&row.connection_id))?,
+                connection_data: row.connection_data,
                 name: row.name,
                 video_type: row.video_type,
                 joined_ms: number(row.joined_ms)?,

@@ -46,6 +46,7 @@ fn stream(name: &str, joined_ms: u64) -> RecordedStream {
     RecordedStream {
         stream: StreamId::random(),
         connection: ConnectionId::random(),
+        connection_data: format!(r#"{{"name":"{name}"}}"#),
         name: name.to_owned(),
         video_type: "camera".to_owned(),
         joined_ms,

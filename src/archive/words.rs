@@ -82,7 +82,7 @@ words! {
     OutputMode {
         /// One MP4 of everybody.
         Composed = "composed",
-        /// A file per stream.
+        /// A ZIP of one file per stream.
         Individual = "individual",
     }
 }
@@ -128,6 +128,16 @@ impl Status {
     /// Whether the archive is being recorded.
     pub fn is_running(self) -> bool {
         matches!(self, Status::Started | Status::Paused)
+    }
+}
+
+impl OutputMode {
+    /// What people call the file.
+    pub fn file_kind(self) -> &'static str {
+        match self {
+            OutputMode::Composed => "MP4",
+            OutputMode::Individual => "ZIP",
+        }
     }
 }
 

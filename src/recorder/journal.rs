@@ -401,6 +401,7 @@ mod tests {
             stream,
             connection: ConnectionId::random(),
             name: "Ada".to_owned(),
+            connection_data: r#"{"name":"Ada"}"#.to_owned(),
             video_type: "camera".to_owned(),
             has_audio: true,
             has_video: false,

@@ -95,6 +95,7 @@ impl Muxer {
             Note::StreamCreated {
                 stream,
                 connection,
+                connection_data,
                 name,
                 video_type,
                 has_video,
@@ -103,6 +104,7 @@ impl Muxer {
                 let stream = self.stream(*stream, at_us);
                 stream.about = Some(About {
                     connection: *connection,
+                    connection_data: connection_data.clone(),
                     name: name.clone(),
                     video_type: video_type.clone(),
                 });
@@ -152,6 +154,7 @@ impl Muxer {
 /// What a note told of a stream.
 struct About {
     connection: ConnectionId,
+    connection_data: String,
     name: String,
     video_type: String,
 }
@@ -347,12 +350,14 @@ impl StreamMux {
         let about = self.about.take().unwrap_or_else(|| About {
             connection: ConnectionId::parse("00000000-0000-0000-0000-000000000000")
                 .expect("this is a UUID"),
+            connection_data: String::new(),
             name: String::new(),
             video_type: "camera".to_owned(),
         });
         let mut done = RecordedStream {
             stream: self.id,
             connection: about.connection,
+            connection_data: about.connection_data,
             name: about.name,
             video_type: about.video_type,
             joined_ms: self.joined_us / 1000,

@@ -16,7 +16,7 @@ use crate::{
     app::App,
     archive::{
         ArchiveId, Archives, NewArchive, Reason, Settings,
-        composer::{ComposeError, ComposeJob, Composed, Composer},
+        composer::{ComposeError, ComposeJob, Composed, Composer, PackJob},
     },
     clock::now_ms,
     config::Config,
@@ -112,6 +112,10 @@ impl Composer for NoComposer {
         Err(ComposeError::ToolMissing {
             program: "ffmpeg".to_owned(),
         })
+    }
+
+    async fn pack(&self, _: &PackJob, _: &watch::Sender<u8>) -> Result<Composed, ComposeError> {
+        Err(ComposeError::Failed("nobody packs here".to_owned()))
     }
 }
 

@@ -243,6 +243,7 @@ impl Parlor {
             streams: vec![RecordedStream {
                 stream,
                 connection: ConnectionId::random(),
+                connection_data: String::new(),
                 name: "Ada".to_owned(),
                 video_type: "camera".to_owned(),
                 joined_ms: 0,

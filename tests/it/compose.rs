@@ -87,6 +87,7 @@ fn stream(name: &str, (joined_ms, left_ms): (u64, u64), shown: &[(u64, u64)]) ->
     RecordedStream {
         stream: StreamId::random(),
         connection: ConnectionId::random(),
+        connection_data: String::new(),
         name: name.to_owned(),
         video_type: "camera".to_owned(),
         joined_ms,

@@ -147,6 +147,7 @@ impl Person {
                 stream: self.stream,
                 connection: self.connection,
                 name: "Ada".to_owned(),
+                connection_data: r#"{"name":"Ada"}"#.to_owned(),
                 video_type: "camera".to_owned(),
                 has_audio,
                 has_video,

@@ -85,11 +85,10 @@ impl LiveSession {
     }
 
     pub(super) fn created_note(&self, stream: &StreamInfo) -> Note {
+        let publisher = self.connections.get(&stream.connection_id);
+        let connection_data = publisher.map_or("", |publisher| &publisher.info.data);
         let name = if stream.name.is_empty() {
-            self.connections
-                .get(&stream.connection_id)
-                .map(|publisher| name_in(&publisher.info.data))
-                .unwrap_or_default()
+            name_in(connection_data)
         } else {
             stream.name.clone()
         };
@@ -97,6 +96,7 @@ impl LiveSession {
             stream: stream.stream_id,
             connection: stream.connection_id,
             name,
+            connection_data: connection_data.to_owned(),
             video_type: stream.video_type.as_str().to_owned(),
             has_audio: stream.has_audio,
             has_video: stream.has_video,

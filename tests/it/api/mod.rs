@@ -2,6 +2,7 @@
 
 mod archives;
 mod auth;
+mod individual;
 mod people;
 mod sessions;
 mod world;

@@ -17,7 +17,11 @@ use tempfile::TempDir;
 use tokio::{net::TcpStream, time::timeout};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
 
-use crate::peer;
+use crate::{
+    client::{Part, Participant},
+    peer,
+    people::{Moderator, make_account},
+};
 
 pub const KEY: u32 = 123_456;
 pub const SECRET: &str = "1234567890abcdef1234567890abcdef12345678";
@@ -92,6 +96,23 @@ impl World {
             .send()
             .await
             .unwrap()
+    }
+
+    /// Somebody who sends picture and sound; `data` is the connection's.
+    pub async fn publisher(&self, session: &Session, data: &str) -> Participant {
+        let options = TokenOptions {
+            data: Some(data.to_owned()),
+            ..TokenOptions::default()
+        };
+        let token = session.generate_token(&options).unwrap();
+        let pass = json!({ "sessionId": session.session_id, "token": token });
+        Participant::enter(&self.url, pass, Part::Publisher).await
+    }
+
+    /// A moderator of the pages.
+    pub async fn moderator(&self) -> Moderator {
+        make_account(self.server.app().db()).await;
+        Moderator::at(&self.url).await
     }
 
     pub async fn join(&self, session: &Session, role: Role) -> Client {

@@ -610,6 +610,7 @@ fn a_recorder_hears_of_every_stream() {
             stream: early,
             connection: world.clients[ann].id,
             name: "client 0".to_owned(),
+            connection_data: r#"{"name":"client 0"}"#.to_owned(),
             video_type: "camera".to_owned(),
             has_audio: true,
             has_video: true,
