@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::{body::truth, error::ApiError};
 use crate::{
     archive::{
-        self, NewArchive, OutputMode, Resolution, StreamMode,
+        self, NewArchive, OutputMode, Quality, Resolution, StreamMode,
         layout::Arrangement,
         lifecycle::{MAX_NAME_CHARS, MAX_TAG_CHARS},
     },
@@ -67,33 +67,15 @@ impl Start {
             ));
         }
         let layout = self.layout.as_ref().map(supported).transpose()?;
-        match (self.max_bitrate, self.quantization_parameter) {
-            (Some(_), Some(_)) => {
-                return refuse("maxBitrate and quantizationParameter exclude each other");
-            }
-            (Some(rate), None) if !(100_000..=6_000_000).contains(&rate) => {
-                return refuse("maxBitrate is 100000 to 6000000");
-            }
-            (None, Some(quality)) if !(15..=40).contains(&quality) => {
-                return refuse("quantizationParameter is 15 to 40");
-            }
-            _ => {}
+        let quality = quality(self.max_bitrate, self.quantization_parameter)?;
+        if output_mode == OutputMode::Individual && quality != Quality::Usual {
+            return refuse("only a composed archive has maxBitrate or quantizationParameter");
         }
-        let not_offered = |is_wanted: bool, what: &str| match is_wanted {
-            true => Err(ApiError::not_offered(format!(
-                "this server does not offer {what}"
-            ))),
-            false => Ok(()),
-        };
-        not_offered(
-            self.stream_mode == Some(StreamMode::Manual),
-            "archives whose streams are chosen by hand; ask for streamMode auto",
-        )?;
-        not_offered(
-            self.max_bitrate.or(self.quantization_parameter).is_some(),
-            "a choice of the archive's bitrate or quality",
-        )?;
-        not_offered(self.has_transcription == Some(true), "transcription")?;
+        if self.has_transcription == Some(true) {
+            return Err(ApiError::not_offered(
+                "this server does not offer transcription",
+            ));
+        }
         Ok(NewArchive {
             name,
             output_mode,
@@ -101,9 +83,30 @@ impl Start {
             has_video,
             resolution: self.resolution,
             layout: layout.unwrap_or_default(),
+            quality,
+            stream_mode: self.stream_mode.unwrap_or(StreamMode::Auto),
             multi_archive_tag: tag,
             ..NewArchive::of(api_key, SessionId::from(session))
         })
+    }
+}
+
+fn quality(
+    max_bitrate: Option<i64>,
+    quantization_parameter: Option<i64>,
+) -> Result<Quality, ApiError> {
+    let refuse = |sentence: &str| Err(ApiError::bad_request(sentence));
+    match (max_bitrate, quantization_parameter) {
+        (None, None) => Ok(Quality::Usual),
+        (Some(_), Some(_)) => refuse("maxBitrate and quantizationParameter exclude each other"),
+        (Some(rate), None) => match u32::try_from(rate) {
+            Ok(rate @ 100_000..=6_000_000) => Ok(Quality::MaxBitrate(rate)),
+            _ => refuse("maxBitrate is 100000 to 6000000"),
+        },
+        (None, Some(parameter)) => match u8::try_from(parameter) {
+            Ok(parameter @ 15..=40) => Ok(Quality::Quantization(parameter)),
+            _ => refuse("quantizationParameter is 15 to 40"),
+        },
     }
 }
 
@@ -178,6 +181,12 @@ mod tests {
         assert_eq!((new.has_audio, new.has_video), (true, false));
         assert_eq!(new.resolution, Some(Resolution::W1280H720));
         assert_eq!(new.layout.screenshare, Some(Arrangement::Focus));
+        assert_eq!(new.stream_mode, StreamMode::Auto);
+        let new = read(json!({ "streamMode": "manual", "maxBitrate": 200_000 })).unwrap();
+        assert_eq!(new.stream_mode, StreamMode::Manual);
+        assert_eq!(new.quality, Quality::MaxBitrate(200_000));
+        let new = read(json!({ "quantizationParameter": 20 })).unwrap();
+        assert_eq!(new.quality, Quality::Quantization(20));
     }
 
     #[test]
@@ -207,6 +216,7 @@ mod tests {
             json!({ "layout": { "type": "focus" } }),
             json!({ "layout": { "type": "pip", "screenshareType": "focus" } }),
             json!({ "layout": { "type": "round" } }),
+            json!({ "maxBitrate": 200_000, "outputMode": "individual" }),
             json!({ "maxBitrate": 5 }),
             json!({ "maxBitrate": 200_000, "quantizationParameter": 20 }),
             json!({ "quantizationParameter": 14 }),
@@ -217,13 +227,6 @@ mod tests {
 
     #[test]
     fn what_this_server_cannot_do_is_said() {
-        for fields in [
-            json!({ "streamMode": "manual" }),
-            json!({ "maxBitrate": 200_000 }),
-            json!({ "quantizationParameter": 20 }),
-            json!({ "hasTranscription": true }),
-        ] {
-            assert_eq!(read(fields.clone()).unwrap_err(), 501, "{fields}");
-        }
+        assert_eq!(read(json!({ "hasTranscription": true })).unwrap_err(), 501);
     }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 use tokio::sync::watch;
 
-use super::{ArchiveId, Layout, Resolution, recording::Manifest};
+use super::{ArchiveId, Layout, Quality, Resolution, recording::Manifest};
 use crate::opentok::SessionId;
 
 /// Name of the composed file in its archive's folder.
@@ -50,7 +50,9 @@ pub struct ComposeJob {
     pub folder: PathBuf,
     pub manifest: Manifest,
     pub resolution: Resolution,
+    /// The first; others may follow in the manifest.
     pub layout: Layout,
+    pub quality: Quality,
     pub has_audio: bool,
     pub has_video: bool,
 }

@@ -265,7 +265,7 @@ fn safe(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::{
-        archive::{Layout, Resolution, Status, StreamMode},
+        archive::{Layout, Quality, Resolution, Status, StreamMode},
         opentok::SessionId,
         session::ConnectionId,
     };
@@ -290,6 +290,7 @@ mod tests {
             has_video: true,
             resolution: Some(Resolution::W640H480),
             layout: Layout::default(),
+            quality: Quality::Usual,
             multi_archive_tag: String::new(),
             started_by: String::new(),
             created_at_ms: NOW_MS,
@@ -319,6 +320,8 @@ mod tests {
             size_bytes: 1,
             has_audio: true,
             has_video: true,
+            present: Vec::new(),
+            classes: Vec::new(),
             shown: Vec::new(),
         }
     }

@@ -124,6 +124,17 @@ words! {
     }
 }
 
+/// How many bits the composed picture may take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Quality {
+    #[default]
+    Usual,
+    /// Bits per second, from 100,000 to 6,000,000. OpenTok "maxBitrate".
+    MaxBitrate(u32),
+    /// From 15, good, to 40, small. OpenTok "quantizationParameter".
+    Quantization(u8),
+}
+
 impl Status {
     /// Whether the archive is being recorded.
     pub fn is_running(self) -> bool {

@@ -11,13 +11,14 @@ use super::{Meter, Platform, PlatformError, Recording, StartArchive};
 use crate::{
     archive::{
         Archive, ArchiveId, Archives, NewArchive, Reason, Resolution, SessionChange, Status,
+        StreamMode,
         lifecycle::{ChangeError, StartError},
         recording::{self, Recorder},
     },
     clock,
     opentok::{Claims, NewToken, Role, SessionId, Token},
     project::{self, MediaMode, Project, SessionRecord},
-    session::{self, Admission, AdmissionError, ArchiveInfo, Phase, Sessions},
+    session::{self, Admission, AdmissionError, ArchiveInfo, Phase, Sessions, media::Scope},
 };
 
 /// SQLite's code for a disk that is full.
@@ -183,7 +184,12 @@ impl Embedded {
             name: archive.name.clone(),
             started_at: archive.created_at_ms,
         };
-        self.sessions.record(&archive.session_id, info, sink);
+        let scope = Scope {
+            audio: archive.has_audio,
+            video: archive.has_video,
+            by_hand: archive.stream_mode == StreamMode::Manual,
+        };
+        self.sessions.record(&archive.session_id, info, sink, scope);
         // Somebody may have stopped it before there was anything to stop.
         let current = self.archives.find(archive.api_key, id).await?;
         if !current.is_some_and(|archive| archive.status.is_running()) {

@@ -21,7 +21,11 @@ use tokio::{
 };
 use tracing::{info, instrument, warn};
 
-use super::{compose, pack::pack, recording::discard_journals};
+use super::{
+    compose::{self, Film},
+    pack::pack,
+    recording::discard_journals,
+};
 use crate::archive::{
     composer::{COMPOSED_FILE, ComposeError, ComposeJob, Composed, Composer, POSTER_FILE, PackJob},
     download::plain_name,
@@ -295,7 +299,10 @@ impl Work<'_> {
                 segment,
                 &job.manifest,
                 files,
-                job.resolution,
+                Film {
+                    resolution: job.resolution,
+                    quality: job.quality,
+                },
                 self.threads,
                 &self.folder.join(&name),
             );

@@ -405,6 +405,7 @@ mod tests {
             video_type: "camera".to_owned(),
             has_audio: true,
             has_video: false,
+            classes: Vec::new(),
         };
         let track = |order, item| Record {
             order,

@@ -232,6 +232,8 @@ mod tests {
             size_bytes: 3,
             has_audio: true,
             has_video: false,
+            present: Vec::new(),
+            classes: Vec::new(),
             shown: Vec::new(),
         }
     }
@@ -245,6 +247,7 @@ mod tests {
             folder: folder.path().to_owned(),
             manifest: recording::Manifest {
                 duration_ms: 10_000,
+                layouts: Vec::new(),
                 streams,
             },
         }

@@ -20,7 +20,7 @@ pub use admission::{Admission, AdmissionError};
 pub use event::{ArchiveInfo, ConnectionInfo, Event, Outcome, Reason, StreamInfo};
 pub(crate) use id::id;
 pub use id::{ConnectionId, StreamId};
-pub use live::{Closing, LiveSession, Now, Outgoing, Output, Phase, SocketId};
+pub use live::{Chosen, Closing, LiveSession, Now, Outgoing, Output, Phase, SocketId};
 pub use outbox::Outbox;
 pub use refusal::Refusal;
 pub use registry::{ArchiveChange, Attachment, Counts, Sessions};

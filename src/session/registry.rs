@@ -18,12 +18,12 @@ use tokio::sync::mpsc;
 use super::{
     ArchiveInfo, ConnectionId, ConnectionInfo, Reason, Refusal, Request, Resume, StreamId,
     StreamInfo,
-    live::{Closing, LiveSession, Now, Output, Phase, SocketId},
-    media::{self, Command, Media, Sink},
+    live::{Chosen, Closing, LiveSession, Now, Output, Phase, SocketId},
+    media::{self, Command, Media, Scope, Sink},
     outbox::{Outbox, OutboxSender, outbox, resumed_outbox},
 };
 use crate::{
-    archive::{ArchiveId, recording::Recorder},
+    archive::{ArchiveId, Layout, recording::Recorder},
     clock,
     opentok::{Claims, SessionId},
 };
@@ -186,12 +186,77 @@ impl Sessions {
             .flatten()
     }
 
-    /// Records a session into `sink` from now on and tells everybody in it.
-    pub fn record(&self, session: &SessionId, archive: ArchiveInfo, sink: Sink) {
+    /// Records what `scope` says of a session into `sink` from now on and tells everybody in it.
+    pub fn record(&self, session: &SessionId, archive: ArchiveInfo, sink: Sink, scope: Scope) {
         let now = Now::read();
         self.hosted(session, true, now, |hosted| {
-            hosted.live.start_archive(archive, sink, now.at);
+            hosted.live.start_archive(archive, sink, scope, now.at);
         });
+    }
+
+    /// As [`LiveSession::choose_stream`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn choose_stream(
+        &self,
+        session: &SessionId,
+        archive: ArchiveId,
+        stream: StreamId,
+        chosen: Option<Chosen>,
+    ) -> Result<(), Refusal> {
+        let now = Now::read();
+        self.hosted(session, false, now, |hosted| {
+            hosted.live.choose_stream(archive, stream, chosen, now.at)
+        })
+        .unwrap_or_else(|| Err(nobody_connected()))
+    }
+
+    /// The streams that were chosen by hand for an archive, in the order in which they were published.
+    pub fn chosen_streams(
+        &self,
+        session: &SessionId,
+        archive: ArchiveId,
+    ) -> Vec<(StreamId, Chosen)> {
+        self.look(session, |live| live.chosen_streams(archive))
+            .unwrap_or_default()
+    }
+
+    /// As [`LiveSession::set_layout`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn set_layout(
+        &self,
+        session: &SessionId,
+        archive: ArchiveId,
+        layout: Layout,
+    ) -> Result<(), Refusal> {
+        self.hosted(session, false, Now::read(), |hosted| {
+            hosted.live.set_layout(archive, layout)
+        })
+        .unwrap_or_else(|| Err(nobody_connected()))
+    }
+
+    /// The layout classes of the streams that have any.
+    pub fn layout_classes(&self, session: &SessionId) -> HashMap<StreamId, Vec<String>> {
+        self.look(session, LiveSession::layout_classes)
+            .unwrap_or_default()
+    }
+
+    /// As [`LiveSession::set_layout_classes`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn set_layout_classes(
+        &self,
+        session: &SessionId,
+        changes: Vec<(StreamId, Vec<String>)>,
+    ) -> Result<(), Refusal> {
+        self.hosted(session, false, Now::read(), |hosted| {
+            hosted.live.set_layout_classes(changes)
+        })
+        .unwrap_or_else(|| Err(nobody_connected()))
     }
 
     /// Ends a recording and tells everybody; `false` if there is none of this id.
@@ -702,6 +767,7 @@ mod tests {
             session_id: id(),
             role: Role::Publisher,
             data: String::new(),
+            layout_classes: Vec::new(),
             created_at: 0,
             expires_at: 0,
         };
@@ -808,7 +874,7 @@ mod tests {
         let (first, second) = (archive("first"), archive("second"));
         for info in [&first, &second] {
             let (sink, _) = std::sync::mpsc::sync_channel(1);
-            sessions.record(&id(), info.clone(), sink);
+            sessions.record(&id(), info.clone(), sink, Scope::ALL);
         }
         assert_eq!(sessions.recording(&id()), Some(first.clone()));
         // Nobody comes; the channel has room for one change.

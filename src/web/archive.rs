@@ -245,6 +245,7 @@ fn played(archive: &Archive, stream: RecordedStream) -> PlayedStream {
                 Asset::Track(stream.stream)
             )
         }),
+        present: stream.presence(),
         video_type: stream.video_type,
         joined_ms: stream.joined_ms,
         left_ms: stream.left_ms,

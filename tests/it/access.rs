@@ -240,6 +240,7 @@ impl Parlor {
         let stream = StreamId::random();
         let manifest = Manifest {
             duration_ms: 1_000,
+            layouts: Vec::new(),
             streams: vec![RecordedStream {
                 stream,
                 connection: ConnectionId::random(),
@@ -254,6 +255,8 @@ impl Parlor {
                 size_bytes: 1,
                 has_audio: true,
                 has_video: true,
+                present: Vec::new(),
+                classes: Vec::new(),
                 shown: Vec::new(),
             }],
         };

@@ -21,7 +21,7 @@ use parlor::{
     opentok::{Claims, NewToken, Role, SessionId, Token},
     session::{
         Admission, AdmissionError, ArchiveChange, ArchiveInfo, Counts, Phase, Reason, Sessions,
-        media::{self, Busy, Command, Media, Recorded},
+        media::{self, Busy, Command, Media, Recorded, Scope},
     },
     signaling,
 };
@@ -76,6 +76,7 @@ impl Media for Engine {
             Command::Close { .. } => "close",
             Command::Record { .. } => "record",
             Command::StopRecording { .. } => "stop recording",
+            Command::Choose { .. } => "choose",
         };
         self.commands.lock().unwrap().push(word.to_owned());
         if let Command::Offer {
@@ -687,7 +688,7 @@ async fn everybody_hears_of_a_recording() {
     let (sink, _packets) = std::sync::mpsc::sync_channel(1);
     server
         .sessions
-        .record(&server.session, archive.clone(), sink);
+        .record(&server.session, archive.clone(), sink, Scope::ALL);
     let shown = json!({ "id": archive.id, "name": "talk", "startedAt": 1_700_000_000_000_i64 });
     assert_eq!(
         ann.event().await,

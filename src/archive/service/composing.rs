@@ -71,10 +71,7 @@ impl Archives {
         if archive.status != Status::Stopped || !archive.has_tracks {
             return Ok(None);
         }
-        let manifest = Manifest {
-            duration_ms: archive.duration_ms,
-            streams: store::streams(db, &archive).await?,
-        };
+        let manifest = store::manifest(db, &archive).await?;
         self.note_composing(id, 0, "").await?;
         let composed = match self.run(archive, manifest).await? {
             Ok(composed) => composed,
@@ -128,6 +125,7 @@ impl Archives {
                     manifest,
                     resolution: archive.resolution.unwrap_or(Resolution::W640H480),
                     layout: archive.layout,
+                    quality: archive.quality,
                     has_audio: archive.has_audio,
                     has_video: archive.has_video,
                 };

@@ -55,6 +55,7 @@ fn created(stream: StreamId) -> Note {
         video_type: "camera".to_owned(),
         has_audio: true,
         has_video: true,
+        classes: Vec::new(),
     }
 }
 

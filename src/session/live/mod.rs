@@ -23,13 +23,14 @@ use std::{
     time::Instant,
 };
 
+pub use self::{
+    archives::Chosen,
+    liveness::{PING_PERIOD, SOCKET_SILENCE},
+    output::{Closing, Outgoing, Output, Phase, SocketId},
+};
 use self::{
     archives::RecordedArchive, liveness::Lost, negotiation::PendingOffer, streams::Stream,
     subscriptions::Subscription,
-};
-pub use self::{
-    liveness::{PING_PERIOD, SOCKET_SILENCE},
-    output::{Closing, Outgoing, Output, Phase, SocketId},
 };
 use super::{
     ConnectionId, Refusal, Request, Resume, StreamId,
@@ -95,6 +96,8 @@ struct Connection {
     generation: u32,
     /// Its receive slots, and what they show.
     slots: BTreeMap<u16, Option<Subscription>>,
+    /// The layout classes that its streams begin with.
+    classes: Vec<String>,
     /// The streams it publishes, in their order; some may not be announced to others yet.
     streams: Vec<StreamId>,
 }
@@ -148,6 +151,7 @@ impl LiveSession {
             has_peer: false,
             generation: 0,
             slots: BTreeMap::new(),
+            classes: claims.layout_classes.clone(),
             streams: Vec::new(),
         };
         self.connections.insert(id, connection);

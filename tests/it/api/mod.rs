@@ -2,6 +2,7 @@
 
 mod archives;
 mod auth;
+mod choosing;
 mod individual;
 mod people;
 mod sessions;

@@ -115,31 +115,49 @@ impl World {
         Moderator::at(&self.url).await
     }
 
+    /// The code with which a token does not let anybody into its session.
+    pub async fn refusal(&self, session: &Session, token: &str) -> Value {
+        let mut client = self.knock().await;
+        let hello = hello(session, token).to_string();
+        client.socket.send(Message::text(hello)).await.unwrap();
+        client.message().await["error"]["code"].clone()
+    }
+
+    async fn knock(&self) -> Client {
+        let url = format!("ws://{}/live", self.server.addr());
+        let (socket, _) = connect_async(url).await.unwrap();
+        Client {
+            socket,
+            last_id: 0,
+            waiting: Vec::new(),
+            id: String::new(),
+        }
+    }
+
     pub async fn join(&self, session: &Session, role: Role) -> Client {
         let options = TokenOptions {
             role,
             ..TokenOptions::default()
         };
         let token = session.generate_token(&options).unwrap();
-        let url = format!("ws://{}/live", self.server.addr());
-        let (socket, _) = connect_async(url).await.unwrap();
-        let mut client = Client {
-            socket,
-            last_id: 0,
-            waiting: Vec::new(),
-            id: String::new(),
-        };
-        let welcome = client
-            .ask(json!({
-                "type": "hello", "versions": [1], "sessionId": session.session_id, "token": token,
-            }))
-            .await;
+        self.enter(session, &token).await
+    }
+
+    pub async fn enter(&self, session: &Session, token: &str) -> Client {
+        let mut client = self.knock().await;
+        let welcome = client.ask(hello(session, token)).await;
         client.id = welcome["connection"]["connectionId"]
             .as_str()
             .unwrap()
             .to_owned();
         client
     }
+}
+
+fn hello(session: &Session, token: &str) -> Value {
+    json!({
+        "type": "hello", "id": 1, "versions": [1], "sessionId": session.session_id, "token": token,
+    })
 }
 
 /// Checks that a reply is an error as every SDK reads it; its number and message come back.

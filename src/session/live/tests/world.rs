@@ -13,7 +13,7 @@ use crate::{
         ConnectionId, Refusal, StreamId,
         event::{ArchiveInfo, Event, Outcome, StreamInfo},
         live::{Closing, LiveSession, Now, Outgoing, Output, Phase, SocketId},
-        media::{Command, Kind, Offer, PublishedTrack, Slot},
+        media::{Command, Kind, Offer, PublishedTrack, Scope, Slot},
         request::{NewStream, Request, Resume},
     },
 };
@@ -97,6 +97,7 @@ impl World {
             session_id: SessionId::from("s"),
             role,
             data: format!(r#"{{"name":"client {}"}}"#, self.clients.len()),
+            layout_classes: Vec::new(),
             created_at: 0,
             expires_at: i64::MAX,
         };
@@ -321,6 +322,10 @@ impl World {
     }
 
     pub fn start_archive(&mut self) -> ArchiveId {
+        self.start_archive_of(Scope::ALL)
+    }
+
+    pub fn start_archive_of(&mut self, scope: Scope) -> ArchiveId {
         let info = ArchiveInfo {
             id: ArchiveId::random(),
             name: "talk".to_owned(),
@@ -329,7 +334,7 @@ impl World {
         let id = info.id;
         self.recorders.insert(id, HashSet::new());
         let (sink, _) = std::sync::mpsc::sync_channel(1);
-        self.live.start_archive(info, sink, self.now.at);
+        self.live.start_archive(info, sink, scope, self.now.at);
         self.settle();
         id
     }
@@ -351,6 +356,10 @@ impl World {
             }
             Note::StreamChanged { stream, .. } => assert!(streams.contains(&stream)),
             Note::StreamDestroyed { stream } => assert!(streams.remove(&stream)),
+            Note::StreamChosen { stream, .. } | Note::StreamClasses { stream, .. } => {
+                assert!(streams.contains(&stream));
+            }
+            Note::LayoutChanged { .. } => {}
         }
     }
 
@@ -512,6 +521,12 @@ impl Engine {
             }
             Command::Record { archive, .. } => assert!(self.recording.insert(archive)),
             Command::StopRecording { archive } => assert!(self.recording.remove(&archive)),
+            Command::Choose {
+                archive, stream, ..
+            } => {
+                assert!(self.recording.contains(&archive));
+                assert!(self.streams.contains_key(&stream), "no such stream");
+            }
         }
     }
 
