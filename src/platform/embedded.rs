@@ -18,7 +18,9 @@ use crate::{
     clock,
     opentok::{Claims, NewToken, Role, SessionId, Token},
     project::{self, MediaMode, Project, SessionRecord},
-    session::{self, Admission, AdmissionError, ArchiveInfo, Phase, Sessions, media::Scope},
+    session::{
+        self, Admission, AdmissionError, ArchiveInfo, Happening, Phase, Sessions, media::Scope,
+    },
 };
 
 /// SQLite's code for a disk that is full.
@@ -41,11 +43,8 @@ pub struct Embedded {
 impl Platform for Embedded {
     async fn create_session(&self) -> Result<SessionId, PlatformError> {
         let now_ms = clock::now_ms();
-        let record = SessionRecord {
-            id: SessionId::generate(self.project.api_key, "", now_ms),
-            api_key: self.project.api_key,
-            media_mode: MediaMode::Routed,
-        };
+        let id = SessionId::generate(self.project.api_key, "", now_ms);
+        let record = SessionRecord::routed(id, self.project.api_key);
         project::add_session(&self.db, &record, now_ms).await?;
         Ok(record.id)
     }
@@ -225,8 +224,42 @@ impl Embedded {
         self.recorder.stop(archive.id, Instant::now());
     }
 
+    /// Follows what happens in the sessions.
+    pub async fn session_happened(&self, happening: Happening) {
+        match happening {
+            Happening::Archive(change) => self.archive_changed(change).await,
+            Happening::Begun(session) => self.archive_automatically(&session).await,
+        }
+    }
+
+    /// Starts the archive of a session that is always archived, unless it is being recorded.
+    async fn archive_automatically(&self, session: &SessionId) {
+        let started = async {
+            let Some(record) = project::find_session(&self.db, session).await? else {
+                return Ok(());
+            };
+            let Some(auto) = record.always_archived else {
+                return Ok(());
+            };
+            // Checked when the session was made.
+            let resolution = auto.resolution.and_then(|text| text.parse().ok());
+            let new = NewArchive {
+                name: auto.name,
+                resolution,
+                ..NewArchive::of(record.api_key, session.clone())
+            };
+            match self.start(new).await {
+                Err(PlatformError::Conflict(_)) => Ok(()),
+                outcome => outcome.map(|_| ()),
+            }
+        };
+        if let Err(problem) = started.await {
+            error!(session.id = %session, "A session that is always archived is not: {problem}");
+        }
+    }
+
     /// Follows what a session means for its archives.
-    pub async fn archive_changed(&self, change: session::ArchiveChange) {
+    async fn archive_changed(&self, change: session::ArchiveChange) {
         let followed = match change.phase {
             Phase::Paused => SessionChange::NobodyPublishes,
             Phase::Resumed => SessionChange::SomebodyPublishes,
@@ -278,10 +311,17 @@ impl Embedded {
         };
         let now_ms = clock::now_ms();
         for archive in running {
-            if now_ms - archive.created_at_ms >= longest_ms
-                && let Err(problem) = self.stop(archive.id, Reason::MaximumDuration).await
-            {
+            if now_ms - archive.created_at_ms < longest_ms {
+                continue;
+            }
+            if let Err(problem) = self.stop(archive.id, Reason::MaximumDuration).await {
                 warn!(archive.id = %archive.id, "Archive `{}` is not stopped: {problem}", archive.id);
+                continue;
+            }
+            // What is always archived goes on in a new one, as long as somebody is there.
+            let session = &archive.session_id;
+            if archive.multi_archive_tag.is_empty() && !self.sessions.people(session).is_empty() {
+                self.archive_automatically(session).await;
             }
         }
     }

@@ -7,7 +7,8 @@ use sqlx::SqlitePool;
 
 use crate::config::Secret;
 pub use store::{
-    MediaMode, SessionRecord, add_session, find_session, made_at_ms, note_joined, was_joined,
+    AutoArchive, MediaMode, SessionRecord, add_session, find_session, made_at_ms, note_joined,
+    was_joined,
 };
 
 /// Whoever holds key and secret may make sessions and tokens in the project.
@@ -105,11 +106,8 @@ mod tests {
     #[sqlx::test]
     async fn a_session_was_joined_once_somebody_was_let_in(db: SqlitePool) {
         let project = of_pages(&db, None, 7).await.unwrap();
-        let session = SessionRecord {
-            id: SessionId::generate(project.api_key, "", 8),
-            api_key: project.api_key,
-            media_mode: MediaMode::Routed,
-        };
+        let id = SessionId::generate(project.api_key, "", 8);
+        let session = SessionRecord::routed(id, project.api_key);
         add_session(&db, &session, 8).await.unwrap();
         assert!(!was_joined(&db, &session.id).await.unwrap());
 

@@ -29,6 +29,29 @@ pub struct SessionRecord {
     pub id: SessionId,
     pub api_key: u32,
     pub media_mode: MediaMode,
+    /// `None`: it is archived when somebody says so.
+    pub always_archived: Option<AutoArchive>,
+}
+
+impl SessionRecord {
+    /// A routed session that is archived when somebody says so.
+    pub fn routed(id: SessionId, api_key: u32) -> SessionRecord {
+        SessionRecord {
+            id,
+            api_key,
+            media_mode: MediaMode::Routed,
+            always_archived: None,
+        }
+    }
+}
+
+/// How a session is archived whenever somebody publishes in it. OpenTok "archiveMode" always.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AutoArchive {
+    /// OpenTok "archiveName".
+    pub name: String,
+    /// OpenTok "archiveResolution", as in `640x480`.
+    pub resolution: Option<String>,
 }
 
 pub(super) async fn put(
@@ -90,12 +113,19 @@ pub async fn add_session(
     now_ms: i64,
 ) -> Result<(), sqlx::Error> {
     let (id, media_mode) = (session.id.as_str(), session.media_mode.as_str());
+    let auto = session.always_archived.clone();
+    let archive_mode = if auto.is_some() { "always" } else { "manual" };
+    let AutoArchive { name, resolution } = auto.unwrap_or_default();
+    let resolution = resolution.unwrap_or_default();
     sqlx::query!(
-        "INSERT INTO sessions (id, api_key, media_mode, created_at_ms)
-         VALUES ($1, $2, $3, $4)",
+        "INSERT INTO sessions (id, api_key, media_mode, archive_mode, archive_name, archive_resolution, created_at_ms)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
         id,
         session.api_key,
         media_mode,
+        archive_mode,
+        name,
+        resolution,
         now_ms,
     )
     .execute(db)
@@ -113,7 +143,7 @@ pub async fn find_session(
 ) -> Result<Option<SessionRecord>, sqlx::Error> {
     let text = id.as_str();
     let row = sqlx::query!(
-        r#"SELECT api_key AS "api_key: u32", media_mode
+        r#"SELECT api_key AS "api_key: u32", media_mode, archive_mode, archive_name, archive_resolution
            FROM sessions
            WHERE id = $1"#,
         text,
@@ -128,6 +158,10 @@ pub async fn find_session(
         } else {
             MediaMode::Routed
         },
+        always_archived: (row.archive_mode == "always").then(|| AutoArchive {
+            name: row.archive_name,
+            resolution: Some(row.archive_resolution).filter(|text| !text.is_empty()),
+        }),
     }))
 }
 

@@ -23,5 +23,5 @@ pub use id::{ConnectionId, StreamId};
 pub use live::{Chosen, Closing, LiveSession, Now, Outgoing, Output, Phase, SocketId};
 pub use outbox::Outbox;
 pub use refusal::Refusal;
-pub use registry::{ArchiveChange, Attachment, Counts, Sessions};
+pub use registry::{ArchiveChange, Attachment, Counts, Happening, Sessions};
 pub use request::{Request, Resume};

@@ -39,6 +39,14 @@ pub struct ArchiveChange {
     pub phase: Phase,
 }
 
+/// What whoever keeps the archives hears of the sessions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Happening {
+    Archive(ArchiveChange),
+    /// Somebody publishes, for the first time since people came.
+    Begun(SessionId),
+}
+
 /// How much is going on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -54,7 +62,7 @@ pub struct Sessions(Arc<Shared>);
 struct Shared {
     media: Arc<dyn Media>,
     recorder: Arc<dyn Recorder>,
-    archive_changes: mpsc::Sender<ArchiveChange>,
+    happenings: mpsc::Sender<Happening>,
     /// Locked for a look-up only, never while a session is locked by the same call before.
     sessions: Mutex<HashMap<SessionId, Arc<Mutex<Hosted>>>>,
     /// When something is due, and in which session.
@@ -74,8 +82,8 @@ struct Hosted {
     /// Commands that the engine had no room for, in their order. While any wait, requests that
     /// would make more are refused; the rest is bounded by the people and streams there are.
     waiting_commands: VecDeque<Command>,
-    /// Changes that the archives had no room for; one or two for each archive.
-    waiting_changes: VecDeque<ArchiveChange>,
+    /// What the archives had no room for; one or two for each archive, and one more.
+    waiting_happenings: VecDeque<Happening>,
     /// The earliest alarm that is set.
     alarm: Option<Instant>,
     /// What the totals count of this session.
@@ -85,16 +93,16 @@ struct Hosted {
 }
 
 impl Sessions {
-    /// `archive_changes` is read by whoever keeps the archives.
+    /// `happenings` is read by whoever keeps the archives.
     pub fn new(
         media: Arc<dyn Media>,
         recorder: Arc<dyn Recorder>,
-        archive_changes: mpsc::Sender<ArchiveChange>,
+        happenings: mpsc::Sender<Happening>,
     ) -> Self {
         Sessions(Arc::new(Shared {
             media,
             recorder,
-            archive_changes,
+            happenings,
             sessions: Mutex::default(),
             alarms: Mutex::default(),
             stopping: AtomicBool::new(false),
@@ -494,7 +502,7 @@ impl Shared {
             }
         }
         hosted.send_commands(&*self.media);
-        hosted.send_changes(&self.archive_changes);
+        hosted.send_happenings(&self.happenings);
 
         let counted = (hosted.live.connection_count(), hosted.live.stream_count());
         let before = std::mem::replace(&mut hosted.counted, counted);
@@ -533,14 +541,26 @@ impl Shared {
             Output::Note { archive, note } => self.recorder.note(archive, now.at, note),
             Output::Archive { archive, phase } => {
                 // Only the latest matters to an archive, but that it was abandoned.
-                hosted.waiting_changes.retain(|waiting| {
-                    waiting.archive != archive || waiting.phase == Phase::Abandoned
+                hosted.waiting_happenings.retain(|waiting| match waiting {
+                    Happening::Archive(change) => {
+                        change.archive != archive || change.phase == Phase::Abandoned
+                    }
+                    Happening::Begun(_) => true,
                 });
-                hosted.waiting_changes.push_back(ArchiveChange {
+                let change = ArchiveChange {
                     session: hosted.id.clone(),
                     archive,
                     phase,
-                });
+                };
+                hosted
+                    .waiting_happenings
+                    .push_back(Happening::Archive(change));
+            }
+            Output::Begun => {
+                let begun = Happening::Begun(hosted.id.clone());
+                if !hosted.waiting_happenings.contains(&begun) {
+                    hosted.waiting_happenings.push_back(begun);
+                }
             }
         }
         if hosted.waiting_commands.len() == 1 {
@@ -556,7 +576,7 @@ impl Hosted {
             live: LiveSession::default(),
             outboxes: HashMap::new(),
             waiting_commands: VecDeque::new(),
-            waiting_changes: VecDeque::new(),
+            waiting_happenings: VecDeque::new(),
             alarm: None,
             counted: (0, 0),
             retired: false,
@@ -578,18 +598,19 @@ impl Hosted {
         }
     }
 
-    fn send_changes(&mut self, changes: &mpsc::Sender<ArchiveChange>) {
-        while let Some(change) = self.waiting_changes.front() {
-            if let Err(mpsc::error::TrySendError::Full(_)) = changes.try_send(change.clone()) {
+    fn send_happenings(&mut self, happenings: &mpsc::Sender<Happening>) {
+        while let Some(happening) = self.waiting_happenings.front() {
+            let sent = happenings.try_send(happening.clone());
+            if let Err(mpsc::error::TrySendError::Full(_)) = sent {
                 return;
             }
-            self.waiting_changes.pop_front();
+            self.waiting_happenings.pop_front();
         }
     }
 
     /// Nothing waits for the engine or for the archives.
     fn is_settled(&self) -> bool {
-        self.waiting_commands.is_empty() && self.waiting_changes.is_empty()
+        self.waiting_commands.is_empty() && self.waiting_happenings.is_empty()
     }
 }
 
@@ -750,7 +771,7 @@ mod tests {
         fn stop(&self, _: ArchiveId, _: Instant) {}
     }
 
-    fn sessions() -> (Sessions, Arc<Engine>, mpsc::Receiver<ArchiveChange>) {
+    fn sessions() -> (Sessions, Arc<Engine>, mpsc::Receiver<Happening>) {
         let engine = Arc::new(Engine::default());
         let (changes, received) = mpsc::channel(1);
         let sessions = Sessions::new(engine.clone(), Arc::new(Deaf), changes);
@@ -879,14 +900,16 @@ mod tests {
         assert_eq!(sessions.recording(&id()), Some(first.clone()));
         // Nobody comes; the channel has room for one change.
         sessions.tick(later(61));
-        let change = changes.recv().await.unwrap();
-        assert_eq!((change.archive, change.phase), (first.id, Phase::Abandoned));
+        let abandoned = |archive: &ArchiveInfo| {
+            Happening::Archive(ArchiveChange {
+                session: id(),
+                archive: archive.id,
+                phase: Phase::Abandoned,
+            })
+        };
+        assert_eq!(changes.recv().await.unwrap(), abandoned(&first));
         sessions.tick(later(62));
-        let change = changes.recv().await.unwrap();
-        assert_eq!(
-            (change.archive, change.phase),
-            (second.id, Phase::Abandoned)
-        );
+        assert_eq!(changes.recv().await.unwrap(), abandoned(&second));
     }
 
     #[tokio::test]

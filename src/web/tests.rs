@@ -24,7 +24,7 @@ use crate::{
     moderator::{self, SignInLimiter},
     opentok::{Role, SessionId},
     platform::{Platform, PlatformError, Recording, StartArchive},
-    project::{self, MediaMode, SessionRecord},
+    project::{self, SessionRecord},
 };
 
 const PASSWORD: &str = "correct horse";
@@ -41,11 +41,8 @@ struct Remembering {
 #[async_trait]
 impl Platform for Remembering {
     async fn create_session(&self) -> Result<SessionId, PlatformError> {
-        let record = SessionRecord {
-            id: SessionId::generate(self.api_key, "", now_ms()),
-            api_key: self.api_key,
-            media_mode: MediaMode::Routed,
-        };
+        let id = SessionId::generate(self.api_key, "", now_ms());
+        let record = SessionRecord::routed(id, self.api_key);
         project::add_session(&self.data.db, &record, now_ms())
             .await
             .map_err(anyhow::Error::from)?;

@@ -20,7 +20,8 @@ use parlor::{
     clock,
     opentok::{Claims, NewToken, Role, SessionId, Token},
     session::{
-        Admission, AdmissionError, ArchiveChange, ArchiveInfo, Counts, Phase, Reason, Sessions,
+        Admission, AdmissionError, ArchiveChange, ArchiveInfo, Counts, Happening, Phase, Reason,
+        Sessions,
         media::{self, Busy, Command, Media, Recorded, Scope},
     },
     signaling,
@@ -52,7 +53,7 @@ struct Server {
     session: SessionId,
     engine: Arc<Engine>,
     recorder: Arc<Notebook>,
-    changes: mpsc::Receiver<ArchiveChange>,
+    changes: mpsc::Receiver<Happening>,
 }
 
 /// Answers every offer at once.
@@ -701,15 +702,18 @@ async fn everybody_hears_of_a_recording() {
 
     ann.ask(json!({ "type": "unpublish", "streamId": stream }))
         .await;
-    let change = timeout(PATIENCE, server.changes.recv()).await.unwrap();
-    assert_eq!(
-        change,
-        Some(ArchiveChange {
-            session: server.session.clone(),
-            archive: archive.id,
-            phase: Phase::Paused
-        })
-    );
+    let paused = ArchiveChange {
+        session: server.session.clone(),
+        archive: archive.id,
+        phase: Phase::Paused,
+    };
+    for expected in [
+        Happening::Begun(server.session.clone()),
+        Happening::Archive(paused),
+    ] {
+        let happening = timeout(PATIENCE, server.changes.recv()).await.unwrap();
+        assert_eq!(happening, Some(expected));
+    }
     let notes = server.recorder.0.lock().unwrap().clone();
     assert!(matches!(&notes[0], Note::StreamCreated { name, .. } if name == "Ann"));
     assert!(matches!(&notes[1], Note::StreamDestroyed { .. }));

@@ -220,6 +220,10 @@ impl LiveSession {
     pub(super) fn follow_archives(&mut self, now: Instant) {
         let anything = self.streams.values().any(|stream| stream.announced);
         let anybody = !self.connections.is_empty();
+        if anything && !self.has_begun {
+            self.outputs.push(Output::Begun);
+        }
+        self.has_begun = anybody && (self.has_begun || anything);
         for recorded in &mut self.archives {
             let archive = recorded.info.id;
             let publishing = match recorded.scope.by_hand {

@@ -69,6 +69,8 @@ pub struct LiveSession {
     /// Offers that the media engine has not answered yet, by their number.
     offers: HashMap<u64, PendingOffer>,
     archives: Vec<RecordedArchive>,
+    /// Somebody has published since the first connection came.
+    has_begun: bool,
     /// A moderator muted everybody, those who publish later included.
     mutes_newcomers: bool,
     /// Numbers connections, streams and offers in the order of their coming.

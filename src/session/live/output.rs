@@ -35,6 +35,8 @@ pub enum Output {
         archive: ArchiveId,
         phase: Phase,
     },
+    /// The first stream since somebody came is there.
+    Begun,
 }
 
 /// A message to a client.

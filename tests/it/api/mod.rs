@@ -1,5 +1,6 @@
 //! The REST API of a running server: by our own SDK, and by hand where headers and bytes matter.
 
+mod always;
 mod archives;
 mod auth;
 mod choosing;

@@ -800,6 +800,22 @@ fn an_archive_pauses_and_resumes_with_those_who_publish() {
 }
 
 #[test]
+fn a_session_begins_with_the_first_stream_and_anew_once_everybody_had_left() {
+    let mut world = World::new();
+    let (ann, first) = world.join_and_publish(Role::Publisher);
+    assert_eq!(world.beginnings, 1);
+    world.ask(ann, Request::Unpublish { stream_id: first });
+    world.join_and_publish(Role::Publisher);
+    assert_eq!(world.beginnings, 1);
+    world.close(0);
+    world.close(1);
+    world.join(Role::Publisher);
+    assert_eq!(world.beginnings, 1, "nobody publishes yet");
+    world.join_and_publish(Role::Publisher);
+    assert_eq!(world.beginnings, 2);
+}
+
+#[test]
 fn an_archive_is_abandoned_a_minute_after_everybody_left() {
     let mut world = World::new();
     let ann = world.join(Role::Publisher);

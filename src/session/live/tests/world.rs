@@ -28,6 +28,8 @@ pub struct World {
     pub engine: Engine,
     pub recorders: HashMap<ArchiveId, HashSet<StreamId>>,
     pub phases: Vec<(ArchiveId, Phase)>,
+    /// How often the session began.
+    pub beginnings: usize,
     last_socket: u64,
 }
 
@@ -79,6 +81,7 @@ impl World {
             engine: Engine::default(),
             recorders: HashMap::new(),
             phases: Vec::new(),
+            beginnings: 0,
             last_socket: 0,
         }
     }
@@ -300,6 +303,7 @@ impl World {
                 }
                 Output::Media(command) => self.engine.carry_out(command),
                 Output::Note { archive, note } => self.note(archive, note),
+                Output::Begun => self.beginnings += 1,
                 Output::Archive { archive, phase } => self.phases.push((archive, phase)),
             }
         }
