@@ -2,7 +2,7 @@
 
 use sqlx::SqlitePool;
 
-use super::Project;
+use super::{NamedProject, Project};
 use crate::{config::Secret, opentok::SessionId};
 
 /// How the media of a session travel. OpenTok "p2p.preference".
@@ -63,7 +63,7 @@ pub(super) async fn put(
     sqlx::query!(
         "INSERT INTO projects (api_key, api_secret, created_at_ms)
          VALUES ($1, $2, $3)
-         ON CONFLICT (api_key) DO UPDATE SET api_secret = excluded.api_secret",
+         ON CONFLICT (api_key) DO UPDATE SET api_secret = excluded.api_secret, revoked_at_ms = NULL",
         project.api_key,
         secret,
         now_ms,
@@ -77,6 +77,7 @@ pub(super) async fn oldest(db: &SqlitePool) -> Result<Option<Project>, sqlx::Err
     let row = sqlx::query!(
         r#"SELECT api_key AS "api_key: u32", api_secret
            FROM projects
+           WHERE name = ''
            ORDER BY created_at_ms, api_key
            LIMIT 1"#
     )
@@ -92,7 +93,7 @@ pub(super) async fn find(db: &SqlitePool, api_key: u32) -> Result<Option<Project
     let row = sqlx::query!(
         r#"SELECT api_key AS "api_key: u32", api_secret
            FROM projects
-           WHERE api_key = $1"#,
+           WHERE api_key = $1 AND revoked_at_ms IS NULL"#,
         api_key,
     )
     .fetch_optional(db)
@@ -101,6 +102,84 @@ pub(super) async fn find(db: &SqlitePool, api_key: u32) -> Result<Option<Project
         api_key: row.api_key,
         api_secret: Secret::from(row.api_secret),
     }))
+}
+
+/// `false`: there is a project with this key already.
+pub(super) async fn add(
+    db: &SqlitePool,
+    project: &Project,
+    name: &str,
+    now_ms: i64,
+) -> Result<bool, sqlx::Error> {
+    let secret = project.api_secret.expose();
+    let added = sqlx::query!(
+        "INSERT INTO projects (api_key, api_secret, name, created_at_ms)
+         VALUES ($1, $2, $3, $4)
+         ON CONFLICT (api_key) DO NOTHING",
+        project.api_key,
+        secret,
+        name,
+        now_ms,
+    )
+    .execute(db)
+    .await?;
+    Ok(added.rows_affected() == 1)
+}
+
+/// All that have a name, the oldest first.
+pub(super) async fn named(db: &SqlitePool) -> Result<Vec<NamedProject>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"SELECT api_key AS "api_key: u32", name, created_at_ms, revoked_at_ms
+           FROM projects
+           WHERE name <> ''
+           ORDER BY created_at_ms, api_key"#
+    )
+    .fetch_all(db)
+    .await?;
+    let project = rows.into_iter().map(|row| NamedProject {
+        api_key: row.api_key,
+        name: row.name,
+        created_at_ms: row.created_at_ms,
+        is_revoked: row.revoked_at_ms.is_some(),
+    });
+    Ok(project.collect())
+}
+
+/// `false`: there is no such project with a name that is not revoked.
+pub(super) async fn set_secret(
+    db: &SqlitePool,
+    api_key: u32,
+    secret: &Secret,
+) -> Result<bool, sqlx::Error> {
+    let secret = secret.expose();
+    let changed = sqlx::query!(
+        "UPDATE projects
+         SET api_secret = $2
+         WHERE api_key = $1 AND name <> '' AND revoked_at_ms IS NULL",
+        api_key,
+        secret,
+    )
+    .execute(db)
+    .await?;
+    Ok(changed.rows_affected() == 1)
+}
+
+/// As [`set_secret`].
+pub(super) async fn revoke(
+    db: &SqlitePool,
+    api_key: u32,
+    now_ms: i64,
+) -> Result<bool, sqlx::Error> {
+    let changed = sqlx::query!(
+        "UPDATE projects
+         SET revoked_at_ms = $2
+         WHERE api_key = $1 AND name <> '' AND revoked_at_ms IS NULL",
+        api_key,
+        now_ms,
+    )
+    .execute(db)
+    .await?;
+    Ok(changed.rows_affected() == 1)
 }
 
 /// Keeps a new session.

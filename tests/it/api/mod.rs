@@ -5,6 +5,7 @@ mod archives;
 mod auth;
 mod choosing;
 mod individual;
+mod keys;
 mod people;
 mod sessions;
 mod world;
