@@ -4,6 +4,8 @@ mod always;
 mod archives;
 mod auth;
 mod choosing;
+mod described;
+mod description;
 mod individual;
 mod keys;
 mod people;

@@ -17,6 +17,7 @@ use tempfile::TempDir;
 use tokio::{net::TcpStream, time::timeout};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
 
+use super::described::Witness;
 use crate::{
     client::{Part, Participant},
     peer,
@@ -34,11 +35,14 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 pub struct World {
     pub server: Server,
+    /// The witness's; pages are beneath it, too, but no sockets.
     pub url: String,
     pub sdk: OpenTok,
     /// The SDK of the other project.
     pub other: OpenTok,
     pub http: Http,
+    /// Sees every call of the API, which goes to its address.
+    pub witness: Witness,
     /// Removed with this.
     _data: TempDir,
 }
@@ -64,7 +68,8 @@ impl World {
         project::of_pages(server.app().db(), Some(other), clock::now_ms())
             .await
             .unwrap();
-        let url = format!("http://{}", server.addr());
+        let witness = Witness::before(server.addr()).await;
+        let url = witness.url.clone();
         let sdk =
             |key: u32, secret: &str| OpenTok::builder(key, secret).api_url(&url).build().unwrap();
         World {
@@ -73,6 +78,7 @@ impl World {
             http: Http::builder().no_proxy().build().unwrap(),
             server,
             url,
+            witness,
             _data: data,
         }
     }
@@ -106,13 +112,14 @@ impl World {
         };
         let token = session.generate_token(&options).unwrap();
         let pass = json!({ "sessionId": session.session_id, "token": token });
-        Participant::enter(&self.url, pass, Part::Publisher).await
+        let base = format!("http://{}", self.server.addr());
+        Participant::enter(&base, pass, Part::Publisher).await
     }
 
     /// A moderator of the pages.
     pub async fn moderator(&self) -> Moderator {
         make_account(self.server.app().db()).await;
-        Moderator::at(&self.url).await
+        Moderator::at(&format!("http://{}", self.server.addr())).await
     }
 
     /// The code with which a token does not let anybody into its session.
