@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use sqlx::SqlitePool;
 
 use crate::{
-    archive::Archives, config::Config, data::DataFolder, moderator::SignInLimiter,
-    platform::Platform, project::Project,
+    archive::Archives, buddies::Buddies, config::Config, data::DataFolder,
+    moderator::SignInLimiter, platform::Platform, project::Project,
 };
 
 /// The running application, without its sockets.
@@ -17,6 +17,7 @@ pub struct App {
     pub project: Project,
     pub platform: Arc<dyn Platform>,
     pub archives: Archives,
+    pub buddies: Buddies,
     /// Failed attempts to sign in; held for a moment at each.
     pub sign_ins: Mutex<SignInLimiter>,
 }

@@ -20,7 +20,7 @@
 //! # Arrows
 //!
 //! ```text
-//! main → server → { web, api, signaling } → app → domain ← { sfu, recorder }
+//! main → server → { web, api, signaling } → app → buddies → platform → domain ← { sfu, recorder }
 //! domain: room, session, archive, presence, invitation, moderator, project        opentok: depends on nothing of ours
 //! ```
 //!
@@ -37,6 +37,10 @@
 //!    hands every message to the [`session`], a plain struct behind a lock, which answers with events.
 //! 3. The client offers, [`sfu`] answers on the thread that owns the session; from then on packets go from
 //!    its UDP socket to the sockets of those who subscribe, and nothing else touches them.
+//!
+//! In a session that was made *relayed* packets go from browser to browser, and [`session`] only hands on what the two
+//! say to one another to find a way. If they find none, or the session is to be recorded, everybody changes over to
+//! step 3 in the middle of the call (`session/live/relaying.rs`).
 //!
 //! # A moderator records
 //!
@@ -57,18 +61,25 @@
 //!
 //! # One buddy invites another
 //!
-//! The rules are here and tested; no page calls them yet.
-//!
-//! 1. Whoever connects to the presence session, or leaves it, is reported to the [`invitation::Switchboard`],
-//!    whose [`presence::Roster`] says who is free. Everybody there hears of changes as deltas.
-//! 2. An invitation is asked of the switchboard, which lets the invitee's tabs ring, or answers at once with
+//! 1. `GET /buddies` renders the first page of the roster. A name goes by `POST /users`, and a token comes back
+//!    for the presence session, the one session that all buddies connect to ([`web`]).
+//! 2. Whoever connects to it, or leaves it, is reported by the [`session`] to [`buddies`], where the
+//!    [`invitation::Switchboard`] and its [`presence::Roster`] stand behind one lock. Everybody hears of changes as
+//!    deltas, at most four times a second.
+//! 3. `POST /invitations` asks the switchboard, which lets the invitee's tabs ring, or answers at once with
 //!    the reason. Accepting, declining, cancelling and waiting too long all end in `invitation/lifecycle.rs`.
-//! 3. An accepted invitation is a chat: both hear of it, the database keeps it, and only these two may join
-//!    its session. It is over when either ends it or is gone, and both hear why.
+//!    What comes of it are orders, which one task carries out in their order: signals, rows, archives.
+//! 4. An accepted invitation is a chat: both hear of it, the database keeps it, and only these two get a token
+//!    of its session from `GET /chats`. It is recorded while both agree (`invitation/consent.rs`), and over when
+//!    either ends it or is gone; both hear why, and nobody is let into its session any more.
+//!
+//! Pages of OpenTok's presence kit signal to one another instead of asking the server. In the presence session such
+//! signals end at the server, which applies the same rules and answers in the kit's words (`buddies/kit.rs`).
 
 pub mod api;
 pub mod app;
 pub mod archive;
+pub mod buddies;
 pub mod clock;
 pub mod config;
 pub mod data;

@@ -17,6 +17,7 @@ use crate::{
     api::{self, Api},
     app::App,
     archive::{self, Archives, Resolution, recording},
+    buddies::Buddies,
     clock,
     config::{self, Config},
     data::DataFolder,
@@ -102,7 +103,12 @@ impl Server {
             }))
             .await?;
 
+        let shared: Arc<dyn Platform> = Arc::new(platform.clone());
+        let buddies = Buddies::open(Arc::clone(&shared), data.db.clone(), project.api_key)
+            .await
+            .context("taking up the presence session")?;
         let background = vec![
+            tokio::spawn(buddies.clone().run(archives.subscribe())),
             tokio::spawn(sessions.clone().run(media_events_rx)),
             tokio::spawn(follow_sessions(platform.clone(), happenings_rx)),
             tokio::spawn(follow_recorders(platform.clone(), recorder_events_rx)),
@@ -113,13 +119,13 @@ impl Server {
         ];
         let cookie_key = data.cookie_key()?;
         let is_secure = config.is_secure();
-        let shared: Arc<dyn Platform> = Arc::new(platform.clone());
         let app = web::Data::new(App {
             config,
             data,
             project,
             platform: shared,
             archives,
+            buddies,
             sign_ins: Mutex::new(SignInLimiter::default()),
         });
         let serving = {
@@ -165,6 +171,11 @@ impl Server {
     /// The media engine's side of it.
     pub fn platform(&self) -> &Embedded {
         &self.platform
+    }
+
+    /// The live sessions.
+    pub fn sessions(&self) -> &Sessions {
+        &self.platform.sessions
     }
 
     /// Stops in order: archives are finished, people are told, then everything ends.

@@ -27,8 +27,8 @@
     return hasKey ? { apiKey: String(first), token: second, callback } : { apiKey: void 0, token: first, callback };
   }
   function sessionArguments(given) {
-    const [first, second] = given;
-    if (typeof second === "string") return { apiKey: String(first ?? ""), sessionId: second };
+    const [first, second, options] = given;
+    if (typeof second === "string") return { apiKey: String(first ?? ""), sessionId: second, options };
     return { apiKey: void 0, sessionId: first };
   }
   function isElement(value) {
@@ -548,10 +548,10 @@
      * @param {Record<string, any>} properties the publisher's; `ownsTracks`: the publisher stops the tracks it is given
      * @param {(track: MediaStreamTrack) => void} ended called when a track ends by itself
      */
-    constructor(kind, properties, ended) {
+    constructor(kind, properties, ended2) {
       this.#kind = kind;
       this.#properties = properties;
-      this.#ended = ended;
+      this.#ended = ended2;
       const given = this.#given;
       this.exists = given !== null && given !== false;
       if (isTrack(given)) this.use(given, properties.ownsTracks === true);
@@ -1319,10 +1319,10 @@
         audio: properties.publishAudio !== false,
         video: properties.publishVideo !== false
       };
-      const ended = (track) => this.#trackEnded(track);
+      const ended2 = (track) => this.#trackEnded(track);
       this.sources = {
-        audio: new Source("audio", properties, ended),
-        video: new Source("video", properties, ended)
+        audio: new Source("audio", properties, ended2),
+        video: new Source("video", properties, ended2)
       };
       this.widget.setFit(properties.fitMode ?? (this.sources.video.isScreen ? "contain" : "cover"));
       this.widget.setMuted(!this.wants.audio);
@@ -1748,16 +1748,27 @@
     /** @param {(error: any, stats?: any) => void} [callback] */
     getStats(callback) {
       const stats = this.getRtcStatsReport().then(
-        (reports) => reports.map(({ rtcStatsReport }) => ({ stats: publisherStats(rtcStatsReport) }))
+        (reports) => reports.map(({ rtcStatsReport, ...whom }) => ({
+          ...whom,
+          stats: publisherStats(rtcStatsReport)
+        }))
       );
       return answering(stats, callback);
     }
-    /** @returns {Promise<{ rtcStatsReport: RTCStatsReport }[]>} */
+    /**
+     * One report, or one for each subscriber when media go from browser to browser.
+     *
+     * @returns {Promise<{ connectionId?: string, rtcStatsReport: RTCStatsReport }[]>}
+     */
     async getRtcStatsReport() {
-      const senders = this.#publication?.senders;
-      if (!senders)
-        throw new OpenTokError(1015, "OT_NOT_CONNECTED", "The publisher is not connected.");
-      return [{ rtcStatsReport: await mergedReport([senders.audio, senders.video]) }];
+      const sent = this.#publication?.sent;
+      if (!sent) throw new OpenTokError(1015, "OT_NOT_CONNECTED", "The publisher is not connected.");
+      return Promise.all(
+        sent.map(async ({ senders, ...whom }) => ({
+          ...whom,
+          rtcStatsReport: await mergedReport(senders)
+        }))
+      );
     }
     /** @param {any} _filter @returns {Promise<never>} */
     applyVideoFilter(_filter) {
@@ -1904,7 +1915,7 @@
     }
     /** @param {'audio' | 'video'} kind @param {MediaStreamTrack | null} track */
     async replaceTrack(kind, track) {
-      await this.#publication?.senders[kind]?.replaceTrack(track);
+      await this.#publication?.replaceTrack(kind, track);
     }
     mediaEnded() {
       if (this.stream) this.endStream("mediaStopped", { tell: true });
@@ -2345,21 +2356,802 @@
     return new OpenTokError(2001, "OT_UNEXPECTED_SERVER_RESPONSE", message);
   }
 
+  // js/opentok/publication.js
+  var Publication = class {
+    streamId;
+    #peer;
+    #relay;
+    /** What is sent, as it is now. @type {Outgoing[]} */
+    #tracks;
+    /** Through the server. @type {Partial<Record<Kind, RTCRtpTransceiver>> | null} */
+    #made = null;
+    /** @type {Promise<void> | null} */
+    #routing = null;
+    #ended = false;
+    /**
+     * @param {string} streamId
+     * @param {Outgoing[]} tracks
+     * @param {{ peer: Peer, relay: Relay }} ways
+     */
+    constructor(streamId, tracks, { peer, relay }) {
+      this.streamId = streamId;
+      this.#tracks = tracks;
+      this.#peer = peer;
+      this.#relay = relay;
+    }
+    /** Sends it to whoever asks for it. */
+    relay() {
+      this.#relay.publish(this.streamId, this.#tracks);
+    }
+    /** Sends it to the server. @returns {Promise<void>} once that has answered */
+    route() {
+      this.#routing ??= this.#route();
+      return this.#routing;
+    }
+    async #route() {
+      const made = await this.#peer.publish(this.streamId, this.#tracks);
+      if (this.#ended) {
+        this.#peer.unpublish(this.streamId);
+        return;
+      }
+      this.#made = made;
+      for (const { kind, track } of this.#tracks) await made[kind]?.sender.replaceTrack(track);
+    }
+    /** @param {Kind} kind @param {MediaStreamTrack | null} track */
+    async replaceTrack(kind, track) {
+      this.#tracks = this.#tracks.map((each) => each.kind === kind ? { ...each, track } : each);
+      await this.#made?.[kind]?.sender.replaceTrack(track);
+      await this.#relay.replaceTrack(this.streamId, kind, track);
+    }
+    /** By what it is sent: to the server, or to each subscriber. @returns {Sent[]} */
+    get sent() {
+      const made = this.#made;
+      if (made) return [{ senders: [made.audio?.sender, made.video?.sender] }];
+      return this.#relay.shipments(this.streamId).map(({ to, senders }) => ({ connectionId: to, senders: [senders.audio, senders.video] }));
+    }
+    /** Ends the sending. The server knows, or is told by somebody else. */
+    end() {
+      this.#ended = true;
+      if (this.#made) this.#peer.unpublish(this.streamId);
+      this.#relay.unpublish(this.streamId);
+    }
+  };
+
+  // js/opentok/pair.js
+  var CONNECT_MS = 5e3;
+  var DISCONNECTED_MS2 = 3e3;
+  var GATHER_MS = 50;
+  var Pair = class {
+    #handlers;
+    /** @type {RTCPeerConnection} */
+    connection;
+    #closed = false;
+    /** @type {Candidate[]} */
+    #found = [];
+    /** Those of the other side that came before its description. @type {Candidate[]} */
+    #early = [];
+    #gathering = (
+      /** @type {any} */
+      null
+    );
+    #patience = (
+      /** @type {any} */
+      null
+    );
+    /**
+     * @param {RTCPeerConnection} connection
+     * @param {Handlers} handlers
+     */
+    constructor(connection, handlers) {
+      this.connection = connection;
+      this.#handlers = handlers;
+      connection.onicecandidate = ({ candidate }) => this.#gather(candidate);
+      connection.onconnectionstatechange = () => this.#stateChanged();
+      this.#expectConnection();
+    }
+    get isClosed() {
+      return this.#closed;
+    }
+    get state() {
+      return this.connection.connectionState;
+    }
+    /** @param {RTCSessionDescriptionInit} description of the other side */
+    async describe(description) {
+      await this.connection.setRemoteDescription(description);
+      this.takeCandidates(this.#early.splice(0));
+    }
+    /** @param {Candidate[]} candidates of the other side */
+    takeCandidates(candidates) {
+      if (this.#closed) return;
+      if (!this.connection.remoteDescription) {
+        this.#early.push(...candidates);
+        return;
+      }
+      for (const candidate of candidates) {
+        this.connection.addIceCandidate(candidate).catch(() => {
+        });
+      }
+    }
+    /** Another way is being looked for. */
+    restarted() {
+      if (this.state !== "connected") this.#expectConnection();
+    }
+    close() {
+      if (this.#closed) return;
+      this.#closed = true;
+      clearTimeout(this.#gathering);
+      clearTimeout(this.#patience);
+      this.connection.close();
+    }
+    /** @param {RTCIceCandidate | null} candidate null: there are no more */
+    #gather(candidate) {
+      if (this.#closed) return;
+      if (candidate?.candidate) this.#found.push(
+        /** @type {Candidate} */
+        candidate.toJSON()
+      );
+      clearTimeout(this.#gathering);
+      if (this.#found.length === 0) return;
+      this.#gathering = setTimeout(
+        () => this.#handlers.found(this.#found.splice(0)),
+        candidate ? GATHER_MS : 0
+      );
+    }
+    #stateChanged() {
+      if (this.#closed) return;
+      const { state } = this;
+      if (state === "connected") clearTimeout(this.#patience);
+      else if (state === "failed") this.#lost();
+      else if (state === "disconnected") this.#wait(DISCONNECTED_MS2, () => this.#lost());
+      this.#handlers.state(state);
+    }
+    #lost() {
+      this.#expectConnection();
+      this.#handlers.lost();
+    }
+    #expectConnection() {
+      this.#wait(CONNECT_MS, () => {
+        if (this.state === "connected") return;
+        if (this.#handlers.reachable()) this.#handlers.failed();
+        else this.#expectConnection();
+      });
+    }
+    /**
+     * @param {number} ms
+     * @param {() => void} task
+     */
+    #wait(ms, task) {
+      clearTimeout(this.#patience);
+      this.#patience = setTimeout(task, ms);
+    }
+  };
+
+  // js/opentok/delivery.js
+  var Delivery = class {
+    #options;
+    #pair;
+    /** Descriptions one after the other. @type {Promise<unknown>} */
+    #work = Promise.resolve();
+    /** @type {(receivers: Receivers) => void} */
+    #arrived = () => {
+    };
+    /** @type {(error: OpenTokError) => void} */
+    #abandoned = () => {
+    };
+    /** What the stream comes out of, once it has been offered. @type {Promise<Receivers>} */
+    receivers;
+    /** @param {Options} options */
+    constructor(options) {
+      this.#options = options;
+      this.receivers = new Promise((resolve, reject) => {
+        this.#arrived = resolve;
+        this.#abandoned = reject;
+      });
+      this.receivers.catch(() => {
+      });
+      this.#pair = new Pair(options.connection, {
+        found: (candidates) => options.send({ type: "peer.ice", candidates }),
+        state: options.onState,
+        lost: () => this.restart(),
+        failed: options.failed,
+        reachable: options.reachable
+      });
+    }
+    get to() {
+      return this.#options.to;
+    }
+    get state() {
+      return this.#pair.state;
+    }
+    /** @param {Want} want */
+    ask(want) {
+      if (!this.#pair.isClosed) this.#options.send({ type: "peer.want", ...want });
+    }
+    /** @param {Description} offer */
+    offered(offer) {
+      this.#work = this.#work.then(async () => {
+        const { connection } = this.#pair;
+        try {
+          await this.#pair.describe(offer);
+          await connection.setLocalDescription(await connection.createAnswer());
+        } catch {
+          return;
+        }
+        if (this.#pair.isClosed) return;
+        const { sdp = "" } = connection.localDescription ?? {};
+        this.#options.send({ type: "peer.sdp", description: { type: "answer", sdp } });
+        const of = (kind) => connection.getReceivers().find(({ track }) => track.kind === kind);
+        const [audio, video] = [of("audio"), of("video")];
+        if (audio && video) this.#arrived({ audio, video });
+      });
+    }
+    /** @param {Candidate[]} candidates */
+    takeCandidates(candidates) {
+      this.#pair.takeCandidates(candidates);
+    }
+    /** Asks for another way. */
+    restart() {
+      this.#pair.restarted();
+      this.ask({ restart: true });
+    }
+    close() {
+      if (this.#pair.isClosed) return;
+      this.#pair.close();
+      this.#abandoned(
+        new OpenTokError(1501, "OT_STREAM_DESTROYED", "The subscription ended before it began.")
+      );
+    }
+  };
+
+  // js/opentok/shipment.js
+  var MIN_BITRATE = 15e4;
+  var MAX_SCALE = 8;
+  var RESTART_PAUSE_MS2 = 2e3;
+  var Shipment = class {
+    #options;
+    #pair;
+    /** @type {Record<Kind, RTCRtpSender>} */
+    senders;
+    /** @type {Record<Kind, Outgoing | null>} */
+    #tracks;
+    #wanted = { audio: true, video: true, height: 0, frameRate: 0 };
+    /** One change of what is sent at a time. @type {Promise<unknown>} */
+    #work = Promise.resolve();
+    /** An offer should follow the one that is not answered yet. */
+    #again = false;
+    #offering = false;
+    #restartedAt = Number.NEGATIVE_INFINITY;
+    /**
+     * @param {Outgoing[]} tracks
+     * @param {any} options
+     */
+    constructor(tracks, options) {
+      const { connection, stream, send, failed, reachable } = options;
+      this.#options = options;
+      this.#pair = new Pair(connection, {
+        found: (candidates) => send({ type: "peer.ice", candidates }),
+        state: () => {
+        },
+        lost: () => this.restart(),
+        failed,
+        reachable
+      });
+      const of = (kind) => tracks.find((each) => each.kind === kind) ?? null;
+      this.#tracks = { audio: of("audio"), video: of("video") };
+      const add = (kind) => connection.addTransceiver(kind, {
+        direction: "sendonly",
+        ...stream && { streams: [stream] }
+      }).sender;
+      this.senders = { audio: add("audio"), video: add("video") };
+    }
+    get to() {
+      return this.#options.to;
+    }
+    /**
+     * The subscriber asks for the stream, or for it otherwise than before.
+     *
+     * @param {Want} want
+     */
+    want({ restart, ...wanted }) {
+      Object.assign(this.#wanted, wanted);
+      this.apply();
+      if (restart) this.restart();
+    }
+    /** @param {Kind} kind @param {MediaStreamTrack | null} track @returns {Promise<void>} */
+    replaceTrack(kind, track) {
+      const sent = this.#tracks[kind];
+      this.#tracks[kind] = { ...sent, kind, track };
+      return this.apply();
+    }
+    /** Sends what there is, as far as it is wanted. @returns {Promise<void>} */
+    apply() {
+      const done = this.#work.then(async () => {
+        if (this.#pair.isClosed) return;
+        for (
+          const kind of
+          /** @type {const} */
+          ["audio", "video"]
+        ) {
+          const track = this.#wanted[kind] ? this.#tracks[kind]?.track ?? null : null;
+          if (this.senders[kind].track !== track) await this.senders[kind].replaceTrack(track);
+        }
+        await this.#limit();
+      });
+      this.#work = done.catch(() => {
+      });
+      return done;
+    }
+    /** Makes the picture as large, and as frequent, as it is wanted. */
+    async #limit() {
+      const { track, encodings } = this.#tracks.video ?? {};
+      const parameters = this.senders.video.getParameters();
+      const [encoding] = parameters.encodings ?? [];
+      if (!track || !encoding) return;
+      const full = encodings?.at(-1);
+      const { height, frameRate } = this.#wanted;
+      const ratio = height > 0 ? (track.getSettings().height ?? 0) / height : 1;
+      const scale = Math.min(Math.max(ratio, 1), MAX_SCALE);
+      const bits = full?.maxBitrate ?? 1e6;
+      const rates = [full?.maxFramerate ?? 0, frameRate].filter((rate) => rate > 0);
+      encoding.scaleResolutionDownBy = scale;
+      encoding.maxBitrate = Math.max(Math.round(bits / scale), Math.min(bits, MIN_BITRATE));
+      if (rates.length > 0) encoding.maxFramerate = Math.min(...rates);
+      else delete encoding.maxFramerate;
+      await this.senders.video.setParameters(parameters);
+    }
+    /** Offers, now or as soon as the offer before is answered. */
+    async offer() {
+      if (this.#offering) {
+        this.#again = true;
+        return;
+      }
+      this.#offering = true;
+      try {
+        await this.apply();
+        const { connection } = this.#pair;
+        await connection.setLocalDescription(await connection.createOffer());
+        const { sdp = "" } = connection.localDescription ?? {};
+        if (!this.#pair.isClosed) {
+          this.#options.send({ type: "peer.sdp", description: { type: "offer", sdp } });
+        }
+      } catch {
+      }
+    }
+    /** @param {Description} answer */
+    async answered(answer) {
+      if (this.#pair.connection.signalingState !== "have-local-offer") return;
+      try {
+        await this.#pair.describe(answer);
+      } catch {
+        return;
+      }
+      this.#offering = false;
+      this.apply().catch(() => {
+      });
+      if (!this.#again) return;
+      this.#again = false;
+      this.restart();
+    }
+    /** @param {import('./messages.js').Candidate[]} candidates */
+    takeCandidates(candidates) {
+      this.#pair.takeCandidates(candidates);
+    }
+    /** Looks for another way to the subscriber. */
+    restart() {
+      const now = performance.now();
+      if (this.#pair.isClosed || now - this.#restartedAt < RESTART_PAUSE_MS2) return;
+      if (!this.#offering) {
+        this.#restartedAt = now;
+        this.#pair.connection.restartIce();
+      }
+      this.#pair.restarted();
+      this.offer();
+    }
+    get state() {
+      return this.#pair.state;
+    }
+    close() {
+      this.#pair.close();
+    }
+  };
+
+  // js/opentok/relay.js
+  var PATIENCE_MS2 = 500;
+  var ATTEMPTS2 = 4;
+  var GONE = ["OT_NOT_FOUND", "OT_STREAM_NOT_FOUND"];
+  var Relay = class {
+    #options;
+    #lastPair = 0;
+    /** This client's streams. @type {Map<string, { tracks: Outgoing[], shipments: Map<string, Shipment> }>} */
+    #published = /* @__PURE__ */ new Map();
+    /** What it subscribes to, by the number of the pair. @type {Map<number, Delivery>} */
+    #deliveries = /* @__PURE__ */ new Map();
+    /** @param {Options} options */
+    constructor(options) {
+      this.#options = options;
+    }
+    /**
+     * Keeps a stream for whoever asks for it.
+     *
+     * @param {string} streamId
+     * @param {Outgoing[]} tracks
+     */
+    publish(streamId, tracks) {
+      this.#published.set(streamId, { tracks, shipments: /* @__PURE__ */ new Map() });
+    }
+    /** @param {string} streamId */
+    unpublish(streamId) {
+      for (const shipment of this.shipments(streamId)) shipment.close();
+      this.#published.delete(streamId);
+    }
+    /**
+     * Sends another track to everybody from now on.
+     *
+     * @param {string} streamId
+     * @param {Kind} kind
+     * @param {MediaStreamTrack | null} track
+     */
+    async replaceTrack(streamId, kind, track) {
+      const published = this.#published.get(streamId);
+      if (!published) return;
+      published.tracks = published.tracks.map(
+        (each) => each.kind === kind ? { ...each, track } : each
+      );
+      await Promise.all(this.shipments(streamId).map((each) => each.replaceTrack(kind, track)));
+    }
+    /** Those who receive a stream. @param {string} streamId @returns {Shipment[]} */
+    shipments(streamId) {
+      return [...this.#published.get(streamId)?.shipments.values() ?? []];
+    }
+    /**
+     * Asks a publisher for a stream.
+     *
+     * @param {string} streamId
+     * @param {string} to its publisher's connection
+     * @param {Want} want
+     * @param {(state: RTCPeerConnectionState) => void} onState
+     * @returns {{ delivery: Delivery, close: () => void }}
+     */
+    subscribe(streamId, to, want, onState) {
+      this.#lastPair += 1;
+      const pair = this.#lastPair;
+      const send = (message) => this.#send({ to, streamId, pair, ...message }, true, () => close(false));
+      const delivery = new Delivery({
+        to,
+        connection: this.#options.createConnection(),
+        send,
+        onState,
+        failed: () => this.#options.failed(streamId),
+        reachable: this.#options.reachable
+      });
+      const close = (tell) => {
+        if (!this.#deliveries.delete(pair)) return;
+        delivery.close();
+        if (tell) send({ type: "peer.bye" });
+      };
+      this.#deliveries.set(pair, delivery);
+      delivery.ask(want);
+      return { delivery, close: () => close(true) };
+    }
+    /** @param {PeerEvent} event */
+    hear(event) {
+      const toPublisher = this.#published.has(event.streamId);
+      if (toPublisher) this.#hearSubscriber(event);
+      else this.#hearPublisher(event);
+    }
+    /** @param {PeerEvent} event */
+    #hearSubscriber(event) {
+      const { from, streamId, pair } = event;
+      const published = this.#published.get(streamId);
+      if (!published) return;
+      const key = `${from} ${pair}`;
+      const shipment = published.shipments.get(key);
+      switch (event.type) {
+        case "peer.want":
+          if (shipment) shipment.want(wantOf(event));
+          else this.#ship(streamId, published, key, event);
+          break;
+        case "peer.sdp":
+          if (event.description.type === "answer") shipment?.answered(event.description);
+          break;
+        case "peer.ice":
+          shipment?.takeCandidates(event.candidates);
+          break;
+        case "peer.bye":
+          shipment?.close();
+          published.shipments.delete(key);
+          break;
+      }
+    }
+    /**
+     * @param {string} streamId
+     * @param {{ tracks: Outgoing[], shipments: Map<string, Shipment> }} published
+     * @param {string} key
+     * @param {Extract<PeerEvent, { type: 'peer.want' }>} want
+     */
+    #ship(streamId, published, key, { from: to, pair, ...want }) {
+      const forget = () => {
+        shipment.close();
+        published.shipments.delete(key);
+      };
+      const shipment = new Shipment(published.tracks, {
+        to,
+        connection: this.#options.createConnection(),
+        stream: this.#options.createStream?.(),
+        send: (message) => this.#send({ to, streamId, pair, ...message }, false, forget),
+        failed: () => this.#options.failed(streamId),
+        reachable: this.#options.reachable
+      });
+      published.shipments.set(key, shipment);
+      shipment.want(wantOf(want));
+      shipment.offer();
+    }
+    /** @param {PeerEvent} event */
+    #hearPublisher(event) {
+      const delivery = this.#deliveries.get(event.pair);
+      if (!delivery || delivery.to !== event.from) return;
+      if (event.type === "peer.sdp" && event.description.type === "offer") {
+        delivery.offered(event.description);
+      } else if (event.type === "peer.ice") {
+        delivery.takeCandidates(event.candidates);
+      }
+    }
+    /** Somebody is gone. @param {string} connectionId */
+    left(connectionId) {
+      for (const { shipments } of this.#published.values()) {
+        for (const [key, shipment] of [...shipments]) {
+          if (shipment.to !== connectionId) continue;
+          shipment.close();
+          shipments.delete(key);
+        }
+      }
+    }
+    /** Looks for new ways through the network. */
+    restart() {
+      for (const streamId of this.#published.keys()) {
+        for (const shipment of this.shipments(streamId)) shipment.restart();
+      }
+      for (const delivery of this.#deliveries.values()) delivery.restart();
+    }
+    /** Whether all that is to flow can. @returns {boolean} */
+    get isConnected() {
+      const shipments = [...this.#published.keys()].flatMap((id) => this.shipments(id));
+      return [...shipments, ...this.#deliveries.values()].every(({ state }) => state === "connected");
+    }
+    /** Ends what this client sends. What it receives is ended by those who show it. */
+    close() {
+      for (const streamId of [...this.#published.keys()]) this.unpublish(streamId);
+    }
+    /**
+     * @param {any} message
+     * @param {boolean} toPublisher
+     * @param {() => void} gone the other side is not there any more
+     */
+    #send(message, toPublisher, gone3) {
+      if (message.to === this.#options.own) {
+        const event = { ...message, from: message.to };
+        setTimeout(() => toPublisher ? this.#hearSubscriber(event) : this.#hearPublisher(event), 0);
+        return;
+      }
+      this.#tell(message, gone3);
+    }
+    /** @param {any} message @param {() => void} gone */
+    async #tell(message, gone3) {
+      for (let attempt = 1; attempt <= ATTEMPTS2; attempt += 1) {
+        try {
+          await this.#options.request(message);
+          return;
+        } catch (error) {
+          if (GONE.includes(error?.name)) gone3();
+          if (error?.name !== "OT_RATE_LIMIT_EXCEEDED") return;
+          await new Promise((resolve) => setTimeout(resolve, attempt * PATIENCE_MS2));
+        }
+      }
+    }
+  };
+  function wantOf(event) {
+    const want = {};
+    for (const key of ["audio", "video", "height", "frameRate", "restart"]) {
+      if (event[key] !== void 0 && event[key] !== null) want[key] = event[key];
+    }
+    return want;
+  }
+
+  // js/opentok/subscription.js
+  var OVERLAP_MS = 3e3;
+  var Subscription = class {
+    streamId;
+    /** Its tracks. */
+    media = new MediaStream();
+    /** Called when the tracks were exchanged for others. */
+    onExchange = () => {
+    };
+    #ways;
+    #wanted;
+    #onState;
+    /** @type {Way | null} */
+    #way = null;
+    #closed = false;
+    /** Ends a way that has not come about. */
+    #abandon = () => {
+    };
+    /** @type {Set<() => void>} */
+    #watchers = /* @__PURE__ */ new Set();
+    /**
+     * @param {string} streamId
+     * @param {Wanted} wanted
+     * @param {(state: RTCPeerConnectionState) => void} onState
+     * @param {Ways} ways
+     */
+    constructor(streamId, wanted, onState, ways) {
+      this.streamId = streamId;
+      this.#wanted = wanted;
+      this.#onState = onState;
+      this.#ways = ways;
+    }
+    /** @returns {RTCRtpReceiver | undefined} */
+    get audio() {
+      return this.#way?.audio;
+    }
+    /** @returns {RTCRtpReceiver | undefined} */
+    get video() {
+      return this.#way?.video;
+    }
+    /** Takes the stream from its publisher. @param {string} publisher connection id */
+    async relay(publisher) {
+      const { delivery, close } = this.#ways.relay.subscribe(
+        this.streamId,
+        publisher,
+        this.#wanted,
+        (state) => {
+          if (!this.#way || this.#way.update === update) this.stateChanged(state);
+        }
+      );
+      const update = (change) => delivery.ask(change);
+      this.#abandon = close;
+      const { audio, video } = await delivery.receivers;
+      if (this.#closed) throw ended();
+      this.#take({ audio, video, state: () => delivery.state, update, close });
+      this.stateChanged(delivery.state);
+    }
+    /** Takes the stream from the server. */
+    async route() {
+      const { peer, request } = this.#ways;
+      const { slot, audio, video } = await peer.takeSlot();
+      const wanted = this.#wanted;
+      try {
+        if (this.#closed) throw ended();
+        await request({ type: "subscribe", slot, streamId: this.streamId, ...wanted });
+      } catch (error) {
+        peer.freeSlot(slot);
+        throw error;
+      }
+      const tell = (message) => request(message).catch(() => {
+      });
+      const way = {
+        audio,
+        video,
+        state: () => peer.state,
+        update: (change) => tell({ type: "updateSubscription", slot, ...change }),
+        close: () => {
+          tell({ type: "unsubscribe", slot });
+          peer.freeSlot(slot);
+        }
+      };
+      if (this.#closed) {
+        way.close();
+        throw ended();
+      }
+      if (this.#wanted !== wanted) way.update(this.#wanted);
+      if (this.#way) await this.#firstMedia(way);
+      if (this.#closed) {
+        way.close();
+        throw ended();
+      }
+      const former = this.#way;
+      this.#take(way);
+      former?.close();
+      this.stateChanged(peer.state);
+    }
+    /** Gives up waiting for the publisher's browser. */
+    abandon() {
+      if (!this.#way) this.#abandon();
+    }
+    /** @param {Wanted} change */
+    update(change) {
+      if (this.#closed) return;
+      this.#wanted = { ...this.#wanted, ...change };
+      this.#way?.update(change);
+    }
+    /** @param {RTCPeerConnectionState} state */
+    stateChanged(state) {
+      if (this.#closed) return;
+      for (const look of [...this.#watchers]) look();
+      this.#onState(state);
+    }
+    /** @returns {Promise<boolean>} whether media can flow, as soon as that is known */
+    connected() {
+      return new Promise((resolve) => {
+        const finish = (outcome) => {
+          this.#watchers.delete(look);
+          clearTimeout(timer);
+          resolve(outcome);
+        };
+        const look = () => {
+          if (this.#closed) finish(false);
+          else if (this.#way?.state() === "connected") finish(true);
+        };
+        const timer = setTimeout(() => finish(false), CONNECT_TIMEOUT_MS);
+        this.#watchers.add(look);
+        look();
+      });
+    }
+    close() {
+      if (this.#closed) return;
+      this.#closed = true;
+      if (this.#way) this.#way.close();
+      else this.#abandon();
+      for (const look of [...this.#watchers]) look();
+    }
+    /** @param {Way} way */
+    #take(way) {
+      this.#way = way;
+      const former = this.media.getTracks();
+      for (const { track } of [way.audio, way.video]) this.media.addTrack(track);
+      for (const track of former) this.media.removeTrack(track);
+      if (former.length > 0) this.onExchange();
+    }
+    /** Waits, but not for long, until a way brings what the one before does. @param {Way} way */
+    #firstMedia({ audio, video }) {
+      const former = this.#way;
+      const awaited = [
+        { track: video.track, before: former?.video.track },
+        { track: audio.track, before: former?.audio.track }
+      ].find(({ before }) => before && !before.muted)?.track;
+      return new Promise((resolve) => {
+        if (!awaited?.muted) {
+          resolve();
+          return;
+        }
+        const timer = setTimeout(resolve, OVERLAP_MS);
+        awaited.addEventListener(
+          "unmute",
+          () => {
+            clearTimeout(timer);
+            resolve();
+          },
+          { once: true }
+        );
+      });
+    }
+  };
+  function ended() {
+    return new OpenTokError(1501, "OT_STREAM_DESTROYED", "The subscription ended before it began.");
+  }
+
   // js/opentok/media.js
+  var OVERLAP_MS2 = 8e3;
   var Media = class {
     #signaling;
     #peer;
+    #relay;
+    #relayed;
+    /** @type {Map<string, Publication>} */
+    #publications = /* @__PURE__ */ new Map();
+    /** @type {Set<Subscription>} */
+    #subscriptions = /* @__PURE__ */ new Set();
+    #closed = false;
     /**
      * @param {Signaling} signaling
-     * @param {object} [options]
-     * @param {boolean} [options.receives] false: this token may not subscribe
-     * @param {(state: RTCPeerConnectionState) => void} [options.onState]
-     * @param {() => RTCPeerConnection} [options.createConnection]
+     * @param {Options} [options]
      */
-    constructor(signaling, { receives = true, onState, createConnection } = {}) {
+    constructor(signaling, { receives = true, relayed = false, own = "", createConnection } = {}) {
       this.#signaling = signaling;
+      this.#relayed = relayed;
+      const create = createConnection ?? (() => new RTCPeerConnection({ bundlePolicy: "max-bundle" }));
+      const createStream = () => new MediaStream();
       this.#peer = new Peer({
-        createConnection: createConnection ?? (() => new RTCPeerConnection({ bundlePolicy: "max-bundle" })),
+        createConnection: create,
         sendOffer: async (makeOffer) => {
           const reply = await signaling.request(() => {
             const offer = makeOffer();
@@ -2367,14 +3159,27 @@
           });
           return { generation: reply.generation, sdp: reply.sdp };
         },
-        onState,
+        onState: (state) => {
+          for (const subscription of this.#subscriptions) {
+            if (!this.#relayed) subscription.stateChanged(state);
+          }
+        },
         receives,
         codecs: (kind) => offeredCodecs(kind, supportedCodecs(kind)),
-        createStream: () => new MediaStream()
+        createStream
+      });
+      this.#relay = new Relay({
+        own,
+        request: (message) => signaling.request(message),
+        createConnection: create,
+        createStream,
+        reachable: () => signaling.state === "open",
+        failed: (streamId) => this.#tell({ type: "peer.failed", streamId })
       });
     }
-    get state() {
-      return this.#peer.state;
+    /** Whether media can flow as they should. */
+    get isConnected() {
+      return this.#relayed ? this.#relay.isConnected : this.#peer.state === "connected";
     }
     /**
      * @param {NewStream} stream
@@ -2383,17 +3188,42 @@
      */
     async publish(stream, tracks) {
       const { streamId } = await this.#signaling.request({ type: "publish", ...stream });
+      const ways = { peer: this.#peer, relay: this.#relay };
+      const publication = new Publication(streamId, tracks, ways);
       try {
-        const transceivers = await this.#peer.publish(streamId, tracks);
-        if (!await this.#peer.connected()) throw noWay(1553);
-        return {
-          streamId,
-          senders: { audio: transceivers.audio?.sender, video: transceivers.video?.sender }
-        };
+        if (!await this.#open(publication)) {
+          await publication.route();
+          if (!await this.#peer.connected()) throw noWay(1553);
+        }
+        if (this.#closed) throw noWay(1553);
+        return publication;
       } catch (error) {
         this.unpublish(streamId);
+        publication.end();
         throw error;
       }
+    }
+    /**
+     * Lets others ask for a stream.
+     *
+     * @param {Publication} publication
+     * @returns {Promise<boolean>} false: they have to get it through the server
+     */
+    async #open(publication) {
+      const { streamId } = publication;
+      if (this.#relayed) {
+        publication.relay();
+        this.#publications.set(streamId, publication);
+        try {
+          await this.#signaling.request({ type: "peer.open", streamId });
+          return true;
+        } catch (error) {
+          if (this.#relayed) throw error;
+          return false;
+        }
+      }
+      this.#publications.set(streamId, publication);
+      return false;
     }
     /**
      * @param {string} streamId
@@ -2405,49 +3235,89 @@
     /** @param {string} streamId */
     unpublish(streamId) {
       this.#tell({ type: "unpublish", streamId });
-      this.#peer.unpublish(streamId);
+      this.unpublished(streamId);
     }
     /** The server has ended the stream already. @param {string} streamId */
     unpublished(streamId) {
-      this.#peer.unpublish(streamId);
+      this.#publications.get(streamId)?.end();
+      this.#publications.delete(streamId);
     }
     /**
-     * @param {string} streamId
+     * @param {{ streamId: string, publisher: string }} stream
      * @param {Wanted} wanted
-     * @returns {Promise<Subscription>} once the server has agreed
+     * @param {(state: RTCPeerConnectionState) => void} [onState]
+     * @returns {Promise<Subscription>} once there are tracks that media can come out of
      */
-    async subscribe(streamId, wanted) {
-      const { slot, audio, video } = await this.#peer.takeSlot();
+    async subscribe({ streamId, publisher }, wanted, onState = () => {
+    }) {
+      const subscription = new Subscription(streamId, wanted, onState, {
+        peer: this.#peer,
+        relay: this.#relay,
+        request: (message) => this.#signaling.request(message)
+      });
+      this.#subscriptions.add(subscription);
+      const end = subscription.close.bind(subscription);
+      subscription.close = () => {
+        this.#subscriptions.delete(subscription);
+        end();
+      };
       try {
-        await this.#signaling.request({ type: "subscribe", slot, streamId, ...wanted });
+        await this.#begin(subscription, publisher);
       } catch (error) {
-        this.#peer.freeSlot(slot);
+        subscription.close();
         throw error;
       }
-      let open = true;
-      return {
-        audio,
-        video,
-        update: (change) => {
-          if (open) this.#tell({ type: "updateSubscription", slot, ...change });
-        },
-        close: () => {
-          if (!open) return;
-          open = false;
-          this.#tell({ type: "unsubscribe", slot });
-          this.#peer.freeSlot(slot);
-        }
-      };
+      return subscription;
     }
-    /** @returns {Promise<boolean>} whether media can flow, as soon as that is known */
-    connected() {
-      return this.#peer.connected();
+    /**
+     * @param {Subscription} subscription
+     * @param {string} publisher
+     */
+    async #begin(subscription, publisher) {
+      if (this.#relayed) {
+        try {
+          await subscription.relay(publisher);
+          return;
+        } catch (error) {
+          if (this.#relayed) throw error;
+        }
+      }
+      await subscription.route();
+    }
+    /** From another browser. @param {PeerEvent} event */
+    hear(event) {
+      if (this.#relayed) this.#relay.hear(event);
+    }
+    /** Somebody has left the session. @param {string} connectionId */
+    left(connectionId) {
+      this.#relay.left(connectionId);
+    }
+    /** Media go through the server from now on: everything changes over, and is shown meanwhile as it was. */
+    route() {
+      if (!this.#relayed) return;
+      this.#relayed = false;
+      const publications = [...this.#publications.values()];
+      for (const publication of publications) {
+        publication.route().catch((error) => {
+          if (!this.#closed) log.warn(`A stream could not be sent to the server: ${error?.message}`);
+        });
+      }
+      setTimeout(() => this.#relay.close(), OVERLAP_MS2);
+      for (const subscription of this.#subscriptions) {
+        if (subscription.audio) subscription.route().catch(() => subscription.stateChanged("failed"));
+        else subscription.abandon();
+      }
     }
     /** Looks for a new path through the network. */
     restart() {
-      this.#peer.restart();
+      if (this.#relayed) this.#relay.restart();
+      else this.#peer.restart();
     }
     close() {
+      if (this.#closed) return;
+      this.#closed = true;
+      for (const subscription of [...this.#subscriptions]) subscription.close();
+      this.#relay.close();
       this.#peer.close();
     }
     /** For requests whose refusal changes nothing. @param {ClientMessage} message */
@@ -2562,6 +3432,18 @@
       return this.connections.get(info.connectionId) ?? this.connections.add(new Connection(info));
     }
     /**
+     * Whom a stream or a signal is from. A quiet client has not been told of them: it knows their id.
+     *
+     * @param {string} connectionId
+     * @returns {Connection}
+     */
+    of(connectionId) {
+      const known = this.connections.get(connectionId);
+      if (known) return known;
+      const stream = this.streams.find(({ connection }) => connection.connectionId === connectionId);
+      return stream?.connection ?? new Connection({ connectionId, creationTime: 0, data: "" });
+    }
+    /**
      * What the page is told about a server's event. Signals and what concerns this client's own streams and
      * connection are the session's.
      *
@@ -2630,9 +3512,7 @@
     }
     /** @param {StreamInfo} info @returns {Generator<OTEvent>} */
     *#streamCreated(info) {
-      const connection = this.connections.get(info.connectionId);
-      if (!connection) return;
-      const stream = this.streams.add(new Stream(info, connection));
+      const stream = this.streams.add(new Stream(info, this.of(info.connectionId)));
       yield new OTEvent("streamCreated", { stream });
     }
     /** @param {ArchiveInfo} info */
@@ -2781,6 +3661,7 @@
     #socket = null;
     #sessionId = "";
     #token = "";
+    #quiet = false;
     /** @type {Welcome | null} */
     #welcome = null;
     #nextId = 1;
@@ -2822,10 +3703,12 @@
      *
      * @param {string} sessionId
      * @param {string} token
+     * @param {{ quiet?: boolean }} [options] `quiet`: who comes and goes need not be told
      */
-    open(sessionId, token) {
+    open(sessionId, token, { quiet = false } = {}) {
       this.#sessionId = sessionId;
       this.#token = token;
+      this.#quiet = quiet;
       this.#state = "opening";
       this.#start(
         "hello",
@@ -2901,6 +3784,7 @@
           versions: [VERSION],
           sessionId: this.#sessionId,
           token: this.#token,
+          ...this.#quiet && { quiet: true },
           ...resume && { resume }
         }),
         repeat: false,
@@ -3161,25 +4045,37 @@
         this.stream
       );
       const asked = this.#wanted();
-      const subscription = await this.#media.subscribe(stream.streamId, asked);
+      const { streamId, connection } = stream;
+      const wish = { streamId, publisher: connection.connectionId };
+      const subscription = await this.#media.subscribe(
+        wish,
+        asked,
+        (state) => this.#mediaStateChanged(state)
+      );
       if (this.#destroyed) {
         subscription.close();
         throw gone2();
       }
       this.#subscription = subscription;
-      const tracks = new MediaStream([subscription.audio.track, subscription.video.track]);
+      const tracks = subscription.media;
       const video = this.widget.video;
       video.volume = this.#volume / 100;
-      video.srcObject = tracks;
-      play(video, {
-        blocked: () => this.emit("audioBlocked"),
-        unblocked: () => this.emit("audioUnblocked")
-      });
+      const show = () => {
+        video.srcObject = tracks;
+        play(video, {
+          blocked: () => this.emit("audioBlocked"),
+          unblocked: () => this.emit("audioUnblocked")
+        });
+      };
+      show();
+      subscription.onExchange = () => {
+        if (!this.#loaded && !this.#destroyed) show();
+      };
       this.emit("mediaStreamAvailable", { mediaStream: tracks });
       this.startMeter();
       const wanted = this.#wanted();
       if (JSON.stringify(wanted) !== JSON.stringify(asked)) subscription.update(wanted);
-      const connected = await this.#media.connected();
+      const connected = await subscription.connected();
       if (this.#destroyed) throw gone2();
       if (!connected) throw noWay(1554);
       this.#becomeConnected();
@@ -3246,8 +4142,8 @@
     streamChanged(hadVideo) {
       this.#videoChanged(hadVideo && this.#video, "publishVideo");
     }
-    /** For the session only. @param {RTCPeerConnectionState} state */
-    mediaStateChanged(state) {
+    /** @param {RTCPeerConnectionState} state */
+    #mediaStateChanged(state) {
       if (state === "connected") {
         if (this.#subscription) this.#becomeConnected();
       } else if (this.#connected && ["disconnected", "failed"].includes(state)) {
@@ -3354,9 +4250,13 @@
       this.#subscription?.update(wanted);
     }
     ear() {
-      const receiver = this.#subscription?.audio;
-      if (!receiver || this.#destroyed) return null;
-      return { read: () => this.#audio ? receivedLevel(receiver) : 0 };
+      if (!this.#subscription || this.#destroyed) return null;
+      return {
+        read: () => {
+          const receiver = this.#subscription?.audio;
+          return receiver && this.#audio ? receivedLevel(receiver) : 0;
+        }
+      };
     }
   };
   function gone2() {
@@ -3461,7 +4361,7 @@
           },
           resumed: () => {
             this.currentState = "connected";
-            if (this.#media?.state !== "connected") this.#media?.restart();
+            if (!this.#media?.isConnected) this.#media?.restart();
             this.#emit("sessionReconnected");
           },
           closed: (reason) => this.#left(reason)
@@ -3469,7 +4369,7 @@
       });
       this.#signaling = signaling;
       this.#watchWindow();
-      signaling.open(this.sessionId, token);
+      signaling.open(this.sessionId, token, { quiet: this.#parts.quiet });
       return this;
     }
     /** Leaves; `sessionDisconnected` follows. Without a connection nothing happens. */
@@ -3637,9 +4537,8 @@
         this.#signaling,
         {
           receives: this.capabilities.subscribe === 1,
-          onState: (state) => {
-            for (const subscriber of this.#subscribers) subscriber.mediaStateChanged(state);
-          }
+          relayed: welcome.relayed,
+          own: welcome.connection.connectionId
         }
       );
       this.connection = this.#members.connection(welcome.connection);
@@ -3647,9 +4546,21 @@
     }
     /** @param {ServerEvent} event */
     #told(event) {
-      if (event.type === "signal") {
-        this.#signaled(event);
-        return;
+      switch (event.type) {
+        case "signal":
+          this.#signaled(event);
+          return;
+        case "peer.want":
+        case "peer.sdp":
+        case "peer.ice":
+        case "peer.bye":
+          this.#media?.hear(event);
+          return;
+        case "sessionRouted":
+          this.#media?.route();
+          return;
+        case "connectionDestroyed":
+          this.#media?.left(event.connectionId);
       }
       const ofOthers = "streamId" in event && this.streams.has(event.streamId);
       const mayBeOurs = event.type === "streamMuted" || event.type === "streamDestroyed";
@@ -3659,7 +4570,7 @@
     /** @param {Extract<ServerEvent, { type: 'signal' }>} signal */
     #signaled({ signalType, data, from }) {
       const name = signalType ? `signal:${signalType}` : "signal";
-      const sender = from ? this.connections.get(from) ?? null : null;
+      const sender = from ? this.#members.of(from) : null;
       const event = new OTEvent(name, { data: data ?? void 0, from: sender });
       this.dispatchEvent(event, "signal");
       if (signalType) this.dispatchEvent(event, name);
@@ -3758,13 +4669,15 @@
   // js/opentok/api.js
   var sessions = /* @__PURE__ */ new Map();
   function initSession(...given) {
-    const { apiKey, sessionId } = sessionArguments(given);
+    const { apiKey, sessionId, options } = sessionArguments(given);
     const known = sessions.get(sessionId);
     if (known) {
       known.apiKey ??= apiKey;
       return known;
     }
-    const session = new Session(apiKey, sessionId);
+    const session = new Session(apiKey, sessionId, {
+      quiet: options?.connectionEventsSuppressed === true
+    });
     sessions.set(sessionId, session);
     return session;
   }

@@ -19,7 +19,7 @@ use crate::{
     archive::{Archive, ArchiveId, OutputMode, Reason, Status, StreamMode, history, history::List},
     opentok::{Layout, SessionId},
     platform::PlatformError,
-    project::{self, MediaMode},
+    project,
     session::{Chosen, StreamId},
 };
 
@@ -44,7 +44,7 @@ pub async fn start(
 ) -> Result<HttpResponse, ApiError> {
     let wanted = object::<Start>(body)?.checked(caller.api_key)?;
     let session = api.session(&caller, wanted.session_id.as_str()).await?;
-    if session.media_mode == MediaMode::Relayed {
+    if !api.platform.is_routed(&session) {
         return Err(ApiError::conflict(
             "only routed sessions can be archived; this one is relayed",
         )

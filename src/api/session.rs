@@ -49,6 +49,7 @@ pub async fn create(
         api_key: caller.api_key,
         media_mode: wanted.media_mode,
         always_archived: wanted.always_archived,
+        is_closed: false,
     };
     project::add_session(&api.platform.db, &session, now_ms).await?;
     let created = created(now_ms);

@@ -266,6 +266,7 @@ impl Chat {
             is_inviter,
             started_at_ms: self.started_at_ms,
             tab: own.tab.filter(|tab| tabs.contains(tab)),
+            recording: None,
         }
     }
 

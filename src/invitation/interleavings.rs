@@ -30,6 +30,7 @@ enum Move {
     JoinChat,
     LeaveChat(Leaving),
     EndChat,
+    Record(RecordingAction),
     Choose(Availability),
     Wait(u64),
 }
@@ -53,6 +54,12 @@ fn moves() -> impl Strategy<Value = Vec<(usize, Move)>> {
         1 => Just(Availability::DoNotDisturb),
         1 => Just(Availability::Invisible),
     ];
+    let recording = prop_oneof![
+        3 => Just(RecordingAction::Ask),
+        2 => Just(RecordingAction::Agree),
+        1 => Just(RecordingAction::Refuse),
+        1 => Just(RecordingAction::Stop),
+    ];
     let one = prop_oneof![
         3 => Just(Move::Connect),
         3 => leaving.clone().prop_map(Move::Disconnect),
@@ -64,6 +71,7 @@ fn moves() -> impl Strategy<Value = Vec<(usize, Move)>> {
         1 => leaving.prop_map(Move::LeaveChat),
         1 => Just(Move::EndChat),
         1 => availability.prop_map(Move::Choose),
+        2 => recording.prop_map(Move::Record),
         4 => (0..2500_u64).prop_map(Move::Wait),
         1 => (20_000..50_000_u64).prop_map(Move::Wait),
     ];
@@ -92,6 +100,8 @@ struct World {
     ever: Vec<InvitationId>,
     /// Chats that were started and not ended, as the database would have them.
     kept: BTreeSet<SessionId>,
+    /// Chats in which one of the two asked for a recording.
+    asked: BTreeSet<SessionId>,
 }
 
 impl World {
@@ -112,6 +122,7 @@ impl World {
             seq: 0,
             ever: Vec::new(),
             kept: BTreeSet::new(),
+            asked: BTreeSet::new(),
         };
         for who in 0..PEOPLE {
             world.connect(who);
@@ -174,6 +185,12 @@ impl World {
             Move::EndChat => {
                 if let Some(session) = self.chat_of(user) {
                     assert_eq!(self.board.end_chat(&session, user, now), Ok(()));
+                }
+            }
+            Move::Record(action) => {
+                if let Some(session) = self.chat_of(user) {
+                    // Whether it makes sense is the rule's to say; nobody is in the way of it.
+                    let _ = self.board.recording(&session, user, action, now);
                 }
             }
             Move::Choose(availability) => self.board.choose(user, availability, now),
@@ -273,6 +290,13 @@ impl World {
                         Err(JoinError::NotFound)
                     );
                 }
+                Event::Record { session, .. } => {
+                    assert!(self.asked.contains(&session), "nobody asked");
+                    // The platform takes a moment; the chat may be over by now.
+                    let goes_on = self.board.chats.get(&session).is_some();
+                    assert_eq!(self.board.recording_started(&session), goes_on);
+                }
+                Event::StopRecording(session) => self.board.recording_ended(&session, None),
             }
         }
     }
@@ -294,6 +318,13 @@ impl World {
             News::ChatStarted(chat) => assert_eq!(heard.chat.replace(chat.session_id), None),
             News::ChatEnded { session_id, .. } => {
                 assert_eq!(heard.chat.take(), Some(session_id));
+            }
+            News::Recording {
+                session_id, state, ..
+            } => {
+                if state == RecordingState::Asked {
+                    self.asked.insert(session_id);
+                }
             }
             News::Missed { .. } | News::MissedSeen { .. } | News::Availability { .. } => {}
         }
@@ -386,6 +417,7 @@ proptest! {
         world.act(0, Move::Wait(5000));
         world.check();
         prop_assert!(world.board.chats.is_empty());
+        prop_assert!(world.board.consents.is_empty());
         prop_assert!(world.board.roster().is_empty());
         world.act(0, Move::Wait(250));
         world.check_roster();

@@ -93,7 +93,8 @@ pub struct Invitation {
     pub from: Person,
     pub to: Person,
     pub session: SessionId,
-    tab: Option<ConnectionId>,
+    /// The tab in which it was asked for.
+    pub tab: Option<ConnectionId>,
     ends_at: Instant,
 }
 
@@ -198,6 +199,11 @@ impl Switchboard {
     /// The invitation that rings in this session: how pages of the presence kit name one.
     pub fn ringing_in(&self, session: &SessionId) -> Option<&Invitation> {
         self.lines.in_session(session)
+    }
+
+    /// An invitation that waits for its answer.
+    pub fn ringing(&self, id: InvitationId) -> Option<&Invitation> {
+        self.lines.get(id)
     }
 
     /// Whether `from` could call `to`, apart from how often; returns the inviter.

@@ -18,6 +18,7 @@
 //! tabs the [`News`] that concern it. Whoever (re)connects starts from [`Mine`].
 
 mod chat;
+mod consent;
 mod lifecycle;
 mod limit;
 mod missed;
@@ -31,9 +32,10 @@ use std::{fmt, time::Instant};
 use serde::{Deserialize, Serialize};
 
 pub use chat::{ChatEnd, ChatRecord, EndReason};
+pub use consent::{RecordingAction, RecordingError, RecordingState};
 pub use lifecycle::{AnswerError, Invitation, Invite, Invited, Refused};
 pub use missed::MissedCall;
-pub use news::{ChatView, Event, Incoming, Mine, News, Outgoing};
+pub use news::{ChatRecording, ChatView, Event, Incoming, Mine, News, Outgoing};
 pub use switchboard::{JoinError, Switchboard};
 
 use crate::session::id;

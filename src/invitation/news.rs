@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{ChatEnd, ChatRecord, EndReason, InvitationId, MissedCall, Outcome};
+use super::{ChatEnd, ChatRecord, EndReason, InvitationId, MissedCall, Outcome, RecordingState};
 use crate::{
     opentok::SessionId,
     presence::{Availability, Delta, Person, UserId},
@@ -19,8 +19,20 @@ pub enum Event {
     /// Keep the chat ([`store::add`](super::store::add)).
     ChatStarted(ChatRecord),
     /// Keep the end of the chat ([`store::end`](super::store::end)), and disconnect whoever is still
-    /// in its session.
+    /// in its session; what records it is to be stopped before.
     ChatEnded(ChatEnd),
+    /// Both have agreed: record the session, and report by
+    /// [`Switchboard::recording_started`](super::Switchboard::recording_started) or
+    /// [`recording_ended`](super::Switchboard::recording_ended).
+    Record {
+        session: SessionId,
+        /// What to call the archive: both names.
+        name: String,
+        /// The name of the one who asked.
+        started_by: String,
+    },
+    /// One of the two has stopped the recording.
+    StopRecording(SessionId),
 }
 
 /// What concerns one user; all of the user's tabs hear it.
@@ -36,6 +48,7 @@ pub enum Event {
 ///                         "startedAtMs": 1795316400000, "tab": "…"}
 /// {"type": "chatEnded",  "sessionId": "2_…", "with": {"id": "…", "name": "Bob"}, "reason": "ended", "by": "…"}
 /// {"type": "availability", "availability": "doNotDisturb"}
+/// {"type": "recording",  "sessionId": "2_…", "state": "asked", "by": "…", "message": null}
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(
@@ -75,6 +88,15 @@ pub enum News {
     },
     /// What the user chose to be, perhaps in another tab.
     Availability { availability: Availability },
+    /// To both: a step of recording their chat.
+    Recording {
+        session_id: SessionId,
+        state: RecordingState,
+        /// Who asked, agreed, refused (or did not answer), or stopped it.
+        by: UserId,
+        /// Why it failed, as a sentence.
+        message: Option<String>,
+    },
 }
 
 /// An invitation, as its inviter sees it.
@@ -109,6 +131,17 @@ pub struct ChatView {
     /// The tab in which this user invited or accepted: it joins the chat, others only tell of it.
     /// `null`: it is unknown or closed, and any tab may join.
     pub tab: Option<ConnectionId>,
+    /// Absent while nobody wants it recorded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recording: Option<ChatRecording>,
+}
+
+/// Where the recording of a chat stands: `{"state": "asked", "by": "…"}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct ChatRecording {
+    /// `asked`, `agreed` or `started`.
+    pub state: RecordingState,
+    pub by: UserId,
 }
 
 /// All that concerns one user now: where a page starts from.

@@ -8,8 +8,10 @@ use std::{
 };
 
 use super::{
-    ChatEnd, EndReason, Event, InvitationId, Mine, Moment, News, Outcome, Refused,
+    ChatEnd, ChatRecording, ChatView, EndReason, Event, InvitationId, Mine, Moment, News, Outcome,
+    Refused,
     chat::{Chats, Party},
+    consent::Consents,
     lifecycle::{Invitation, Lines},
     limit::Limit,
     missed::MissedCalls,
@@ -29,13 +31,14 @@ pub struct Switchboard {
     pub(super) roster: Roster,
     pub(super) lines: Lines,
     pub(super) chats: Chats,
+    pub(super) consents: Consents,
     pub(super) missed: MissedCalls,
     pub(super) limit: Limit,
     /// Sessions made for an invitation that is not sent yet, and who made them.
     pub(super) offers: HashMap<SessionId, UserId>,
     /// The same, the oldest first; those whose invitation was sent mean nothing.
     offered: VecDeque<(Instant, SessionId)>,
-    events: Vec<Event>,
+    pub(super) events: Vec<Event>,
 }
 
 /// Why somebody may not join a session as one of two.
@@ -55,6 +58,7 @@ impl Default for Switchboard {
             roster: Roster::default(),
             lines: Lines::default(),
             chats: Chats::default(),
+            consents: Consents::default(),
             missed: MissedCalls::default(),
             limit: Limit::new(),
             offers: HashMap::new(),
@@ -128,7 +132,13 @@ impl Switchboard {
                 .filter_map(|id| self.lines.get(id))
                 .map(|invitation| invitation.incoming(now.at))
                 .collect(),
-            chat: self.chats.of(user).map(|chat| chat.seen_by(user, tabs)),
+            chat: self.chats.of(user).map(|chat| {
+                let recording = self.consents.shown(chat.session());
+                ChatView {
+                    recording: recording.map(|(state, by)| ChatRecording { state, by }),
+                    ..chat.seen_by(user, tabs)
+                }
+            }),
             missed: self.missed.of(user).to_vec(),
         })
     }
@@ -158,6 +168,18 @@ impl Switchboard {
         self.offered.push_back((now.at, session.clone()));
         self.offers.insert(session, by);
         Ok(())
+    }
+
+    /// Whether [`Switchboard::offer`] would refuse a new session: to be asked before one is made.
+    ///
+    /// # Errors
+    /// The reason.
+    pub fn may_offer(&mut self, by: UserId, now: Moment) -> Result<(), Refused> {
+        self.advance(now);
+        self.may_send(by)?;
+        self.limit
+            .check(by, now.at)
+            .map_err(|retry_after| Refused::TooMany { retry_after })
     }
 
     /// Whether `user` may join `session`: as inviter or invitee of a chat or of an invitation that
@@ -247,6 +269,7 @@ impl Switchboard {
         let Some(chat) = self.chats.end(&session) else {
             return;
         };
+        self.consents.end(&session);
         let [inviter, invitee] = chat.people();
         for (user, with) in [(inviter.id, invitee), (invitee.id, inviter)] {
             self.roster.set_activity(user, Activity::Idle, now.at);
@@ -283,10 +306,8 @@ impl Switchboard {
 
     /// When [`Switchboard::poll`] is due, if nothing happens before; may lie in the past.
     pub fn due(&self) -> Option<Instant> {
-        [self.roster.due(), self.lines.due(), self.chats.due()]
-            .into_iter()
-            .flatten()
-            .min()
+        let rings = [self.lines.due(), self.chats.due(), self.consents.due()];
+        rings.into_iter().chain([self.roster.due()]).flatten().min()
     }
 
     /// Lets happen what is due. Every method that changes something begins with it, so that an answer
@@ -298,6 +319,7 @@ impl Switchboard {
         while let Some((user, reason)) = self.chats.overdue(now.at) {
             self.hang_up(user, reason, now);
         }
+        self.lapse(now);
         let departures = self.roster.advance(now.at);
         for user in departures.departed {
             self.depart(user, now);

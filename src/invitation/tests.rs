@@ -783,3 +783,162 @@ fn lost_sockets_in_every_state_leave_nobody_behind() {
         }
     }
 }
+
+/// The steps of a recording that `user` has heard of.
+fn steps(scene: &mut Scene, user: UserId) -> Vec<String> {
+    let news = scene.hears(user);
+    let steps = news.iter().filter(|news| news["type"] == "recording");
+    steps
+        .map(|news| news["state"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn nothing_is_recorded_before_the_other_one_agrees() {
+    let (mut scene, [ann, bob]) = Scene::with(["Ann", "Bob"]);
+    let session = scene.chat(ann, bob);
+    let now = scene.now;
+    let refused = scene
+        .board
+        .recording(&session, bob, RecordingAction::Agree, now);
+    assert_eq!(refused, Err(RecordingError::NotAsked));
+    scene
+        .board
+        .recording(&session, ann, RecordingAction::Ask, now)
+        .unwrap();
+    for action in [RecordingAction::Ask, RecordingAction::Agree] {
+        let refused = scene.board.recording(&session, ann, action, now);
+        assert_eq!(refused, Err(RecordingError::Asked));
+    }
+    scene.listen();
+    assert!(
+        !scene
+            .records
+            .iter()
+            .any(|event| matches!(event, Event::Record { .. }))
+    );
+
+    scene
+        .board
+        .recording(&session, bob, RecordingAction::Agree, now)
+        .unwrap();
+    scene.listen();
+    let record = Event::Record {
+        session: session.clone(),
+        name: "Ann and Bob".to_owned(),
+        started_by: "Ann".to_owned(),
+    };
+    assert_eq!(scene.records.last(), Some(&record));
+    assert!(scene.board.recording_started(&session));
+    let mine = scene.board.mine(bob, now).unwrap();
+    let shown = mine.chat.unwrap().recording;
+    assert_eq!(
+        shown,
+        Some(ChatRecording {
+            state: RecordingState::Started,
+            by: ann
+        })
+    );
+    scene
+        .board
+        .recording(&session, bob, RecordingAction::Stop, now)
+        .unwrap();
+    scene.board.recording_ended(&session, None);
+    for user in [ann, bob] {
+        assert_eq!(
+            steps(&mut scene, user),
+            ["asked", "agreed", "started", "stopped"]
+        );
+    }
+    assert_eq!(
+        scene.records.last(),
+        Some(&Event::StopRecording(session.clone()))
+    );
+    let refused = scene
+        .board
+        .recording(&session, bob, RecordingAction::Stop, now);
+    assert_eq!(refused, Err(RecordingError::NotRecording));
+    assert!(scene.board.consents.is_empty());
+}
+
+#[test]
+fn whoever_does_not_answer_for_thirty_seconds_refuses() {
+    let (mut scene, [ann, bob]) = Scene::with(["Ann", "Bob"]);
+    let session = scene.chat(ann, bob);
+    for user in [ann, bob] {
+        let now = scene.now;
+        assert!(
+            scene
+                .board
+                .joined_chat(&session, user, ConnectionId::random(), now)
+        );
+    }
+    let now = scene.now;
+    scene
+        .board
+        .recording(&session, ann, RecordingAction::Ask, now)
+        .unwrap();
+    scene.wait_ms(29_999);
+    assert_eq!(steps(&mut scene, ann), ["asked"]);
+    scene.wait_ms(1);
+    let told = scene.hears(ann);
+    assert_eq!(
+        told,
+        [
+            json!({ "type": "recording", "sessionId": session, "state": "refused", "by": bob, "message": null })
+        ]
+    );
+    assert!(scene.board.consents.is_empty());
+}
+
+#[test]
+fn the_end_of_a_chat_ends_what_was_asked_in_it() {
+    for agreed in [false, true] {
+        let (mut scene, [ann, bob]) = Scene::with(["Ann", "Bob"]);
+        let session = scene.chat(ann, bob);
+        let now = scene.now;
+        scene
+            .board
+            .recording(&session, ann, RecordingAction::Ask, now)
+            .unwrap();
+        if agreed {
+            scene
+                .board
+                .recording(&session, bob, RecordingAction::Ask, now)
+                .unwrap();
+        }
+        scene.board.end_chat(&session, bob, now).unwrap();
+        assert!(!scene.board.recording_started(&session), "too late");
+        assert!(scene.board.consents.is_empty());
+        let refused = scene
+            .board
+            .recording(&session, ann, RecordingAction::Ask, now);
+        assert_eq!(refused, Err(JoinError::NotFound.into()));
+    }
+}
+
+#[test]
+fn a_recording_that_cannot_be_is_told_with_its_reason() {
+    let (mut scene, [ann, bob]) = Scene::with(["Ann", "Bob"]);
+    let session = scene.chat(ann, bob);
+    let now = scene.now;
+    for user in [bob, ann] {
+        scene
+            .board
+            .recording(&session, user, RecordingAction::Ask, now)
+            .unwrap();
+    }
+    scene
+        .board
+        .recording_ended(&session, Some("the disk is full".to_owned()));
+    let told = scene.hears(ann);
+    let last = told.last().unwrap();
+    assert_eq!(
+        (&last["state"], &last["message"]),
+        (&json!("failed"), &json!("the disk is full"))
+    );
+    scene
+        .board
+        .recording(&session, ann, RecordingAction::Ask, now)
+        .unwrap();
+}

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use sqlx::SqlitePool;
 use tracing::{error, warn};
 
-use super::{Meter, Platform, PlatformError, Recording, StartArchive};
+use super::{Meter, Platform, PlatformError, Recording, Signal, StartArchive};
 use crate::{
     archive::{
         Archive, ArchiveId, Archives, NewArchive, Reason, Resolution, SessionChange, Status,
@@ -16,10 +16,11 @@ use crate::{
         recording::{self, Recorder},
     },
     clock,
-    opentok::{Claims, NewToken, Role, SessionId, Token},
+    opentok::{NewToken, Role, SessionId, Token},
     project::{self, MediaMode, Project, SessionRecord},
     session::{
-        self, Admission, AdmissionError, ArchiveInfo, Happening, Phase, Sessions, media::Scope,
+        self, Admission, AdmissionError, Admitted, ArchiveInfo, ClientSignal, Happening, Observer,
+        Phase, Sessions, media::Scope,
     },
 };
 
@@ -42,11 +43,64 @@ pub struct Embedded {
 #[async_trait]
 impl Platform for Embedded {
     async fn create_session(&self) -> Result<SessionId, PlatformError> {
-        let now_ms = clock::now_ms();
-        let id = SessionId::generate(self.project.api_key, "", now_ms);
-        let record = SessionRecord::routed(id, self.project.api_key);
-        project::add_session(&self.db, &record, now_ms).await?;
-        Ok(record.id)
+        self.new_session(MediaMode::Routed).await
+    }
+
+    async fn create_chat_session(&self) -> Result<SessionId, PlatformError> {
+        self.new_session(MediaMode::Relayed).await
+    }
+
+    async fn route(&self, session: &SessionId) -> Result<(), PlatformError> {
+        self.sessions.route(session).map_err(|_| {
+            PlatformError::Conflict(
+                "nobody is in the call yet, so there is nothing to record".to_owned(),
+            )
+        })
+    }
+
+    fn unite(&self, from: &SessionId, into: &SessionId) {
+        self.sessions.unite(from, into);
+    }
+
+    async fn close_session(&self, session: &SessionId) -> Result<(), PlatformError> {
+        let reason = session::Reason::ForceDisconnected;
+        self.sessions.disconnect_everybody(session, reason);
+        for closed in self.sessions.separate(session).iter().chain([session]) {
+            project::close_session(&self.db, closed, clock::now_ms()).await?;
+        }
+        // Somebody may have been let in meanwhile.
+        self.sessions.disconnect_everybody(session, reason);
+        Ok(())
+    }
+
+    fn observe(&self, observer: Arc<dyn Observer>) {
+        self.sessions.observe(observer);
+    }
+
+    async fn signal(&self, session: &SessionId, signal: Signal) -> Result<(), PlatformError> {
+        let Signal {
+            from,
+            to,
+            signal_type,
+            data,
+        } = signal;
+        let (signal_type, data) = (Some(signal_type), Some(data.into()));
+        let sent = match from {
+            None => self.sessions.signal(session, to, signal_type, data),
+            Some(from) => {
+                let signal = ClientSignal {
+                    from,
+                    to,
+                    signal_type,
+                    data,
+                };
+                self.sessions.signal_as(session, signal)
+            }
+        };
+        sent.map_err(|refusal| match refusal.code {
+            404 => PlatformError::NotFound("connection"),
+            _ => PlatformError::BadRequest(refusal.message),
+        })
     }
 
     async fn token(
@@ -89,7 +143,7 @@ impl Platform for Embedded {
         let record = project::find_session(&self.db, session)
             .await?
             .ok_or(PlatformError::NotFound("session"))?;
-        if record.media_mode == MediaMode::Relayed {
+        if !self.is_routed(&record) {
             return Err(PlatformError::Conflict(
                 "the media of this session go from browser to browser, so the server cannot record them"
                     .to_owned(),
@@ -164,6 +218,17 @@ impl Platform for Embedded {
 }
 
 impl Embedded {
+    async fn new_session(&self, media_mode: MediaMode) -> Result<SessionId, PlatformError> {
+        let now_ms = clock::now_ms();
+        let id = SessionId::generate(self.project.api_key, "", now_ms);
+        let record = SessionRecord {
+            media_mode,
+            ..SessionRecord::routed(id, self.project.api_key)
+        };
+        project::add_session(&self.db, &record, now_ms).await?;
+        Ok(record.id)
+    }
+
     /// The row is there; now the engine and the recorder follow it.
     async fn begin_recording(&self, archive: &Archive) -> Result<(), PlatformError> {
         let (recorder, id) = (Arc::clone(&self.recorder), archive.id);
@@ -195,6 +260,11 @@ impl Embedded {
             self.end_recording(archive);
         }
         Ok(())
+    }
+
+    /// Whether the media of a session go through the server, so that they can be recorded: always, or now.
+    pub fn is_routed(&self, session: &SessionRecord) -> bool {
+        session.media_mode == MediaMode::Routed || self.sessions.is_routed(&session.id)
     }
 
     /// Begins to record, as `new` says.
@@ -343,7 +413,7 @@ impl Admission for Embedded {
         session_id: &SessionId,
         token: &str,
         now_s: i64,
-    ) -> Result<Claims, AdmissionError> {
+    ) -> Result<Admitted, AdmissionError> {
         let unavailable = |problem: sqlx::Error| {
             error!("A token cannot be checked: {problem}");
             AdmissionError::Unavailable
@@ -351,6 +421,7 @@ impl Admission for Embedded {
         let record = project::find_session(&self.db, session_id)
             .await
             .map_err(unavailable)?
+            .filter(|record| !record.is_closed)
             .ok_or(AdmissionError::InvalidSession)?;
         let project = project::find(&self.db, record.api_key)
             .await
@@ -364,7 +435,10 @@ impl Admission for Embedded {
         project::note_joined(&self.db, session_id, now_s * 1000)
             .await
             .map_err(unavailable)?;
-        Ok(claims)
+        Ok(Admitted {
+            claims,
+            relayed: record.media_mode == MediaMode::Relayed,
+        })
     }
 }
 

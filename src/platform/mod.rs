@@ -7,11 +7,14 @@ mod embedded;
 
 pub use embedded::Embedded;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use crate::{
     archive::ArchiveId,
     opentok::{Role, SessionId},
+    session::{ConnectionId, Observer},
 };
 
 /// What pages ask of a video platform.
@@ -19,6 +22,29 @@ use crate::{
 pub trait Platform: Send + Sync {
     /// Makes a routed session.
     async fn create_session(&self) -> Result<SessionId, PlatformError>;
+
+    /// Makes the session of a call of two.
+    async fn create_chat_session(&self) -> Result<SessionId, PlatformError>;
+
+    /// Has the media of a session go through the server from now on, so that they can be recorded.
+    async fn route(&self, session: &SessionId) -> Result<(), PlatformError>;
+
+    /// Whoever joins `from` with a token of it joins `into`, until that one is closed; for clients that cannot be
+    /// told where to go.
+    fn unite(&self, from: &SessionId, into: &SessionId);
+
+    /// Ends a session for good: nobody is let in any more, and whoever is in it is disconnected.
+    async fn close_session(&self, session: &SessionId) -> Result<(), PlatformError>;
+
+    /// Has somebody follow who comes and goes in all sessions, and answer for the clients where it judges
+    /// signals. To be called once, before anybody is let in.
+    fn observe(&self, observer: Arc<dyn Observer>);
+
+    /// Signals in a session.
+    ///
+    /// # Errors
+    /// [`PlatformError::NotFound`] when there is nobody to receive it.
+    async fn signal(&self, session: &SessionId, signal: Signal) -> Result<(), PlatformError>;
 
     /// A token to join `session` with, good for a day. `data` is shown to everybody in the session.
     async fn token(
@@ -51,6 +77,18 @@ pub trait Platform: Send + Sync {
     fn meters(&self) -> Vec<Meter> {
         Vec::new()
     }
+}
+
+/// A signal of the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signal {
+    /// In whose name; `None`: the server's own, which no client can forge.
+    pub from: Option<ConnectionId>,
+    /// `None`: everybody.
+    pub to: Option<ConnectionId>,
+    pub signal_type: String,
+    /// At most 8192 bytes as JSON.
+    pub data: String,
 }
 
 /// One number of `/metrics`, in Prometheus' words.

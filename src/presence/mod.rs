@@ -27,6 +27,7 @@ mod absence;
 mod board;
 mod name;
 mod roster;
+pub mod store;
 
 use std::{cmp::Ordering, fmt};
 

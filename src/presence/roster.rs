@@ -288,6 +288,14 @@ impl Roster {
         self.buddies.get(&user).map_or(&[], |buddy| &buddy.tabs)
     }
 
+    /// Everybody who is here: the tabs, and what others see; `None`: nothing.
+    pub fn everybody(&self) -> impl Iterator<Item = (UserId, &[ConnectionId], Option<State>)> {
+        self.buddies.values().map(|buddy| {
+            let state = buddy.entry().map(|entry| entry.state);
+            (buddy.person.id, &*buddy.tabs, state)
+        })
+    }
+
     /// Whose tab this is.
     pub fn user_of(&self, connection: ConnectionId) -> Option<UserId> {
         self.connections.get(&connection).copied()

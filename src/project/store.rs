@@ -29,6 +29,8 @@ pub struct SessionRecord {
     pub id: SessionId,
     pub api_key: u32,
     pub media_mode: MediaMode,
+    /// Nobody is let in any more.
+    pub is_closed: bool,
     /// `None`: it is archived when somebody says so.
     pub always_archived: Option<AutoArchive>,
 }
@@ -40,6 +42,7 @@ impl SessionRecord {
             id,
             api_key,
             media_mode: MediaMode::Routed,
+            is_closed: false,
             always_archived: None,
         }
     }
@@ -222,7 +225,7 @@ pub async fn find_session(
 ) -> Result<Option<SessionRecord>, sqlx::Error> {
     let text = id.as_str();
     let row = sqlx::query!(
-        r#"SELECT api_key AS "api_key: u32", media_mode, archive_mode, archive_name, archive_resolution
+        r#"SELECT api_key AS "api_key: u32", media_mode, closed_at_ms, archive_mode, archive_name, archive_resolution
            FROM sessions
            WHERE id = $1"#,
         text,
@@ -241,6 +244,7 @@ pub async fn find_session(
             name: row.archive_name,
             resolution: Some(row.archive_resolution).filter(|text| !text.is_empty()),
         }),
+        is_closed: row.closed_at_ms.is_some(),
     }))
 }
 
@@ -258,6 +262,28 @@ pub async fn note_joined(db: &SqlitePool, id: &SessionId, now_ms: i64) -> Result
         "UPDATE sessions
          SET first_joined_at_ms = $1
          WHERE id = $2 AND first_joined_at_ms IS NULL",
+        now_ms,
+        text,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Closes a session for good.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn close_session(
+    db: &SqlitePool,
+    id: &SessionId,
+    now_ms: i64,
+) -> Result<(), sqlx::Error> {
+    let text = id.as_str();
+    sqlx::query!(
+        "UPDATE sessions
+         SET closed_at_ms = $1
+         WHERE id = $2 AND closed_at_ms IS NULL",
         now_ms,
         text,
     )

@@ -5,10 +5,30 @@ use async_trait::async_trait;
 use super::Refusal;
 use crate::opentok::{Claims, SessionId, TokenError};
 
+/// A token that is good, and the session that it is for.
+#[derive(Clone, Debug)]
+pub struct Admitted {
+    pub claims: Claims,
+    /// The media of the session go from browser to browser.
+    pub relayed: bool,
+}
+
+/// Somebody who is let in.
+#[derive(Clone, Debug)]
+pub struct Newcomer {
+    /// What the token lets its holder do.
+    pub claims: Claims,
+    /// The media of the session it joins go from browser to browser.
+    pub relayed: bool,
+    /// The client does not want to know who comes and goes, as in sessions of thousands.
+    pub quiet: bool,
+}
+
 /// Knows the sessions, and the secrets under which their tokens are signed.
 #[async_trait]
 pub trait Admission: Send + Sync {
-    /// What the token lets its holder do in this session; `now_s` is Unix time in seconds.
+    /// What the token lets its holder do in this session, and what kind of session it is; `now_s` is
+    /// Unix time in seconds.
     ///
     /// # Errors
     /// Nobody is let in then, and the client is told why.
@@ -17,7 +37,7 @@ pub trait Admission: Send + Sync {
         session_id: &SessionId,
         token: &str,
         now_s: i64,
-    ) -> Result<Claims, AdmissionError>;
+    ) -> Result<Admitted, AdmissionError>;
 }
 
 /// Why somebody is not let in.

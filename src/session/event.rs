@@ -4,7 +4,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConnectionId, Refusal, StreamId};
+use super::{
+    ConnectionId, Refusal, StreamId,
+    request::{Candidate, Description, Want},
+};
 use crate::{archive::ArchiveId, opentok::Role};
 
 /// A client of the session, as the others see it.
@@ -115,6 +118,39 @@ pub enum Event {
     ArchiveStopped {
         archive: ArchiveInfo,
     },
+    /// In a relayed session, from the other side of a pair.
+    #[serde(rename = "peer.want")]
+    PeerWant {
+        from: ConnectionId,
+        stream_id: StreamId,
+        pair: u32,
+        #[serde(flatten)]
+        want: Want,
+    },
+    #[serde(rename = "peer.sdp")]
+    PeerSdp {
+        from: ConnectionId,
+        stream_id: StreamId,
+        pair: u32,
+        description: Description,
+    },
+    #[serde(rename = "peer.ice")]
+    PeerIce {
+        from: ConnectionId,
+        stream_id: StreamId,
+        pair: u32,
+        candidates: Vec<Candidate>,
+    },
+    #[serde(rename = "peer.bye")]
+    PeerBye {
+        from: ConnectionId,
+        stream_id: StreamId,
+        pair: u32,
+    },
+    /// Media go through the server from now on: what is published has to be offered to it.
+    SessionRouted {
+        reason: Rerouting,
+    },
     /// The last event of a connection; the socket is closed behind it.
     Disconnected {
         reason: Reason,
@@ -130,6 +166,16 @@ pub enum Reason {
     NetworkDisconnected,
     ForceUnpublished,
     ServerStopping,
+}
+
+/// Why the media of a relayed session go through the server after all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Rerouting {
+    /// Two browsers found no way to one another.
+    Fallback,
+    /// The session is to be recorded.
+    Recording,
 }
 
 /// An event as it is kept and sent: one text for all who receive it, whatever its number for each.
@@ -199,6 +245,8 @@ pub struct Welcome {
     pub role: Role,
     /// How long after the loss of its socket a connection whose media flow may be resumed.
     pub grace_ms: u64,
+    /// Media go from browser to browser, until [`Event::SessionRouted`].
+    pub relayed: bool,
     /// The others, and this connection itself, in the order in which they came.
     pub connections: Vec<ConnectionInfo>,
     pub streams: Vec<StreamInfo>,

@@ -3,12 +3,12 @@
 //! The session fills it without waiting, the socket empties it as fast as its client reads. It is
 //! bounded: a client that falls too far behind loses its socket and may resume.
 
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use tokio::sync::mpsc;
+use tokio::sync::Notify;
 
 use super::{
     backlog,
@@ -18,6 +18,9 @@ use super::{
 /// Messages. Higher: slower clients keep their socket through a storm; lower: less memory.
 const MAX_MESSAGES: usize = 1000;
 const MAX_BYTES: usize = 1024 * 1024;
+
+/// Places that an empty queue keeps for the next messages. Of thousands of clients most are idle.
+const KEPT: usize = 16;
 
 /// An outbox for a client that connects anew.
 pub(super) fn outbox() -> (OutboxSender, Outbox) {
@@ -33,75 +36,116 @@ pub(super) fn resumed_outbox() -> (OutboxSender, Outbox) {
 }
 
 fn bounded(max_messages: usize, max_bytes: usize) -> (OutboxSender, Outbox) {
-    let (sender, messages) = mpsc::channel(max_messages);
     let shared = Arc::new(Shared::default());
     (
         OutboxSender {
-            messages: sender,
+            max_messages,
             max_bytes,
             shared: Arc::clone(&shared),
         },
-        Outbox { messages, shared },
+        Outbox(shared),
     )
 }
 
 #[derive(Default)]
 struct Shared {
-    /// Added to by the session, taken from by the socket.
-    bytes: AtomicUsize,
-    /// Set once, by the session.
-    closing: OnceLock<Closing>,
+    queue: Mutex<Queue>,
+    /// Something was put in, or nothing will be any more.
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct Queue {
+    messages: VecDeque<Outgoing>,
+    bytes: usize,
+    /// Why nothing more comes.
+    closing: Option<Closing>,
+    /// The socket is gone.
+    deaf: bool,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The session's end.
 pub(super) struct OutboxSender {
-    messages: mpsc::Sender<Outgoing>,
+    max_messages: usize,
     max_bytes: usize,
     shared: Arc<Shared>,
 }
 
 impl OutboxSender {
-    /// `false` when the client is too far behind.
+    /// `false` when the client is too far behind, or gone.
     pub fn send(&self, message: Outgoing) -> bool {
         let size = size(&message);
-        let before = self.shared.bytes.fetch_add(size, Ordering::Relaxed);
-        before + size <= self.max_bytes && self.messages.try_send(message).is_ok()
+        let mut queue = self.shared.lock();
+        let fits = queue.messages.len() < self.max_messages && queue.bytes + size <= self.max_bytes;
+        if !fits || queue.deaf {
+            return false;
+        }
+        queue.bytes += size;
+        queue.messages.push_back(message);
+        drop(queue);
+        self.shared.changed.notify_one();
+        true
     }
 
     /// Closes the socket behind all that waits, or at once if there is too much of it.
     pub fn close(self, why: Closing) {
-        // Set only here, and `self` is gone then.
-        let _ = self.shared.closing.set(why);
+        self.shared.lock().closing = Some(why);
+    }
+}
+
+impl Drop for OutboxSender {
+    fn drop(&mut self) {
+        let mut queue = self.shared.lock();
+        queue.closing.get_or_insert(Closing::Replaced);
+        drop(queue);
+        self.shared.changed.notify_one();
     }
 }
 
 /// The socket's end.
-pub struct Outbox {
-    messages: mpsc::Receiver<Outgoing>,
-    shared: Arc<Shared>,
-}
+pub struct Outbox(Arc<Shared>);
 
 impl Outbox {
     /// The next message; an error means to close the socket.
     ///
     /// Nothing is lost when the future is dropped.
     pub async fn next(&mut self) -> Result<Outgoing, Closing> {
-        if let Some(Closing::Overflow) = self.shared.closing.get() {
-            return Err(Closing::Overflow);
-        }
-        match self.messages.recv().await {
-            Some(message) => {
-                let size = size(&message);
-                self.shared.bytes.fetch_sub(size, Ordering::Relaxed);
-                Ok(message)
+        loop {
+            if let Some(next) = self.take() {
+                return next;
             }
-            None => Err(self
-                .shared
-                .closing
-                .get()
-                .copied()
-                .unwrap_or(Closing::Replaced)),
+            self.0.changed.notified().await;
         }
+    }
+
+    /// `None` when there is nothing at the moment.
+    fn take(&self) -> Option<Result<Outgoing, Closing>> {
+        let mut queue = self.0.lock();
+        if queue.closing == Some(Closing::Overflow) {
+            return Some(Err(Closing::Overflow));
+        }
+        let Some(message) = queue.messages.pop_front() else {
+            return queue.closing.map(Err);
+        };
+        queue.bytes -= size(&message);
+        if queue.messages.is_empty() && queue.messages.capacity() > KEPT {
+            queue.messages = VecDeque::new();
+        }
+        Some(Ok(message))
+    }
+}
+
+impl Drop for Outbox {
+    fn drop(&mut self) {
+        let mut queue = self.0.lock();
+        queue.deaf = true;
+        queue.messages = VecDeque::new();
     }
 }
 
@@ -131,6 +175,35 @@ mod tests {
         sender.close(Closing::Left);
         assert!(outbox.next().await.is_ok());
         assert_eq!(outbox.next().await.unwrap_err(), Closing::Left);
+    }
+
+    #[tokio::test]
+    async fn an_idle_client_costs_no_room_for_messages() {
+        let (sender, mut outbox) = outbox();
+        for _ in 0..100 {
+            assert!(sender.send(reply()));
+        }
+        for _ in 0..100 {
+            outbox.next().await.unwrap();
+        }
+        assert!(outbox.0.lock().messages.capacity() <= KEPT);
+        assert_eq!(outbox.0.lock().bytes, 0);
+    }
+
+    #[tokio::test]
+    async fn a_message_wakes_who_waits_for_it() {
+        let (sender, mut outbox) = outbox();
+        let waiting = tokio::spawn(async move { outbox.next().await.is_ok() });
+        tokio::task::yield_now().await;
+        assert!(sender.send(reply()));
+        assert!(waiting.await.unwrap());
+    }
+
+    #[test]
+    fn nothing_is_kept_for_a_socket_that_is_gone() {
+        let (sender, outbox) = outbox();
+        drop(outbox);
+        assert!(!sender.send(reply()));
     }
 
     #[tokio::test]

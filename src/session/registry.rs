@@ -7,7 +7,7 @@
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -16,8 +16,8 @@ use std::{
 use tokio::sync::mpsc;
 
 use super::{
-    ArchiveInfo, ConnectionId, ConnectionInfo, Reason, Refusal, Request, Resume, StreamId,
-    StreamInfo,
+    ArchiveInfo, ClientSignal, ConnectionId, ConnectionInfo, Newcomer, Observer, Reason, Refusal,
+    Request, Rerouting, Resume, StreamId, StreamInfo,
     live::{Chosen, Closing, LiveSession, Now, Output, Phase, SocketId},
     media::{self, Command, Media, Scope, Sink},
     outbox::{Outbox, OutboxSender, outbox, resumed_outbox},
@@ -25,7 +25,7 @@ use super::{
 use crate::{
     archive::{ArchiveId, Layout, recording::Recorder},
     clock,
-    opentok::{Claims, SessionId},
+    opentok::SessionId,
 };
 
 /// How often the sessions are looked after in which something is due.
@@ -62,9 +62,13 @@ pub struct Sessions(Arc<Shared>);
 struct Shared {
     media: Arc<dyn Media>,
     recorder: Arc<dyn Recorder>,
+    /// Set once, while the server starts.
+    observer: OnceLock<Arc<dyn Observer>>,
     happenings: mpsc::Sender<Happening>,
     /// Locked for a look-up only, never while a session is locked by the same call before.
     sessions: Mutex<HashMap<SessionId, Arc<Mutex<Hosted>>>>,
+    /// Sessions whose clients join another one; locked for a look-up only, with nothing else.
+    united: Mutex<HashMap<SessionId, SessionId>>,
     /// When something is due, and in which session.
     alarms: Mutex<BTreeSet<(Instant, SessionId)>>,
     /// Nobody may join any more.
@@ -102,14 +106,21 @@ impl Sessions {
         Sessions(Arc::new(Shared {
             media,
             recorder,
+            observer: OnceLock::new(),
             happenings,
             sessions: Mutex::default(),
+            united: Mutex::default(),
             alarms: Mutex::default(),
             stopping: AtomicBool::new(false),
             last_socket: AtomicU64::new(0),
             connections: AtomicUsize::new(0),
             streams: AtomicUsize::new(0),
         }))
+    }
+
+    /// Has somebody follow all sessions. There is one observer, and the first one stays.
+    pub fn observe(&self, observer: Arc<dyn Observer>) {
+        let _ = self.0.observer.set(observer);
     }
 
     /// Carries the engine's events to the sessions, and time: to be spawned once. Ends when the
@@ -128,7 +139,7 @@ impl Sessions {
         }
     }
 
-    /// Connects a client whose token said `claims` over a new socket. The welcome, as the reply
+    /// Connects a client over a new socket. The welcome, as the reply
     /// to `request`, is the first message in the outbox.
     ///
     /// # Errors
@@ -136,7 +147,7 @@ impl Sessions {
     pub fn join(
         &self,
         session: &SessionId,
-        claims: &Claims,
+        newcomer: &Newcomer,
         request: u64,
     ) -> Result<(Attachment, Outbox), Refusal> {
         if self.0.stopping.load(Ordering::Relaxed) {
@@ -144,11 +155,12 @@ impl Sessions {
                 "the server is stopping; try again in a moment",
             ));
         }
+        let session = &self.joined_as(session);
         let now = Now::read();
         let key = uuid::Uuid::new_v4().simple().to_string();
         self.hosted(session, true, now, |hosted| {
             self.attach(hosted, outbox(), |live, socket| {
-                live.join(socket, request, claims, key, now)
+                live.join(socket, request, newcomer, key, now)
             })
         })
         .unwrap_or_else(|| Err(Refusal::connect_failed("the session cannot be opened")))
@@ -165,6 +177,7 @@ impl Sessions {
         resume: &Resume,
         request: u64,
     ) -> Result<(Attachment, Outbox), Refusal> {
+        let session = &self.joined_as(session);
         let now = Now::read();
         self.hosted(session, false, now, |hosted| {
             self.attach(hosted, resumed_outbox(), |live, socket| {
@@ -287,9 +300,53 @@ impl Sessions {
         data: Option<serde_json::Value>,
     ) -> Result<(), Refusal> {
         self.hosted(session, false, Now::read(), |hosted| {
-            hosted.live.signal_from_server(to, signal_type, data)
+            hosted.live.signal_from_server(None, to, signal_type, data)
         })
         .unwrap_or_else(|| Err(nobody_connected()))
+    }
+
+    /// A signal in the name of a connection, which need not be there any more. The server's own way to answer for
+    /// the clients of a session that is judged.
+    ///
+    /// # Errors
+    /// As [`Sessions::signal`].
+    pub fn signal_as(&self, session: &SessionId, signal: ClientSignal) -> Result<(), Refusal> {
+        let ClientSignal {
+            from,
+            to,
+            signal_type,
+            data,
+        } = signal;
+        self.hosted(session, false, Now::read(), |hosted| {
+            hosted
+                .live
+                .signal_from_server(Some(from), to, signal_type, data)
+        })
+        .unwrap_or_else(|| Err(nobody_connected()))
+    }
+
+    /// Lets whoever joins `from` join `into` from now on. Those who are in `from` stay there.
+    pub fn unite(&self, from: &SessionId, into: &SessionId) {
+        lock(&self.0.united).insert(from.clone(), into.clone());
+    }
+
+    /// Ends what [`Sessions::unite`] began, and returns the sessions that were joined as `into`.
+    pub fn separate(&self, into: &SessionId) -> Vec<SessionId> {
+        let mut united = lock(&self.0.united);
+        let gone = united.extract_if(|_, other| other == into);
+        gone.map(|(from, _)| from).collect()
+    }
+
+    fn joined_as(&self, session: &SessionId) -> SessionId {
+        lock(&self.0.united).get(session).unwrap_or(session).clone()
+    }
+
+    /// Ends every connection of a session; nobody is told of the others.
+    pub fn disconnect_everybody(&self, session: &SessionId, reason: Reason) {
+        let now = Now::read();
+        self.hosted(session, false, now, |hosted| {
+            hosted.live.disconnect_all(reason, now);
+        });
     }
 
     /// Ends a connection because the application's server says so; everybody is told.
@@ -349,6 +406,21 @@ impl Sessions {
             Ok(())
         })
         .unwrap_or_else(|| Err(nobody_connected()))
+    }
+
+    /// Lets the media of a relayed session go through the server from now on, because it is to be recorded. Nothing
+    /// happens when they do already.
+    ///
+    /// # Errors
+    /// Nobody is connected.
+    pub fn route(&self, session: &SessionId) -> Result<(), Refusal> {
+        self.inhabited(session, |live| live.route(Rerouting::Recording))
+    }
+
+    /// Whether a session is live and its media go through the server.
+    pub fn is_routed(&self, session: &SessionId) -> bool {
+        self.look(session, |live| !live.is_relayed())
+            .unwrap_or(false)
     }
 
     /// Ends every connection of every session, and lets nobody in from now on.
@@ -471,7 +543,12 @@ impl Sessions {
                     Some(hosted) => Arc::clone(hosted),
                     None if !open => return None,
                     None => {
-                        let hosted = Arc::new(Mutex::new(Hosted::new(session.clone())));
+                        let mut hosted = Hosted::new(session.clone());
+                        let observer = self.0.observer.get();
+                        if observer.is_some_and(|observer| observer.judges(session)) {
+                            hosted.live.have_signals_judged();
+                        }
+                        let hosted = Arc::new(Mutex::new(hosted));
                         sessions.insert(session.clone(), Arc::clone(&hosted));
                         hosted
                     }
@@ -537,6 +614,27 @@ impl Shared {
                 }
             }
             Output::Close { socket, why } => hosted.close(socket, why),
+            Output::Joined(connection) => {
+                if let Some(observer) = self.observer.get() {
+                    observer.joined(&hosted.id, &connection);
+                }
+            }
+            Output::Left { connection, reason } => {
+                if let Some(observer) = self.observer.get() {
+                    observer.left(&hosted.id, connection, reason);
+                }
+            }
+            Output::Judge {
+                socket,
+                request,
+                signal,
+            } => {
+                let judgement = match self.observer.get() {
+                    Some(observer) => observer.signalled(&hosted.id, signal),
+                    None => Ok(()),
+                };
+                hosted.live.judged(socket, request, judgement);
+            }
             Output::Media(command) => hosted.waiting_commands.push_back(command),
             Output::Note { archive, note } => self.recorder.note(archive, now.at, note),
             Output::Archive { archive, phase } => {
@@ -736,7 +834,7 @@ mod tests {
     use super::*;
     use crate::{
         archive::recording::{CannotRecord, Note},
-        opentok::Role,
+        opentok::{Claims, Role},
         session::{
             Outcome,
             live::Outgoing,
@@ -792,7 +890,12 @@ mod tests {
             created_at: 0,
             expires_at: 0,
         };
-        let (attachment, mut outbox) = sessions.join(&id(), &claims, 1).unwrap();
+        let newcomer = Newcomer {
+            claims,
+            relayed: false,
+            quiet: false,
+        };
+        let (attachment, mut outbox) = sessions.join(&id(), &newcomer, 1).unwrap();
         let Ok(Outgoing::Reply {
             outcome: Outcome::Welcome(welcome),
             ..

@@ -1,6 +1,6 @@
 //! What a client may ask of its session.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{ConnectionId, StreamId, event::VideoType, media::Offer};
 
@@ -62,6 +62,43 @@ pub enum Request {
     },
     /// Ends the muting of streams to come that `ForceMuteAll` began.
     DisableForceMute,
+    /// In a relayed session: others may ask for a stream that was published.
+    #[serde(rename = "peer.open")]
+    PeerOpen {
+        stream_id: StreamId,
+    },
+    /// In a relayed session: who subscribes asks a stream's publisher for it, and says how it is shown.
+    #[serde(rename = "peer.want")]
+    PeerWant {
+        #[serde(flatten)]
+        pair: Pair,
+        #[serde(flatten)]
+        want: Want,
+    },
+    /// The publisher offers, the other answers.
+    #[serde(rename = "peer.sdp")]
+    PeerSdp {
+        #[serde(flatten)]
+        pair: Pair,
+        description: Description,
+    },
+    #[serde(rename = "peer.ice")]
+    PeerIce {
+        #[serde(flatten)]
+        pair: Pair,
+        candidates: Vec<Candidate>,
+    },
+    /// One side has ended it.
+    #[serde(rename = "peer.bye")]
+    PeerBye {
+        #[serde(flatten)]
+        pair: Pair,
+    },
+    /// Two browsers found no way to one another: the session's media are to go through the server.
+    #[serde(rename = "peer.failed")]
+    PeerFailed {
+        stream_id: Option<StreamId>,
+    },
     /// Asks for nothing but a reply: is the server there?
     Ping,
     /// All events up to `last` have arrived; the server may forget them.
@@ -122,4 +159,90 @@ pub struct SubscriptionUpdate {
     pub height: Option<u16>,
     /// Frames per second at most; 0: as many as come.
     pub frame_rate: Option<u8>,
+}
+
+/// One subscriber's view of one stream, in a relayed session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Pair {
+    /// The other side: the stream's publisher, or who subscribes to it.
+    pub to: ConnectionId,
+    pub stream_id: StreamId,
+    /// Chosen by who subscribes; tells this view from others of the same stream, and from earlier ones.
+    pub pair: u32,
+}
+
+/// What is said from one side of a [`Pair`] to the other.
+#[derive(Clone, Debug, PartialEq)]
+pub enum PeerMessage {
+    Want(Want),
+    Description(Description),
+    Candidates(Vec<Candidate>),
+    Bye,
+}
+
+/// How a stream is wanted; absent means as it was.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Want {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audio: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub video: Option<bool>,
+    /// Pixels at which the video is shown, by its height; 0: as high as it comes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub height: Option<u16>,
+    /// Frames per second at most; 0: as many as come.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frame_rate: Option<u8>,
+    /// The way between the two is broken: look for another.
+    #[serde(default)]
+    pub restart: bool,
+}
+
+/// An `RTCSessionDescription`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Description {
+    #[serde(rename = "type")]
+    pub kind: DescriptionKind,
+    /// RFC 8866 text; 64 KiB at most.
+    pub sdp: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum DescriptionKind {
+    Offer,
+    Answer,
+}
+
+/// An `RTCIceCandidate`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Candidate {
+    pub candidate: String,
+    pub sdp_mid: Option<String>,
+    pub sdp_m_line_index: Option<u16>,
+    pub username_fragment: Option<String>,
+}
+
+impl Candidate {
+    /// About how long it is.
+    pub(super) fn bytes(&self) -> usize {
+        let length = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        self.candidate.len() + length(&self.sdp_mid) + length(&self.username_fragment)
+    }
+}
+
+/// Addresses and keys of people are nobody else's business.
+impl std::fmt::Debug for Description {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?} of {} bytes", self.kind, self.sdp.len())
+    }
+}
+
+impl std::fmt::Debug for Candidate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Candidate")
+    }
 }

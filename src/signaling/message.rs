@@ -30,6 +30,9 @@ pub enum FirstMessage {
         session_id: SessionId,
         /// T1 or JWT.
         token: String,
+        /// Who comes and goes is not told.
+        #[serde(default)]
+        quiet: bool,
         /// Takes a lost socket's place.
         resume: Option<Resume>,
     },

@@ -17,7 +17,7 @@
 //! ```text
 //! → {"id":1,"type":"hello","versions":[1],"sessionId":"2_MX…","token":"T1==…"}
 //! ← {"re":1,"version":1,"connection":{"connectionId":"6f…","creationTime":1763779200000,"data":"{\"name\":\"Ann\"}"},
-//!    "key":"9c41…","role":"publisher","graceMs":30000,
+//!    "key":"9c41…","role":"publisher","graceMs":30000,"relayed":false,
 //!    "connections":[…],"streams":[…],"archives":[{"id":"b7…","name":"talk","startedAt":1763779100000}]}
 //! ```
 //!
@@ -26,6 +26,11 @@
 //! streams that others publish; the archives that record now. Whatever happens later comes as events, so a
 //! signal is never heard before its sender was seen. Who is not let in hears why (code 1004: the token;
 //! 1005: the session; 1006: the server; 1027: the session is full), and the socket is closed with 4003.
+//!
+//! With `"quiet":true` a client is told nothing of who comes and goes: of `connections` the welcome lists itself
+//! alone, and no `connectionCreated` or `connectionDestroyed` follows. Streams and signals come as ever, also from
+//! connections that it has not heard of. Others hear of it, unless they are quiet, too. Joining a session of
+//! quiet clients costs the same however many there are.
 //!
 //! # Publishing
 //!
@@ -54,6 +59,40 @@
 //!
 //! Shows a stream in a negotiated slot, without any further SDP. `updateSubscription` changes `audio`, `video`,
 //! `height` and `frameRate` of what is shown, `unsubscribe` frees the slot, and so does the end of the stream.
+//!
+//! # From browser to browser
+//!
+//! ```text
+//! ← {"re":1,…,"relayed":true,…}                                                            (the welcome)
+//! → {"id":2,"type":"publish",…}
+//! ← {"re":2,"streamId":"4e…"}
+//! → {"id":3,"type":"peer.open","streamId":"4e…"}
+//! ← {"n":1,"type":"streamCreated",…}                                                       (to the others)
+//!
+//! → {"id":2,"type":"peer.want","to":"6f…","streamId":"4e…","pair":1,"height":360}          (1a… subscribes)
+//! ← {"n":2,"type":"peer.want","from":"1a…","streamId":"4e…","pair":1,"height":360,"restart":false}
+//! → {"id":4,"type":"peer.sdp","to":"1a…","streamId":"4e…","pair":1,"description":{"type":"offer","sdp":"v=0…"}}
+//! → {"id":3,"type":"peer.sdp","to":"6f…","streamId":"4e…","pair":1,"description":{"type":"answer","sdp":"v=0…"}}
+//! → {"id":5,"type":"peer.ice","to":"1a…","streamId":"4e…","pair":1,"candidates":[{"candidate":"…","sdpMid":"0",…}]}
+//! → {"id":9,"type":"peer.bye","to":"6f…","streamId":"4e…","pair":1}
+//!
+//! → {"id":7,"type":"peer.failed","streamId":"4e…"}
+//! ← {"n":8,"type":"sessionRouted","reason":"fallback"}                                     (to everybody)
+//! ```
+//!
+//! In a session that was made relayed, media do not pass the server, and `offer` and `subscribe` are refused. Others
+//! hear of a stream when its publisher says `peer.open`. A *pair* is one subscriber's view of one stream, numbered by
+//! the subscriber: it asks by `peer.want`, once more whenever it wants `audio`, `video`, `height` or `frameRate`
+//! otherwise, and with `"restart":true` when the way between the two broke. The publisher offers on a peer connection
+//! for this pair alone, the other answers; both send their candidates, several in a message, and either may end the
+//! pair. The server hands all of it on, from connection to connection, when one side publishes the stream and the other
+//! may subscribe; it keeps nothing of it but what a resumed connection missed.
+//!
+//! Browsers that found no way to one another within 5 s, or lost it, say `peer.failed`. Then, or when the session is to
+//! be recorded (`"reason":"recording"`), everybody hears `sessionRouted`, and whoever joins later reads
+//! `"relayed":false`: what is published has to be offered to the server, and may be subscribed to at once, since the
+//! server makes who subscribes wait for the stream. A session stays routed until the last has left it. The server does
+//! not see whether media flow from browser to browser, so a connection without a socket is kept for 4 s.
 //!
 //! # Signals
 //!
@@ -110,10 +149,12 @@
 //! | what | how much | beyond |
 //! |---|---|---|
 //! | bytes of a message | 128 KiB, of SDP 64 KiB | closed with 1009; 1011 |
-//! | messages | 200 a second, 400 at once and one more for each other connection | connection ended, 4029 |
-//! | signals | 50 a second, 100 at once and one more for each other connection | 429 |
+//! | messages | 200 a second, 400 at once and one more for each other connection, unless quiet | connection ended, 4029 |
+//! | signals | 50 a second, 100 at once and one more for each other connection, unless quiet | 429 |
 //! | signal type, data | 128 characters, 8192 bytes as JSON | 400, 413 |
 //! | offers | 5 a second, 10 at once, 4 unanswered | 429 |
+//! | messages to other browsers | 50 a second, 300 at once | 429 |
+//! | candidates of a message | 64, each 1024 bytes | 1011 |
 //! | streams, slots | 16, 64 a connection | 1605, 1011 |
 //! | connections | 20,000 a session | 1027 |
 //! | messages waiting for a client that does not read | 1000, or 1 MiB | closed with 4008 |

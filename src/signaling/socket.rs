@@ -12,12 +12,12 @@ use tracing::{Instrument, Span, debug, debug_span, field::Empty};
 use super::{
     close::{self, Close},
     frames::{Arrival, Broken, Frames},
-    message::{self, FirstMessage, Message, Outcome, Refusal, Resume, Unreadable},
+    message::{self, FirstMessage, Message, Outcome, Refusal, Unreadable},
 };
 use crate::{
     clock,
     opentok::SessionId,
-    session::{Admission, Attachment, Outbox, Sessions, live},
+    session::{Admission, Admitted, Attachment, Newcomer, Outbox, Sessions, live},
 };
 
 /// How long a client may take to say hello.
@@ -108,6 +108,7 @@ impl Socket {
             versions,
             session_id,
             token,
+            quiet,
             resume,
         }) = serde_json::from_str(&text)
         else {
@@ -124,7 +125,12 @@ impl Socket {
         }
         let span = Span::current();
         span.record("session.id", session_id.as_str());
-        match admit(endpoint, &session_id, &token, resume, id).await {
+        let admitted = match resume {
+            // The key proves more than the token, which may have expired meanwhile.
+            Some(resume) => endpoint.sessions.resume(&session_id, &resume, id),
+            None => admit(endpoint, &session_id, &token, quiet, id).await,
+        };
+        match admitted {
             Ok((attachment, outbox)) => {
                 let connection = attachment.connection();
                 span.record("connection.id", tracing::field::display(connection));
@@ -245,18 +251,19 @@ async fn admit(
     endpoint: &Endpoint,
     session_id: &SessionId,
     token: &str,
-    resume: Option<Resume>,
+    quiet: bool,
     id: u64,
 ) -> Result<(Attachment, Outbox), Refusal> {
-    // The key proves more than the token, which may have expired meanwhile.
-    if let Some(resume) = resume {
-        return endpoint.sessions.resume(session_id, &resume, id);
-    }
-    let claims = endpoint
+    let Admitted { claims, relayed } = endpoint
         .admission
         .admit(session_id, token, clock::now_s())
         .await?;
-    endpoint.sessions.join(session_id, &claims, id)
+    let newcomer = Newcomer {
+        claims,
+        relayed,
+        quiet,
+    };
+    endpoint.sessions.join(session_id, &newcomer, id)
 }
 
 /// Hands one message to the session. An error is one that cannot be replied to.

@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::{
     archive::{ArchiveId, recording::Span},
     opentok::SessionId,
+    presence::{Page, UserId},
     room::Slug,
     session::StreamId,
 };
@@ -51,6 +52,34 @@ pub struct Pass {
     pub session_id: SessionId,
     pub token: String,
     pub status: RoomStatus,
+}
+
+/// To the script of the buddies' page.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BuddiesBoot<'a> {
+    pub csrf: &'a str,
+    /// A string of digits.
+    pub api_key: &'a str,
+    /// The presence session.
+    pub session_id: &'a SessionId,
+    /// The name to connect under; empty: it is to be asked for.
+    pub name: &'a str,
+    /// Who this visitor is to others; `None` before a name was said.
+    pub user: Option<UserId>,
+    /// Whom to call once connected.
+    pub call: Option<&'a Callee>,
+    /// The first page of the roster; `None` before a name was said.
+    pub roster: Option<&'a Page>,
+    pub is_moderator: bool,
+}
+
+/// Whose link was opened.
+#[derive(Serialize)]
+pub struct Callee {
+    pub id: UserId,
+    /// As it was when the buddy was here last.
+    pub name: String,
 }
 
 /// To the script of an archive's page.

@@ -37,6 +37,11 @@ pub enum PageError {
     NoRoom,
     #[error("no such archive")]
     NoArchive,
+    #[error("no such buddy")]
+    NoBuddy,
+    /// Or it is of a chat of two others.
+    #[error("no such recording")]
+    NoRecording,
     /// Only for moderators; `back` is where they wanted to go.
     #[error("sign in first")]
     SignInFirst { back: String },
@@ -98,6 +103,20 @@ impl PageError {
                 "It has been deleted, or the address has a typing mistake.",
                 "Open the history",
                 "/history",
+            ),
+            E::NoBuddy => (
+                StatusCode::NOT_FOUND,
+                "Nobody here is known by that address.".to_owned(),
+                "The link may have a typing mistake, or its owner has not been here since. Ask for a new one.",
+                "Go to the buddies",
+                "/buddies",
+            ),
+            E::NoRecording => (
+                StatusCode::NOT_FOUND,
+                "There is no such recording of yours.".to_owned(),
+                "It has been deleted, or it belongs to others. Only the two who were in a call can open its recording, in the browsers they called with.",
+                "Open your recordings",
+                "/buddies/recordings",
             ),
             E::SignInFirst { back } => {
                 return Problem {

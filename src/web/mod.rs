@@ -5,15 +5,19 @@
 
 mod archive;
 mod archive_view;
+mod ask;
 mod assets;
 pub mod boot;
+mod buddies;
 mod change;
+mod chat;
 mod download;
 mod error;
 mod headers;
 mod hello;
 mod history;
 mod home;
+mod invitation;
 mod operator;
 mod room;
 mod shell;
@@ -77,6 +81,24 @@ pub fn pages(cookie_key: &[u8], is_secure: bool) -> impl HttpServiceFactory + 's
                 .wrap(from_fn(download::in_parts)),
         )
         .route("/download/{id}", get().to(download::download))
+        .route("/presence", get().to(buddies::presence))
+        .route("/users", post().to(buddies::name))
+        .route("/buddies", get().to(buddies::buddies))
+        .route("/buddies/call/{user}", get().to(buddies::call))
+        .route("/buddies/roster", get().to(buddies::roster))
+        .route("/buddies/mine", get().to(buddies::mine))
+        .route("/buddies/availability", post().to(buddies::choose))
+        .route("/buddies/missed/forget", post().to(buddies::forget_missed))
+        .route("/buddies/recordings", get().to(chat::recordings))
+        .route("/buddies/recordings/{id}", get().to(chat::recording))
+        .route("/invitations", post().to(invitation::send))
+        .route("/invitations/{id}/accept", post().to(invitation::accept))
+        .route("/invitations/{id}/decline", post().to(invitation::decline))
+        .route("/invitations/{id}/cancel", post().to(invitation::cancel))
+        .route("/chats", get().to(chat::join))
+        .route("/chats", post().to(chat::create))
+        .route("/chats/{session}/end", post().to(chat::end))
+        .route("/chats/{session}/recording", post().to(chat::record))
         .route("/sign-in", get().to(sign_in::form))
         .route("/sign-in", post().to(sign_in::sign_in))
         .route("/sign-out", post().to(sign_in::sign_out))

@@ -18,6 +18,7 @@ pub struct Shell {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Section {
     Rooms,
+    Buddies,
     History,
     None,
 }
@@ -33,6 +34,10 @@ impl Shell {
 
     pub fn is_rooms(&self) -> bool {
         self.section == Section::Rooms
+    }
+
+    pub fn is_buddies(&self) -> bool {
+        self.section == Section::Buddies
     }
 
     pub fn is_history(&self) -> bool {

@@ -18,13 +18,15 @@ use crate::{
         ArchiveId, Archives, NewArchive, Reason, Settings,
         composer::{ComposeError, ComposeJob, Composed, Composer, PackJob},
     },
+    buddies::Buddies,
     clock::now_ms,
     config::Config,
     data::DataFolder,
     moderator::{self, SignInLimiter},
     opentok::{Role, SessionId},
-    platform::{Platform, PlatformError, Recording, StartArchive},
+    platform::{Platform, PlatformError, Recording, Signal, StartArchive},
     project::{self, SessionRecord},
+    session::Observer,
 };
 
 const PASSWORD: &str = "correct horse";
@@ -47,6 +49,26 @@ impl Platform for Remembering {
             .await
             .map_err(anyhow::Error::from)?;
         Ok(record.id)
+    }
+
+    async fn create_chat_session(&self) -> Result<SessionId, PlatformError> {
+        self.create_session().await
+    }
+
+    async fn route(&self, _: &SessionId) -> Result<(), PlatformError> {
+        Ok(())
+    }
+
+    async fn close_session(&self, _: &SessionId) -> Result<(), PlatformError> {
+        Ok(())
+    }
+
+    fn unite(&self, _: &SessionId, _: &SessionId) {}
+
+    fn observe(&self, _: Arc<dyn Observer>) {}
+
+    async fn signal(&self, _: &SessionId, _: Signal) -> Result<(), PlatformError> {
+        Err(PlatformError::NotFound("connection"))
     }
 
     async fn token(&self, _: &SessionId, role: Role, data: &str) -> Result<String, PlatformError> {
@@ -138,12 +160,14 @@ impl Site {
             people: Mutex::default(),
         });
         let key = data.cookie_key().unwrap();
+        let buddies = Buddies::open(platform.clone(), data.db.clone(), project.api_key);
         let app = Data::new(App {
             config: Config::default(),
             data,
             project,
             platform: platform.clone(),
             archives,
+            buddies: buddies.await.unwrap(),
             sign_ins: Mutex::new(SignInLimiter::default()),
         });
         let shared = app.clone();

@@ -15,16 +15,25 @@ use super::{
 use crate::{
     app::App,
     moderator::{self, Moderator},
+    presence::{self, UserId},
     room::Name,
 };
 
 const NAME: &str = "name";
+const USER: &str = "user";
+const BUDDY: &str = "buddy";
 const MODERATOR: &str = "moderator";
 const CSRF: &str = "csrf";
 
 /// A browser, signed in or not. What it keeps is encrypted and signed in its cookie.
 pub struct Visitor {
     session: Session,
+}
+
+/// A visitor who has said a name on the page of the buddies.
+pub struct Buddy {
+    pub user: UserId,
+    pub name: presence::Name,
 }
 
 /// The account a visitor has signed in to, as the cookie remembers it.
@@ -48,6 +57,33 @@ impl Visitor {
     /// When the cookie would grow too large.
     pub fn remember_name(&self, name: &Name) -> Result<(), PageError> {
         Ok(self.session.insert(NAME, name)?)
+    }
+
+    /// Who this browser is among the buddies; made on first use.
+    ///
+    /// # Errors
+    /// When the cookie would grow too large.
+    pub fn user(&self) -> Result<UserId, PageError> {
+        if let Some(user) = self.session.get(USER).ok().flatten() {
+            return Ok(user);
+        }
+        let user = UserId::random();
+        self.session.insert(USER, user)?;
+        Ok(user)
+    }
+
+    /// The buddy, once it has said a name.
+    pub fn buddy(&self) -> Option<Buddy> {
+        let user = self.session.get(USER).ok().flatten()?;
+        let name: String = self.session.get(BUDDY).ok().flatten()?;
+        let name = presence::Name::parse(&name).ok()?;
+        Some(Buddy { user, name })
+    }
+
+    /// # Errors
+    /// When the cookie would grow too large.
+    pub fn remember_buddy(&self, name: &presence::Name) -> Result<(), PageError> {
+        Ok(self.session.insert(BUDDY, name)?)
     }
 
     /// The token that every change must bring along; made on first use.

@@ -14,5 +14,6 @@ mod network;
 mod pages;
 mod proxy;
 mod recording;
+mod relayed;
 mod rooms;
 mod world;

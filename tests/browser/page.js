@@ -1,7 +1,7 @@
 // What the tests ask of a page. It is there before the page's own scripts, and changes nothing of theirs.
 
 globalThis.test = (() => {
-  /** @type {WeakMap<HTMLVideoElement, AnalyserNode>} */
+  /** By the track that is heard: an element may go on with another. @type {WeakMap<object, AnalyserNode>} */
   const ears = new WeakMap()
   /** @type {AudioContext | undefined} */
   let context
@@ -20,15 +20,15 @@ globalThis.test = (() => {
   }
 
   function earOf(video) {
-    let ear = ears.get(video)
+    const heard = soundOf(video)
+    let ear = ears.get(heard[0])
     if (!ear) {
       context ??= new AudioContext()
       ear = context.createAnalyser()
       ear.fftSize = 8192
       ear.smoothingTimeConstant = 0
-      const heard = new MediaStream(soundOf(video))
-      context.createMediaStreamSource(heard).connect(ear)
-      ears.set(video, ear)
+      context.createMediaStreamSource(new MediaStream(heard)).connect(ear)
+      ears.set(heard[0], ear)
     }
     return ear
   }

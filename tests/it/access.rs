@@ -11,6 +11,7 @@ use parlor::{
     },
     clock,
     opentok::SessionId,
+    presence::{self, UserId},
     session::{ConnectionId, StreamId},
 };
 use reqwest::Response;
@@ -38,6 +39,8 @@ enum Given {
     Running,
     /// An archive that can be downloaded, for `{id}`.
     Available,
+    /// Somebody who was here, for `{user}`.
+    Buddy,
 }
 
 struct Row {
@@ -48,6 +51,8 @@ struct Row {
     anonymous: Answer,
     guest: Answer,
     moderator: Answer,
+    /// For scripts: what they send (empty: nothing), and what comes back for somebody who has said a name.
+    json: Option<(&'static str, Answer)>,
 }
 
 const NO_FORM: &[(&str, &str)] = &[];
@@ -76,6 +81,7 @@ const fn row(
         anonymous,
         guest,
         moderator,
+        json: None,
     }
 }
 
@@ -103,6 +109,14 @@ const fn change(
         form,
         [NOT_SIGNED_IN, NOT_SIGNED_IN, moderator],
     )
+}
+
+/// What a script asks; everybody but a buddy is told to say a name first.
+const fn ask(method: &'static str, path: &'static str, body: &'static str, buddy: Answer) -> Row {
+    Row {
+        json: Some((body, buddy)),
+        ..row(method, path, Given::Nothing, NO_FORM, [Is(401); 3])
+    }
 }
 
 #[rustfmt::skip]
@@ -140,6 +154,25 @@ const TABLE: &[Row] = &[
     open("/webrtc/v2/js/opentok.min.js"),
     // A socket is opened for everybody; the first message on it has to bring a token.
     get("/live", Given::Nothing, [Is(101); 3]),
+    open("/presence"),
+    open("/buddies"),
+    get("/buddies/call/{user}", Given::Buddy, [OK; 3]),
+    open("/buddies/recordings"),
+    get("/buddies/recordings/{id}", Given::Available, [Is(404); 3]),
+    // The buddy of these has a name, and no tab.
+    ask("GET", "/buddies/roster", "", OK),
+    ask("GET", "/buddies/mine", "", Is(404)),
+    ask("POST", "/buddies/availability", r#"{"availability":"invisible"}"#, Is(404)),
+    ask("POST", "/buddies/missed/forget", r#"{"from":null}"#, Is(204)),
+    ask("POST", "/invitations", r#"{"to":"6f0b8f36-4d55-4a62-8a5e-0d7f3c1d2e3f"}"#, Is(409)),
+    ask("POST", "/invitations/{id}/accept", "{}", Is(404)),
+    ask("POST", "/invitations/{id}/decline", "{}", Is(404)),
+    ask("POST", "/invitations/{id}/cancel", "{}", Is(404)),
+    ask("GET", "/chats", "", Is(404)),
+    ask("POST", "/chats", "{}", Is(409)),
+    ask("POST", "/chats/{session}/end", "{}", Is(404)),
+    ask("POST", "/chats/{session}/recording", r#"{"action":"ask"}"#, Is(404)),
+    Row { json: Some((r#"{"name":"Ann"}"#, OK)), ..row("POST", "/users", Given::Nothing, NO_FORM, [OK; 3]) },
     get("/sign-in", Given::Nothing, [OK, OK, To(303, "/")]),
     row("POST", "/sign-in", Given::Nothing, ACCOUNT, [To(303, "/"); 3]),
     row("POST", "/sign-out", Given::Nothing, NO_FORM, [To(303, "/"); 3]),
@@ -186,12 +219,15 @@ fn the_table_has_every_route_and_no_other() {
 struct Names {
     room: String,
     id: String,
+    user: UserId,
 }
 
 impl Names {
     fn fill(&self, text: &str) -> String {
         text.replace("{room}", &self.room)
             .replace("{id}", &self.id)
+            .replace("{user}", &self.user.to_string())
+            .replace("{session}", "2_none")
             .replace("{file}", "archive.mp4")
             .replace("{path:.*}", "css/theme.css")
     }
@@ -203,6 +239,7 @@ impl Parlor {
         let mut names = Names {
             room: "main".to_owned(),
             id: ArchiveId::random().to_string(),
+            user: UserId::random(),
         };
         let app = self.server.app();
         if matches!(given, Given::Room | Given::Running) {
@@ -217,6 +254,11 @@ impl Parlor {
                     .start_archive(&room.session, Default::default());
                 names.id = started.await.unwrap().to_string();
             }
+        }
+        if given == Given::Buddy {
+            let name = presence::Name::parse("Ann").unwrap();
+            let kept = presence::store::keep_name(app.db(), names.user, &name, clock::now_ms());
+            kept.await.unwrap();
         }
         if given == Given::Available {
             names.id = self.available_archive().await.to_string();
@@ -329,6 +371,15 @@ async fn everybody_may_call_what_the_table_says() {
                 check(&told, &request.send().await.unwrap(), expected, &names);
                 continue;
             }
+            if let Some((body, _)) = row.json {
+                check(
+                    &told,
+                    &send_json(visitor, &path, body).await,
+                    expected,
+                    &names,
+                );
+                continue;
+            }
             let form: Vec<(&str, String)> = row
                 .form
                 .iter()
@@ -351,6 +402,53 @@ async fn everybody_may_call_what_the_table_says() {
         }
     }
     parlor.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_script_asks_in_json_from_this_site_and_for_somebody_with_a_name() {
+    let parlor = quiet_parlor().await;
+    let buddy = parlor.anonymous();
+    let named = send_json(&buddy, "/users", r#"{"name":"Ann"}"#).await;
+    assert_eq!(named.status().as_u16(), 200);
+    for row in TABLE {
+        let Some((body, expected)) = row.json else {
+            continue;
+        };
+        let names = parlor.make(row.given).await;
+        let path = names.fill(row.path);
+        let told = format!("{} {path} as a buddy", row.method);
+        if row.method == "GET" {
+            check(&told, &buddy.get(&path).await, expected, &names);
+            continue;
+        }
+        // Forms of foreign pages, and their scripts.
+        let form = buddy
+            .request("POST", &path)
+            .form(NAME)
+            .send()
+            .await
+            .unwrap();
+        check(&told, &form, Is(415), &names);
+        let foreign = buddy
+            .request("POST", &path)
+            .header("content-type", "application/json")
+            .header("origin", "https://elsewhere.example")
+            .body(body);
+        check(&told, &foreign.send().await.unwrap(), Is(403), &names);
+        check(
+            &told,
+            &send_json(&buddy, &path, body).await,
+            expected,
+            &names,
+        );
+    }
+    parlor.server.stop().await;
+}
+
+async fn send_json(visitor: &Visitor, path: &str, body: &'static str) -> Response {
+    let request = visitor.request("POST", path);
+    let request = request.header("content-type", "application/json");
+    request.body(body).send().await.unwrap()
 }
 
 fn upgrading(request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
@@ -395,7 +493,7 @@ async fn a_script_without_an_account_is_told_so_in_json() {
                 Is(status) => status == 401,
                 To(..) => false,
             };
-            if !is_closed {
+            if !is_closed || row.json.is_some() {
                 continue;
             }
             let request = visitor.request(row.method, &names.fill(row.path));

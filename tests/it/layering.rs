@@ -23,7 +23,7 @@ const OUTSIDE: &[(&str, &[&str])] = &[
 /// What each part of `src` may name of the others; a part that is not listed may name all.
 const INSIDE: &[(&str, &[&str])] = &[
     ("opentok", &[]),
-    ("presence", &["session"]),
+    ("presence", &["opentok", "session"]),
     ("invitation", &["opentok", "presence", "session"]),
     ("project", &["config", "opentok"]),
     ("moderator", &[]),
@@ -35,6 +35,18 @@ const INSIDE: &[(&str, &[&str])] = &[
     (
         "platform",
         &["archive", "clock", "opentok", "project", "session"],
+    ),
+    (
+        "buddies",
+        &[
+            "archive",
+            "clock",
+            "invitation",
+            "opentok",
+            "platform",
+            "presence",
+            "session",
+        ],
     ),
     ("signaling", &["archive", "clock", "opentok", "session"]),
 ];

@@ -4,6 +4,7 @@
 
 mod access;
 mod api;
+mod buddies;
 mod client;
 mod clip;
 mod compose;

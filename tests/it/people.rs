@@ -213,9 +213,10 @@ impl Moderator {
     /// The archive's page as soon as it is as wished; looked at again with each news of the archives.
     pub async fn sees(&self, id: ArchiveId, wished: impl Fn(&str) -> bool) -> String {
         let mut page = String::new();
-        let seen = timeout(PATIENCE, async {
+        // Composing has the lowest priority: on a busy machine it takes its time.
+        let seen = timeout(5 * PATIENCE, async {
             let news = self.request("GET", "/archives/events");
-            let mut news = news.timeout(2 * PATIENCE).send().await.unwrap();
+            let mut news = news.timeout(6 * PATIENCE).send().await.unwrap();
             assert_eq!(news.status(), StatusCode::OK);
             loop {
                 page = self.page(&format!("/archives/{id}")).await;

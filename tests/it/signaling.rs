@@ -18,10 +18,10 @@ use parlor::{
         recording::{CannotRecord, Note, Recorder},
     },
     clock,
-    opentok::{Claims, NewToken, Role, SessionId, Token},
+    opentok::{NewToken, Role, SessionId, Token},
     session::{
-        Admission, AdmissionError, ArchiveChange, ArchiveInfo, Counts, Happening, Phase, Reason,
-        Sessions,
+        Admission, AdmissionError, Admitted, ArchiveChange, ArchiveInfo, Counts, Happening, Phase,
+        Reason, Sessions,
         media::{self, Busy, Command, Media, Recorded, Scope},
     },
     signaling,
@@ -116,7 +116,8 @@ impl Recorder for Notebook {
     }
 }
 
-struct OneSession(SessionId);
+/// The session, and whether it is relayed.
+struct OneSession(SessionId, bool);
 
 #[async_trait]
 impl Admission for OneSession {
@@ -125,11 +126,14 @@ impl Admission for OneSession {
         session_id: &SessionId,
         token: &str,
         now_s: i64,
-    ) -> Result<Claims, AdmissionError> {
+    ) -> Result<Admitted, AdmissionError> {
         if *session_id != self.0 {
             return Err(AdmissionError::InvalidSession);
         }
-        Ok(project().verify(token, session_id, now_s)?)
+        Ok(Admitted {
+            claims: project().verify(token, session_id, now_s)?,
+            relayed: self.1,
+        })
     }
 }
 
@@ -142,6 +146,14 @@ fn project() -> Token<'static> {
 
 impl Server {
     async fn start() -> Server {
+        Server::of(false).await
+    }
+
+    async fn relayed() -> Server {
+        Server::of(true).await
+    }
+
+    async fn of(relayed: bool) -> Server {
         let session = SessionId::generate(KEY, "", clock::now_ms());
         let (events, received) = mpsc::channel(1000);
         let engine = Arc::new(Engine {
@@ -154,7 +166,7 @@ impl Server {
         let sessions = Sessions::new(engine.clone(), recorder.clone(), archive_changes);
         tokio::spawn(sessions.clone().run(received));
 
-        let admission: Arc<dyn Admission> = Arc::new(OneSession(session.clone()));
+        let admission: Arc<dyn Admission> = Arc::new(OneSession(session.clone(), relayed));
         let for_sockets = sessions.clone();
         let server = HttpServer::new(move || {
             App::new().configure(signaling::routes(for_sockets.clone(), admission.clone()))
@@ -326,6 +338,36 @@ impl Client {
 
 fn signal(text: &str) -> Value {
     json!({ "type": "signal", "signalType": "chat", "data": text })
+}
+
+#[actix_web::test]
+async fn who_is_quiet_is_told_of_signals_and_streams_only() {
+    let server = Server::start().await;
+    let mut ann = server.join(Role::Publisher, "Ann").await;
+    let mut quiet = server.socket().await;
+    let mut hello = server.hello(&server.token(Role::Subscriber, "Quentin"));
+    hello["quiet"] = true.into();
+    quiet.welcome = quiet.ask(hello).await;
+    assert_eq!(
+        quiet.welcome["connections"],
+        json!([quiet.welcome["connection"]])
+    );
+    assert_eq!(ann.event().await["type"], "connectionCreated");
+
+    let bob = server.join(Role::Publisher, "Bob").await;
+    drop(bob);
+    let stream = ann.publish().await;
+    ann.ask(signal("hello")).await;
+
+    let created = quiet.event().await;
+    assert_eq!(created["stream"]["streamId"], stream.as_str());
+    assert_eq!(created["stream"]["connectionId"], ann.id());
+    let heard = quiet.event().await;
+    assert_eq!(
+        (&heard["data"], &heard["from"]),
+        (&json!("hello"), &json!(ann.id()))
+    );
+    server.stop().await;
 }
 
 #[actix_web::test]
@@ -763,5 +805,164 @@ async fn a_server_that_stops_says_goodbye() {
     let hello = server.hello(&server.token(Role::Publisher, "Late"));
     assert_eq!(late.refusal(hello).await.0, 1006);
     assert_eq!(server.sessions.counts(), Counts::default());
+    server.stop().await;
+}
+
+/// What one side of a pair says to the other.
+fn peer(word: &str, to: &Client, stream: &str, more: Value) -> Value {
+    let mut request = json!({ "type": word, "to": to.id(), "streamId": stream, "pair": 1 });
+    request
+        .as_object_mut()
+        .unwrap()
+        .extend(more.as_object().unwrap().clone());
+    request
+}
+
+fn described(kind: &str, sdp: &str) -> Value {
+    json!({ "description": { "type": kind, "sdp": sdp } })
+}
+
+/// Ann publishes from her browser, and Bob has heard of it.
+async fn ann_publishes_to_bob(server: &Server) -> (Client, Client, String) {
+    let mut ann = server.join(Role::Publisher, "Ann").await;
+    let mut bob = server.join(Role::Subscriber, "Bob").await;
+    assert_eq!(bob.welcome["relayed"], true);
+    assert_eq!(ann.event().await["type"], "connectionCreated");
+    let publish = json!({ "type": "publish", "hasAudio": true, "hasVideo": true });
+    let stream = ann.ask(publish).await["streamId"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    ann.ask(json!({ "type": "peer.open", "streamId": stream }))
+        .await;
+    assert_eq!(bob.event().await["stream"]["streamId"], stream.as_str());
+    (ann, bob, stream)
+}
+
+#[actix_web::test]
+async fn browsers_agree_on_a_way_of_their_own() {
+    let server = Server::relayed().await;
+    let (mut ann, mut bob, stream) = ann_publishes_to_bob(&server).await;
+
+    let want = peer("peer.want", &ann, &stream, json!({ "height": 180 }));
+    assert_eq!(bob.ask(want).await, json!({}));
+    assert_eq!(
+        ann.event().await,
+        json!({ "type": "peer.want", "from": bob.id(), "streamId": stream, "pair": 1, "height": 180, "restart": false })
+    );
+    ann.ask(peer("peer.sdp", &bob, &stream, described("offer", "v=0")))
+        .await;
+    assert_eq!(
+        bob.event().await,
+        json!({ "type": "peer.sdp", "from": ann.id(), "streamId": stream, "pair": 1,
+            "description": { "type": "offer", "sdp": "v=0" } })
+    );
+    bob.ask(peer("peer.sdp", &ann, &stream, described("answer", "v=1")))
+        .await;
+    assert_eq!(ann.event().await["description"]["sdp"], "v=1");
+    let candidate = json!({ "candidate": "candidate:1", "sdpMid": "0", "sdpMLineIndex": 0, "usernameFragment": "u" });
+    ann.ask(peer(
+        "peer.ice",
+        &bob,
+        &stream,
+        json!({ "candidates": [candidate] }),
+    ))
+    .await;
+    assert_eq!(bob.event().await["candidates"], json!([candidate]));
+    bob.ask(peer("peer.bye", &ann, &stream, json!({}))).await;
+    assert_eq!(ann.event().await["type"], "peer.bye");
+    assert!(server.engine.commands.lock().unwrap().is_empty());
+    server.stop().await;
+}
+
+#[actix_web::test]
+async fn browsers_reach_nobody_outside_their_session_and_say_nothing_endless() {
+    let server = Server::relayed().await;
+    let elsewhere = Server::relayed().await;
+    let (mut ann, bob, stream) = ann_publishes_to_bob(&server).await;
+    let (eve, mut mallory, other) = ann_publishes_to_bob(&elsewhere).await;
+
+    // Neither a stream nor somebody of another session can be meant.
+    for (to, of) in [(&ann, &stream), (&eve, &stream), (&ann, &other)] {
+        let refusal = mallory.refusal(peer("peer.want", to, of, json!({}))).await;
+        assert_eq!(refusal, (1501, "OT_STREAM_NOT_FOUND".to_owned()));
+    }
+    let long = described("offer", &"x".repeat(64 * 1024 + 1));
+    let refusal = ann.refusal(peer("peer.sdp", &bob, &stream, long)).await;
+    assert_eq!(refusal.0, 1011);
+    for nonsense in [
+        described("rollback", "v=0"),
+        json!({}),
+        json!({ "description": 1 }),
+    ] {
+        let refusal = ann.refusal(peer("peer.sdp", &bob, &stream, nonsense)).await;
+        assert_eq!(refusal.0, 1011);
+    }
+    let candidates = json!({ "candidates": [] });
+    for _ in 0..350 {
+        ann.send(peer("peer.ice", &bob, &stream, candidates.clone()))
+            .await;
+    }
+    let mut refused = None;
+    while refused.is_none() {
+        let reply = ann.message().await.expect("a reply, not a close frame");
+        refused = reply["error"]["code"].as_u64();
+    }
+    assert_eq!(refused, Some(429));
+    server.stop().await;
+    elsewhere.stop().await;
+}
+
+#[actix_web::test]
+async fn browsers_that_find_no_way_are_routed() {
+    let server = Server::relayed().await;
+    let (mut ann, mut bob, stream) = ann_publishes_to_bob(&server).await;
+    let offer = json!({
+        "type": "offer", "generation": 1, "sdp": "v=0",
+        "tracks": [{ "mid": "0", "streamId": stream, "kind": "audio" }],
+    });
+    assert_eq!(ann.refusal(offer.clone()).await.0, 1011);
+    assert!(!server.sessions.is_routed(&server.session));
+
+    bob.ask(json!({ "type": "peer.failed", "streamId": stream }))
+        .await;
+
+    let routed = json!({ "type": "sessionRouted", "reason": "fallback" });
+    assert_eq!(ann.event().await, routed);
+    assert_eq!(bob.event().await, routed);
+    assert!(server.sessions.is_routed(&server.session));
+    // Bob is faster than Ann: he waits for her stream.
+    let slots = json!({
+        "type": "offer", "generation": 1, "sdp": "v=0",
+        "slots": [{ "slot": 0, "audioMid": "0", "videoMid": "1" }],
+    });
+    bob.ask(slots).await;
+    let subscribe = json!({ "type": "subscribe", "slot": 0, "streamId": stream });
+    assert_eq!(bob.ask(subscribe).await, json!({}));
+    assert_eq!(*server.engine.commands.lock().unwrap(), ["offer"]);
+    ann.ask(offer).await;
+    assert_eq!(
+        *server.engine.commands.lock().unwrap(),
+        ["offer", "offer", "subscribe"]
+    );
+    let late = server.join(Role::Publisher, "Lena").await;
+    assert_eq!(late.welcome["relayed"], false);
+    server.stop().await;
+}
+
+#[actix_web::test]
+async fn a_session_that_is_to_be_recorded_is_routed() {
+    let server = Server::relayed().await;
+    assert_eq!(
+        server.sessions.route(&server.session).unwrap_err().code,
+        404
+    );
+    let mut ann = server.join(Role::Publisher, "Ann").await;
+    server.sessions.route(&server.session).unwrap();
+    server.sessions.route(&server.session).unwrap();
+    let routed = json!({ "type": "sessionRouted", "reason": "recording" });
+    assert_eq!(ann.event().await, routed);
+    ann.ask(signal("nothing before this")).await;
+    assert_eq!(ann.event().await["type"], "signal");
     server.stop().await;
 }

@@ -5,7 +5,6 @@
     reason = "a failed step is a failed test"
 )]
 
-mod measure;
 mod real_media;
 pub mod studio;
 mod threads;

@@ -12,7 +12,7 @@ use crate::{
     archive::{ArchiveId, Layout, recording::Note},
     session::{
         Refusal, StreamId,
-        event::{ArchiveInfo, Event, StreamInfo},
+        event::{ArchiveInfo, Event, Rerouting, StreamInfo},
         media::{Command, Scope, Sink},
         refusal::code,
     },
@@ -59,6 +59,8 @@ enum Published {
 impl LiveSession {
     /// Records the session into `sink` from now on.
     pub fn start_archive(&mut self, info: ArchiveInfo, sink: Sink, scope: Scope, now: Instant) {
+        // Nothing of a relayed session could be recorded.
+        self.route(Rerouting::Recording);
         let archive = info.id;
         self.media(Command::Record {
             archive,

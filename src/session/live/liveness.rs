@@ -39,6 +39,8 @@ pub(super) struct Lost {
     at: Instant,
     /// When something last arrived on the socket, or when it broke.
     heard_at: Instant,
+    /// When it will be looked at next: the connection's place among those that are lost.
+    pub looked_at: Instant,
 }
 
 impl LiveSession {
@@ -51,11 +53,14 @@ impl LiveSession {
             return;
         }
         connection.socket = None;
+        let heard_at = heard_at.min(now.at);
+        let looked_at = heard_at + RESUME_WITHOUT_MEDIA;
         connection.lost = Some(Lost {
             at: now.at,
-            heard_at: heard_at.min(now.at),
+            heard_at,
+            looked_at,
         });
-        self.lost.insert(id);
+        self.lost.insert((looked_at, id));
         let left_just_now = connection
             .media_closed_at
             .is_some_and(|at| now.at.saturating_duration_since(at) < MEDIA_SILENCE);
@@ -92,26 +97,31 @@ impl LiveSession {
 
     /// Ends what has run out of time.
     pub fn tick(&mut self, now: Now) {
-        let gone: Vec<_> = self
-            .lost
-            .iter()
-            .copied()
-            .filter(|id| self.expires_at(*id).is_some_and(|at| at <= now.at))
-            .collect();
-        for id in gone {
+        while let Some(&(at, id)) = self.lost.first()
+            && at <= now.at
+        {
+            self.lost.pop_first();
             let reason = Reason::NetworkDisconnected;
-            self.remove(id, reason, Closing::Ended(reason), now.at);
+            match self.expires_at(id) {
+                // Its media have flowed meanwhile.
+                Some(later) if later > now.at => self.look_again(id, later),
+                _ => self.remove(id, reason, Closing::Ended(reason), now.at),
+            }
         }
         self.abandon_archives(now.at);
     }
 
-    /// When [`LiveSession::tick`] will have something to do, if nothing happens before.
+    /// When [`LiveSession::tick`] may have something to do, if nothing happens before.
     pub fn deadline(&self) -> Option<Instant> {
-        self.lost
-            .iter()
-            .filter_map(|id| self.expires_at(*id))
-            .chain(self.archive_deadline())
-            .min()
+        let lost = self.lost.first().map(|(at, _)| *at);
+        lost.into_iter().chain(self.archive_deadline()).min()
+    }
+
+    fn look_again(&mut self, id: ConnectionId, at: Instant) {
+        if let Some(lost) = self.connections.get_mut(&id).and_then(|c| c.lost.as_mut()) {
+            lost.looked_at = at;
+            self.lost.insert((at, id));
+        }
     }
 
     /// When a lost connection is given up.

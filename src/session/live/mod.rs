@@ -13,12 +13,13 @@ mod liveness;
 mod moderation;
 mod negotiation;
 mod output;
+mod relaying;
 mod signals;
 mod streams;
 mod subscriptions;
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
     time::Instant,
 };
@@ -33,17 +34,16 @@ use self::{
     subscriptions::Subscription,
 };
 use super::{
-    ConnectionId, Refusal, Request, Resume, StreamId,
+    ClientSignal, ConnectionId, Refusal, Request, Resume, StreamId,
+    admission::Newcomer,
     backlog::Backlog,
     event::{ConnectionInfo, Event, Outcome, Reason, SharedEvent, StreamInfo, Welcome},
-    limits::Limits,
+    limits::{Crowd, Limits},
     media::Command,
     refusal::code,
+    request::PeerMessage,
 };
-use crate::{
-    archive::recording::Note,
-    opentok::{Claims, Role},
-};
+use crate::{archive::recording::Note, opentok::Role};
 
 /// The version of the browser protocol.
 pub const VERSION: u32 = 1;
@@ -63,9 +63,12 @@ pub struct Now {
 #[derive(Default)]
 pub struct LiveSession {
     connections: HashMap<ConnectionId, Connection>,
+    /// Those who are told of who comes and goes.
+    curious: HashSet<ConnectionId>,
     streams: HashMap<StreamId, Stream>,
-    /// The connections without a socket: the only ones whose time may run out.
-    lost: HashSet<ConnectionId>,
+    /// The connections without a socket: the only ones whose time may run out, and when it does at
+    /// the earliest.
+    lost: BTreeSet<(Instant, ConnectionId)>,
     /// Offers that the media engine has not answered yet, by their number.
     offers: HashMap<u64, PendingOffer>,
     archives: Vec<RecordedArchive>,
@@ -73,6 +76,12 @@ pub struct LiveSession {
     has_begun: bool,
     /// A moderator muted everybody, those who publish later included.
     mutes_newcomers: bool,
+    /// Signals of clients are not passed on, but handed to an observer.
+    signals_are_judged: bool,
+    /// Media go from browser to browser.
+    relayed: bool,
+    /// How many have ever joined.
+    came: u64,
     /// Numbers connections, streams and offers in the order of their coming.
     counter: u64,
     outputs: Vec<Output>,
@@ -105,7 +114,7 @@ struct Connection {
 }
 
 impl LiveSession {
-    /// Lets in a client whose token said `claims`. `key` is a fresh secret to resume by.
+    /// Lets in a client. `key` is a fresh secret to resume by.
     ///
     /// # Errors
     /// The session is full.
@@ -113,7 +122,7 @@ impl LiveSession {
         &mut self,
         socket: SocketId,
         request: u64,
-        claims: &Claims,
+        newcomer: &Newcomer,
         key: String,
         now: Now,
     ) -> Result<ConnectionId, Refusal> {
@@ -124,21 +133,27 @@ impl LiveSession {
                 format!("the session is full: {MAX_CONNECTIONS} people are in it"),
             ));
         }
+        let Newcomer {
+            claims,
+            relayed,
+            quiet,
+        } = newcomer;
         let id = ConnectionId::random();
         let info = ConnectionInfo {
             connection_id: id,
             creation_time: now.unix_ms,
             data: claims.data.clone(),
         };
-        for other in self.connections.values_mut() {
-            other.limits.greet_one_more();
+        if self.came == 0 {
+            self.relayed = *relayed && self.archives.is_empty();
         }
-        self.tell_everyone(
-            None,
-            Event::ConnectionCreated {
-                connection: info.clone(),
-            },
-        );
+        self.came += 1;
+        self.tell_curious(Event::ConnectionCreated {
+            connection: info.clone(),
+        });
+        if !quiet {
+            self.curious.insert(id);
+        }
         let connection = Connection {
             info: info.clone(),
             role: claims.role,
@@ -147,7 +162,7 @@ impl LiveSession {
             socket: Some(socket),
             lost: None,
             backlog: Backlog::default(),
-            limits: Limits::new(self.connections.len(), now.at),
+            limits: Limits::new(self.crowd(id), now.at),
             media_seen_at: None,
             media_closed_at: None,
             has_peer: false,
@@ -159,14 +174,21 @@ impl LiveSession {
         self.connections.insert(id, connection);
         let welcome = Welcome {
             version: VERSION,
-            connection: info,
             key,
             role: claims.role,
             grace_ms: liveness::GRACE.as_millis().try_into().unwrap_or(u64::MAX),
-            connections: self.people(),
+            relayed: self.relayed,
+            connections: if *quiet {
+                vec![info.clone()]
+            } else {
+                self.people()
+            },
+            connection: info,
             streams: self.streams(),
             archives: self.archives(),
         };
+        self.outputs
+            .push(Output::Joined(welcome.connection.clone()));
         self.reply(socket, request, Outcome::Welcome(Box::new(welcome)));
         self.follow_archives(now.at);
         Ok(id)
@@ -210,8 +232,9 @@ impl LiveSession {
             })
             .collect();
         connection.backlog.acknowledge(resume.last);
-        connection.lost = None;
-        self.lost.remove(&id);
+        if let Some(lost) = connection.lost.take() {
+            self.lost.remove(&(lost.looked_at, id));
+        }
         if let Some(replaced) = connection.socket.replace(socket) {
             self.outputs.push(Output::Close {
                 socket: replaced,
@@ -243,6 +266,25 @@ impl LiveSession {
         if let Request::Offer(offer) = request {
             // The engine's answer is the reply.
             if let Err(refusal) = self.offer(from, socket, id, offer, now.at) {
+                self.reply(socket, id, refusal.into());
+            }
+            return;
+        }
+        if self.signals_are_judged
+            && let Request::Signal {
+                signal_type,
+                data,
+                to,
+            } = request
+        {
+            let signal = ClientSignal {
+                from,
+                to,
+                signal_type,
+                data,
+            };
+            // The observer's judgement is the reply.
+            if let Err(refusal) = self.submit_signal(socket, id, signal, now.at) {
                 self.reply(socket, id, refusal.into());
             }
             return;
@@ -279,6 +321,18 @@ impl LiveSession {
                 excluded_stream_ids,
             } => self.force_mute_all(from, &excluded_stream_ids),
             Request::DisableForceMute => self.disable_force_mute(from),
+            Request::PeerOpen { stream_id } => self.open(from, stream_id, now.at),
+            Request::PeerWant { pair, want } => {
+                self.relay(from, pair, PeerMessage::Want(want), now.at)
+            }
+            Request::PeerSdp { pair, description } => {
+                self.relay(from, pair, PeerMessage::Description(description), now.at)
+            }
+            Request::PeerIce { pair, candidates } => {
+                self.relay(from, pair, PeerMessage::Candidates(candidates), now.at)
+            }
+            Request::PeerBye { pair } => self.relay(from, pair, PeerMessage::Bye, now.at),
+            Request::PeerFailed { stream_id } => self.peer_failed(stream_id),
             Request::Ack { last } => {
                 if let Some(connection) = self.connections.get_mut(&from) {
                     connection.backlog.acknowledge(last);
@@ -324,6 +378,10 @@ impl LiveSession {
                 self.media(Command::Close { connection: id });
             }
             connection.end(&event, reason, &mut self.outputs);
+            self.outputs.push(Output::Left {
+                connection: id,
+                reason,
+            });
         }
         for stream in self.streams() {
             self.note(&Note::StreamDestroyed {
@@ -333,6 +391,7 @@ impl LiveSession {
         self.streams.clear();
         self.offers.clear();
         self.lost.clear();
+        self.curious.clear();
         self.mutes_newcomers = false;
         self.follow_archives(now.at);
     }
@@ -384,13 +443,14 @@ impl LiveSession {
 
     /// Whether a message from this socket counts at all; a flood ends the connection.
     fn accepts_message(&mut self, from: ConnectionId, socket: SocketId, now: Instant) -> bool {
+        let crowd = self.crowd(from);
         let Some(connection) = self.connections.get_mut(&from) else {
             return false;
         };
         if connection.socket != Some(socket) {
             return false;
         }
-        if !connection.limits.message(now) {
+        if !connection.limits.message(crowd, now) {
             self.remove(from, Reason::NetworkDisconnected, Closing::Flood, now);
             return false;
         }
@@ -402,7 +462,10 @@ impl LiveSession {
         let Some(mut connection) = self.connections.remove(&id) else {
             return;
         };
-        self.lost.remove(&id);
+        if let Some(lost) = connection.lost {
+            self.lost.remove(&(lost.looked_at, id));
+        }
+        self.curious.remove(&id);
         self.offers.retain(|_, offer| offer.connection != id);
         for stream in std::mem::take(&mut connection.streams) {
             self.end_stream(stream, reason, None);
@@ -419,16 +482,14 @@ impl LiveSession {
                 why: closing,
             });
         }
-        for other in self.connections.values_mut() {
-            other.limits.greet_one_less();
-        }
-        self.tell_everyone(
-            None,
-            Event::ConnectionDestroyed {
-                connection_id: id,
-                reason,
-            },
-        );
+        self.outputs.push(Output::Left {
+            connection: id,
+            reason,
+        });
+        self.tell_curious(Event::ConnectionDestroyed {
+            connection_id: id,
+            reason,
+        });
         if self.connections.is_empty() {
             self.mutes_newcomers = false;
         }
@@ -457,6 +518,32 @@ impl LiveSession {
             if Some(*id) != but {
                 connection.tell(Arc::clone(&event), &mut self.outputs);
             }
+        }
+    }
+
+    /// Tells those who want to know who comes and goes.
+    fn tell_curious(&mut self, event: Event) {
+        if self.curious.is_empty() {
+            return;
+        }
+        let event = Arc::new(SharedEvent::new(event));
+        for id in &self.curious {
+            if let Some(connection) = self.connections.get_mut(id) {
+                connection.tell(Arc::clone(&event), &mut self.outputs);
+            }
+        }
+    }
+
+    /// Whom a connection knows of, and may want to greet: those who are quiet know of nobody.
+    fn crowd(&self, id: ConnectionId) -> Crowd {
+        if !self.curious.contains(&id) {
+            return Crowd::default();
+        }
+        let everybody_else =
+            self.connections.len() - usize::from(self.connections.contains_key(&id));
+        Crowd {
+            others: everybody_else,
+            came: self.came,
         }
     }
 

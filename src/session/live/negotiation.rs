@@ -45,6 +45,7 @@ impl LiveSession {
         offer: Offer,
         now: Instant,
     ) -> Result<(), Refusal> {
+        self.check_routed()?;
         let number = self.count();
         let pending = self
             .offers
@@ -167,6 +168,7 @@ impl LiveSession {
             self.restore_media(from);
         }
         for stream in offer.streams {
+            self.carry(stream);
             self.announce(stream, now.at);
         }
     }
@@ -196,7 +198,8 @@ impl LiveSession {
             .map(|connection| connection.streams.clone())
             .unwrap_or_default();
         for stream in &own {
-            if let Some(info) = self.streams.get(stream).map(|s| s.info.clone()) {
+            let carried = self.streams.get(stream).filter(|stream| stream.carried);
+            if let Some(info) = carried.map(|stream| stream.info.clone()) {
                 self.switch_media(&info);
             }
         }
@@ -205,6 +208,7 @@ impl LiveSession {
             for (slot, subscription) in &connection.slots {
                 if let Some(subscription) = subscription
                     && (*id == from || own.contains(&subscription.stream))
+                    && self.is_carried(subscription.stream)
                 {
                     shown.push(subscription.command(*id, *slot));
                 }

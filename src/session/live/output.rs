@@ -5,7 +5,8 @@ use std::sync::Arc;
 use crate::{
     archive::{ArchiveId, recording::Note},
     session::{
-        event::{Outcome, Reason, SharedEvent},
+        ClientSignal, ConnectionId,
+        event::{ConnectionInfo, Outcome, Reason, SharedEvent},
         media::Command,
     },
 };
@@ -37,6 +38,19 @@ pub enum Output {
     },
     /// The first stream since somebody came is there.
     Begun,
+    /// Somebody has connected.
+    Joined(ConnectionInfo),
+    /// A connection is over.
+    Left {
+        connection: ConnectionId,
+        reason: Reason,
+    },
+    /// A signal in a session that is judged; to be answered by [`LiveSession::judged`](super::LiveSession::judged).
+    Judge {
+        socket: SocketId,
+        request: u64,
+        signal: ClientSignal,
+    },
 }
 
 /// A message to a client.

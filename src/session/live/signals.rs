@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use super::{Connection, LiveSession};
+use super::{Connection, LiveSession, Output, SocketId};
 use crate::session::{
-    ConnectionId, Refusal,
+    ClientSignal, ConnectionId, Refusal,
     event::{Event, Outcome},
 };
 
@@ -17,6 +17,35 @@ const MAX_TYPE: usize = 128;
 const MAX_DATA: usize = 8192;
 
 impl LiveSession {
+    /// From now on an observer answers the signals of clients.
+    pub fn have_signals_judged(&mut self) {
+        self.signals_are_judged = true;
+    }
+
+    /// The observer's answer to [`Output::Judge`].
+    pub fn judged(&mut self, socket: SocketId, request: u64, judgement: Result<(), Refusal>) {
+        let outcome = judgement.map_or_else(Outcome::from, |()| Outcome::Done {});
+        self.reply(socket, request, outcome);
+    }
+
+    /// Hands a signal to the observer.
+    pub(super) fn submit_signal(
+        &mut self,
+        socket: SocketId,
+        request: u64,
+        signal: ClientSignal,
+        now: Instant,
+    ) -> Result<(), Refusal> {
+        self.may_signal(signal.from, now)?;
+        check(signal.signal_type.as_deref(), signal.data.as_ref())?;
+        self.outputs.push(Output::Judge {
+            socket,
+            request,
+            signal,
+        });
+        Ok(())
+    }
+
     pub(super) fn signal(
         &mut self,
         from: ConnectionId,
@@ -25,6 +54,12 @@ impl LiveSession {
         to: Option<ConnectionId>,
         now: Instant,
     ) -> Result<Outcome, Refusal> {
+        self.may_signal(from, now)?;
+        self.send_signal(Some(from), signal_type, data, to)?;
+        Ok(Outcome::Done {})
+    }
+
+    fn may_signal(&mut self, from: ConnectionId, now: Instant) -> Result<(), Refusal> {
         let sender = self.connected(from)?;
         if !sender.role.may_signal() {
             return Err(Refusal::permission(
@@ -37,16 +72,17 @@ impl LiveSession {
                 "too many signals; 50 a second are allowed, and one more for everybody who joins",
             ));
         }
-        self.send_signal(Some(from), signal_type, data, to)?;
-        Ok(Outcome::Done {})
+        Ok(())
     }
 
-    /// A signal of the server itself, which no client can forge.
+    /// A signal of the server: without `from` its own, which no client can forge; with `from` in the name of a
+    /// connection.
     ///
     /// # Errors
     /// 400 or 413: type or data break the rules. 404: there is nobody to receive it.
     pub fn signal_from_server(
         &mut self,
+        from: Option<ConnectionId>,
         to: Option<ConnectionId>,
         signal_type: Option<String>,
         data: Option<Value>,
@@ -54,7 +90,7 @@ impl LiveSession {
         if self.connections.is_empty() {
             return Err(Refusal::no_connection(404));
         }
-        self.send_signal(None, signal_type, data, to)
+        self.send_signal(from, signal_type, data, to)
     }
 
     fn send_signal(
@@ -64,22 +100,7 @@ impl LiveSession {
         data: Option<Value>,
         to: Option<ConnectionId>,
     ) -> Result<(), Refusal> {
-        let invalid = |code, message: String| Refusal::new(code, "OT_INVALID_PARAMETER", message);
-        if signal_type.as_deref().is_some_and(|word| !is_type(word)) {
-            return Err(invalid(
-                400,
-                format!("a signal's type is 1 to {MAX_TYPE} of A-Z a-z 0-9 - . _ ~"),
-            ));
-        }
-        let too_long = data
-            .as_ref()
-            .is_some_and(|data| data.to_string().len() > MAX_DATA);
-        if too_long {
-            return Err(invalid(
-                413,
-                format!("a signal's data has at most {MAX_DATA} bytes as JSON"),
-            ));
-        }
+        check(signal_type.as_deref(), data.as_ref())?;
         let event = Event::Signal {
             signal_type,
             data,
@@ -99,6 +120,24 @@ impl LiveSession {
             .get_mut(&id)
             .ok_or_else(|| Refusal::gone("the connection is over"))
     }
+}
+
+/// Whether type and data are within the bounds of signals.
+fn check(signal_type: Option<&str>, data: Option<&Value>) -> Result<(), Refusal> {
+    let invalid = |code, message: String| Refusal::new(code, "OT_INVALID_PARAMETER", message);
+    if signal_type.is_some_and(|word| !is_type(word)) {
+        return Err(invalid(
+            400,
+            format!("a signal's type is 1 to {MAX_TYPE} of A-Z a-z 0-9 - . _ ~"),
+        ));
+    }
+    if data.is_some_and(|data| data.to_string().len() > MAX_DATA) {
+        return Err(invalid(
+            413,
+            format!("a signal's data has at most {MAX_DATA} bytes as JSON"),
+        ));
+    }
+    Ok(())
 }
 
 fn is_type(word: &str) -> bool {

@@ -1,7 +1,9 @@
 //! Streams: published, announced, changed, ended.
 //!
 //! `Publish` makes a stream; others hear of it when an offer that carries its tracks has been
-//! answered, so that whoever subscribes finds it in the engine.
+//! answered, so that whoever subscribes finds it in the engine. In a relayed session its publisher
+//! says when it may be asked for it; when such a session becomes a routed one, subscriptions wait here
+//! for the stream to come to the engine.
 
 use std::{collections::HashMap, time::Instant};
 
@@ -30,7 +32,9 @@ pub(super) struct Stream {
     pub classes: Vec<String>,
     /// An offer has carried its tracks to the engine.
     pub offered: bool,
-    /// Others know of it: the engine has answered that offer.
+    /// The engine has answered that offer: it knows the stream.
+    pub carried: bool,
+    /// Others know of it.
     pub announced: bool,
     /// A moderator muted it before it was announced; its publisher does not know yet.
     pub muted_unheard: bool,
@@ -87,6 +91,7 @@ impl LiveSession {
                 order,
                 classes,
                 offered: false,
+                carried: false,
                 announced: false,
                 muted_unheard: muted,
             },
@@ -94,7 +99,30 @@ impl LiveSession {
         Ok(Outcome::Published { stream_id })
     }
 
-    /// The engine has the stream now: others may hear of it.
+    /// The engine has the stream now: it is told what is off, and who waits for it.
+    pub(super) fn carry(&mut self, stream_id: StreamId) {
+        let Some(stream) = self.streams.get_mut(&stream_id) else {
+            return;
+        };
+        if std::mem::replace(&mut stream.carried, true) {
+            return;
+        }
+        let info = stream.info.clone();
+        self.switch_media(&info);
+        let mut waiting = Vec::new();
+        for (id, connection) in &self.connections {
+            for (slot, subscription) in &connection.slots {
+                if let Some(subscription) = subscription.filter(|s| s.stream == stream_id) {
+                    waiting.push(subscription.command(*id, *slot));
+                }
+            }
+        }
+        for command in waiting {
+            self.media(command);
+        }
+    }
+
+    /// Others may hear of the stream.
     pub(super) fn announce(&mut self, stream_id: StreamId, now: Instant) {
         let Some(stream) = self.streams.get_mut(&stream_id) else {
             return;
@@ -105,7 +133,6 @@ impl LiveSession {
         stream.announced = true;
         let muted = std::mem::take(&mut stream.muted_unheard);
         let info = stream.info.clone();
-        self.switch_media(&info);
         let note = self.created_note(&info);
         self.note(&note);
         let publisher = info.connection_id;
@@ -189,12 +216,15 @@ impl LiveSession {
             return;
         }
         let info = stream.info.clone();
+        let carried = stream.carried;
         if (info.has_audio, info.has_video) != (before.has_audio, before.has_video) {
-            self.media(Command::SetStream {
-                stream: stream_id,
-                audio: info.has_audio,
-                video: info.has_video,
-            });
+            if carried {
+                self.media(Command::SetStream {
+                    stream: stream_id,
+                    audio: info.has_audio,
+                    video: info.has_video,
+                });
+            }
             self.note(&Note::StreamChanged {
                 stream: stream_id,
                 has_audio: info.has_audio,
@@ -255,7 +285,7 @@ impl LiveSession {
         Ok(())
     }
 
-    fn own_stream(
+    pub(super) fn own_stream(
         &mut self,
         from: ConnectionId,
         stream_id: StreamId,

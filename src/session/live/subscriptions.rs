@@ -35,6 +35,7 @@ impl LiveSession {
         stream: StreamId,
         wanted: SubscriptionUpdate,
     ) -> Result<Outcome, Refusal> {
+        self.check_routed()?;
         let there = self.streams.get(&stream).is_some_and(|s| s.announced);
         let subscriber = self.connected(from)?;
         if !subscriber.role.may_subscribe() {
@@ -59,8 +60,13 @@ impl LiveSession {
             stream,
             wanted: updated(everything, wanted),
         };
-        *place = Some(subscription);
-        self.media(subscription.command(from, slot));
+        let replaced = place.replace(subscription);
+        if self.is_carried(stream) {
+            self.media(subscription.command(from, slot));
+        } else if replaced.is_some_and(|replaced| self.is_carried(replaced.stream)) {
+            let connection = from;
+            self.media(Command::Unsubscribe { connection, slot });
+        }
         Ok(Outcome::Done {})
     }
 
@@ -77,8 +83,10 @@ impl LiveSession {
         let after = updated(subscription.wanted, wanted);
         if after != subscription.wanted {
             subscription.wanted = after;
-            let command = subscription.command(from, slot);
-            self.media(command);
+            let (stream, command) = (subscription.stream, subscription.command(from, slot));
+            if self.is_carried(stream) {
+                self.media(command);
+            }
         }
         Ok(Outcome::Done {})
     }
@@ -93,13 +101,23 @@ impl LiveSession {
             return Err(no_slot(slot));
         };
         // Free already when the stream has just ended.
-        if place.take().is_some() {
+        let freed = place.take();
+        if freed.is_some_and(|freed| self.is_carried(freed.stream)) {
             self.media(Command::Unsubscribe {
                 connection: from,
                 slot,
             });
         }
         Ok(Outcome::Done {})
+    }
+}
+
+impl LiveSession {
+    /// Whether the engine knows a stream; else whoever wants it has to wait.
+    pub(super) fn is_carried(&self, stream: StreamId) -> bool {
+        self.streams
+            .get(&stream)
+            .is_some_and(|stream| stream.carried)
     }
 }
 

@@ -27,19 +27,22 @@ import { Subscriber } from './subscriber.js'
 const sessions = new Map()
 
 /**
- * `initSession(apiKey, sessionId, options?)` or `initSession(sessionId)`. Nothing is sent.
+ * `initSession(apiKey, sessionId, options?)` or `initSession(sessionId)`. Nothing is sent. Of the options,
+ * `connectionEventsSuppressed` counts: such a session does not tell who comes and goes.
  *
  * @param {...any} given
  * @returns {Session}
  */
 export function initSession(...given) {
-  const { apiKey, sessionId } = sessionArguments(given)
+  const { apiKey, sessionId, options } = sessionArguments(given)
   const known = sessions.get(sessionId)
   if (known) {
     known.apiKey ??= apiKey
     return known
   }
-  const session = new Session(apiKey, sessionId)
+  const session = new Session(apiKey, sessionId, {
+    quiet: options?.connectionEventsSuppressed === true,
+  })
   sessions.set(sessionId, session)
   return session
 }

@@ -58,11 +58,11 @@ export function connectArguments(given) {
  * `initSession(apiKey, sessionId, options?)` and the old `initSession(sessionId)`.
  *
  * @param {any[]} given
- * @returns {{ apiKey: string | undefined, sessionId: any }}
+ * @returns {{ apiKey: string | undefined, sessionId: any, options?: any }}
  */
 export function sessionArguments(given) {
-  const [first, second] = given
-  if (typeof second === 'string') return { apiKey: String(first ?? ''), sessionId: second }
+  const [first, second, options] = given
+  if (typeof second === 'string') return { apiKey: String(first ?? ''), sessionId: second, options }
   return { apiKey: undefined, sessionId: first }
 }
 

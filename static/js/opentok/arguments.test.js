@@ -63,8 +63,16 @@ test('connect takes a token, or an API key and a token', () => {
 })
 
 test('initSession takes an API key and an id, or an id alone', () => {
-  assert.deepEqual(sessionArguments(['key', 'id']), { apiKey: 'key', sessionId: 'id' })
-  assert.deepEqual(sessionArguments([123, 'id', {}]), { apiKey: '123', sessionId: 'id' })
+  assert.deepEqual(sessionArguments(['key', 'id']), {
+    apiKey: 'key',
+    sessionId: 'id',
+    options: undefined,
+  })
+  assert.deepEqual(sessionArguments([123, 'id', { a: 1 }]), {
+    apiKey: '123',
+    sessionId: 'id',
+    options: { a: 1 },
+  })
   assert.deepEqual(sessionArguments(['id']), { apiKey: undefined, sessionId: 'id' })
   assert.deepEqual(sessionArguments(['id', {}]), { apiKey: undefined, sessionId: 'id' })
 })

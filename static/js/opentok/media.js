@@ -1,41 +1,54 @@
-/** @file The media of one session: its peer connection, and the requests that go with it. */
+/**
+ * @file The media of one session: published and subscribed to through the server or, while the session is relayed, from
+ * browser to browser.
+ */
 
 import { offeredCodecs } from './encodings.js'
 import { OpenTokError } from './errors.js'
+import { log } from './log.js'
 import { Peer } from './peer.js'
+import { Publication } from './publication.js'
+import { Relay } from './relay.js'
+import { Subscription } from './subscription.js'
 
 /** @import { ClientMessage, Kind, NewStream, StreamUpdate, Wanted } from './messages.js' */
 /** @import { Outgoing } from './peer.js' */
+/** @import { PeerEvent } from './relay.js' */
 /** @import { Signaling } from './signaling.js' */
 
-/**
- * What is shown in a slot, until it is closed.
- *
- * @typedef {object} Subscription
- * @property {RTCRtpReceiver} audio
- * @property {RTCRtpReceiver} video
- * @property {(wanted: Wanted) => void} update
- * @property {() => void} close
- */
+/** How long subscribers have to change over to the server before they get nothing any more from here. */
+const OVERLAP_MS = 8000
 
-/** @typedef {{ streamId: string, senders: Partial<Record<Kind, RTCRtpSender>> }} Publication */
+/**
+ * @typedef {object} Options
+ * @property {boolean} [receives] false: this token may not subscribe
+ * @property {boolean} [relayed] media go from browser to browser
+ * @property {string} [own] this client's connection
+ * @property {() => RTCPeerConnection} [createConnection]
+ */
 
 export class Media {
   #signaling
   #peer
+  #relay
+  #relayed
+  /** @type {Map<string, Publication>} */
+  #publications = new Map()
+  /** @type {Set<Subscription>} */
+  #subscriptions = new Set()
+  #closed = false
 
   /**
    * @param {Signaling} signaling
-   * @param {object} [options]
-   * @param {boolean} [options.receives] false: this token may not subscribe
-   * @param {(state: RTCPeerConnectionState) => void} [options.onState]
-   * @param {() => RTCPeerConnection} [options.createConnection]
+   * @param {Options} [options]
    */
-  constructor(signaling, { receives = true, onState, createConnection } = {}) {
+  constructor(signaling, { receives = true, relayed = false, own = '', createConnection } = {}) {
     this.#signaling = signaling
+    this.#relayed = relayed
+    const create = createConnection ?? (() => new RTCPeerConnection({ bundlePolicy: 'max-bundle' }))
+    const createStream = () => new MediaStream()
     this.#peer = new Peer({
-      createConnection:
-        createConnection ?? (() => new RTCPeerConnection({ bundlePolicy: 'max-bundle' })),
+      createConnection: create,
       sendOffer: async (makeOffer) => {
         const reply = await signaling.request(() => {
           const offer = makeOffer()
@@ -43,15 +56,28 @@ export class Media {
         })
         return { generation: reply.generation, sdp: reply.sdp }
       },
-      onState,
+      onState: (state) => {
+        for (const subscription of this.#subscriptions) {
+          if (!this.#relayed) subscription.stateChanged(state)
+        }
+      },
       receives,
       codecs: (kind) => offeredCodecs(kind, supportedCodecs(kind)),
-      createStream: () => new MediaStream(),
+      createStream,
+    })
+    this.#relay = new Relay({
+      own,
+      request: (message) => signaling.request(message),
+      createConnection: create,
+      createStream,
+      reachable: () => signaling.state === 'open',
+      failed: (streamId) => this.#tell({ type: 'peer.failed', streamId }),
     })
   }
 
-  get state() {
-    return this.#peer.state
+  /** Whether media can flow as they should. */
+  get isConnected() {
+    return this.#relayed ? this.#relay.isConnected : this.#peer.state === 'connected'
   }
 
   /**
@@ -61,17 +87,44 @@ export class Media {
    */
   async publish(stream, tracks) {
     const { streamId } = await this.#signaling.request({ type: 'publish', ...stream })
+    const ways = { peer: this.#peer, relay: this.#relay }
+    const publication = new Publication(streamId, tracks, ways)
     try {
-      const transceivers = await this.#peer.publish(streamId, tracks)
-      if (!(await this.#peer.connected())) throw noWay(1553)
-      return {
-        streamId,
-        senders: { audio: transceivers.audio?.sender, video: transceivers.video?.sender },
+      if (!(await this.#open(publication))) {
+        await publication.route()
+        if (!(await this.#peer.connected())) throw noWay(1553)
       }
+      if (this.#closed) throw noWay(1553)
+      return publication
     } catch (error) {
       this.unpublish(streamId)
+      publication.end()
       throw error
     }
+  }
+
+  /**
+   * Lets others ask for a stream.
+   *
+   * @param {Publication} publication
+   * @returns {Promise<boolean>} false: they have to get it through the server
+   */
+  async #open(publication) {
+    const { streamId } = publication
+    if (this.#relayed) {
+      publication.relay()
+      this.#publications.set(streamId, publication)
+      try {
+        await this.#signaling.request({ type: 'peer.open', streamId })
+        return true
+      } catch (error) {
+        // Refused because the session has just been routed.
+        if (this.#relayed) throw error
+        return false
+      }
+    }
+    this.#publications.set(streamId, publication)
+    return false
   }
 
   /**
@@ -85,54 +138,97 @@ export class Media {
   /** @param {string} streamId */
   unpublish(streamId) {
     this.#tell({ type: 'unpublish', streamId })
-    this.#peer.unpublish(streamId)
+    this.unpublished(streamId)
   }
 
   /** The server has ended the stream already. @param {string} streamId */
   unpublished(streamId) {
-    this.#peer.unpublish(streamId)
+    this.#publications.get(streamId)?.end()
+    this.#publications.delete(streamId)
   }
 
   /**
-   * @param {string} streamId
+   * @param {{ streamId: string, publisher: string }} stream
    * @param {Wanted} wanted
-   * @returns {Promise<Subscription>} once the server has agreed
+   * @param {(state: RTCPeerConnectionState) => void} [onState]
+   * @returns {Promise<Subscription>} once there are tracks that media can come out of
    */
-  async subscribe(streamId, wanted) {
-    const { slot, audio, video } = await this.#peer.takeSlot()
+  async subscribe({ streamId, publisher }, wanted, onState = () => {}) {
+    const subscription = new Subscription(streamId, wanted, onState, {
+      peer: this.#peer,
+      relay: this.#relay,
+      request: (message) => this.#signaling.request(message),
+    })
+    this.#subscriptions.add(subscription)
+    const end = subscription.close.bind(subscription)
+    subscription.close = () => {
+      this.#subscriptions.delete(subscription)
+      end()
+    }
     try {
-      await this.#signaling.request({ type: 'subscribe', slot, streamId, ...wanted })
+      await this.#begin(subscription, publisher)
     } catch (error) {
-      this.#peer.freeSlot(slot)
+      subscription.close()
       throw error
     }
-    let open = true
-    return {
-      audio,
-      video,
-      update: (change) => {
-        if (open) this.#tell({ type: 'updateSubscription', slot, ...change })
-      },
-      close: () => {
-        if (!open) return
-        open = false
-        this.#tell({ type: 'unsubscribe', slot })
-        this.#peer.freeSlot(slot)
-      },
-    }
+    return subscription
   }
 
-  /** @returns {Promise<boolean>} whether media can flow, as soon as that is known */
-  connected() {
-    return this.#peer.connected()
+  /**
+   * @param {Subscription} subscription
+   * @param {string} publisher
+   */
+  async #begin(subscription, publisher) {
+    if (this.#relayed) {
+      try {
+        await subscription.relay(publisher)
+        return
+      } catch (error) {
+        // The session was routed before the publisher offered.
+        if (this.#relayed) throw error
+      }
+    }
+    await subscription.route()
+  }
+
+  /** From another browser. @param {PeerEvent} event */
+  hear(event) {
+    if (this.#relayed) this.#relay.hear(event)
+  }
+
+  /** Somebody has left the session. @param {string} connectionId */
+  left(connectionId) {
+    this.#relay.left(connectionId)
+  }
+
+  /** Media go through the server from now on: everything changes over, and is shown meanwhile as it was. */
+  route() {
+    if (!this.#relayed) return
+    this.#relayed = false
+    const publications = [...this.#publications.values()]
+    for (const publication of publications) {
+      publication.route().catch((error) => {
+        if (!this.#closed) log.warn(`A stream could not be sent to the server: ${error?.message}`)
+      })
+    }
+    setTimeout(() => this.#relay.close(), OVERLAP_MS)
+    for (const subscription of this.#subscriptions) {
+      if (subscription.audio) subscription.route().catch(() => subscription.stateChanged('failed'))
+      else subscription.abandon()
+    }
   }
 
   /** Looks for a new path through the network. */
   restart() {
-    this.#peer.restart()
+    if (this.#relayed) this.#relay.restart()
+    else this.#peer.restart()
   }
 
   close() {
+    if (this.#closed) return
+    this.#closed = true
+    for (const subscription of [...this.#subscriptions]) subscription.close()
+    this.#relay.close()
     this.#peer.close()
   }
 

@@ -56,6 +56,19 @@ export class Members {
   }
 
   /**
+   * Whom a stream or a signal is from. A quiet client has not been told of them: it knows their id.
+   *
+   * @param {string} connectionId
+   * @returns {Connection}
+   */
+  of(connectionId) {
+    const known = this.connections.get(connectionId)
+    if (known) return known
+    const stream = this.streams.find(({ connection }) => connection.connectionId === connectionId)
+    return stream?.connection ?? new Connection({ connectionId, creationTime: 0, data: '' })
+  }
+
+  /**
    * What the page is told about a server's event. Signals and what concerns this client's own streams and
    * connection are the session's.
    *
@@ -128,9 +141,7 @@ export class Members {
 
   /** @param {StreamInfo} info @returns {Generator<OTEvent>} */
   *#streamCreated(info) {
-    const connection = this.connections.get(info.connectionId)
-    if (!connection) return
-    const stream = this.streams.add(new Stream(info, connection))
+    const stream = this.streams.add(new Stream(info, this.of(info.connectionId)))
     yield new OTEvent('streamCreated', { stream })
   }
 

@@ -82,12 +82,33 @@
  * @property {Slot[]} slots
  */
 
+/**
+ * One subscriber's view of one stream, in a relayed session.
+ *
+ * @typedef {object} PairId
+ * @property {string} to the other side's connection
+ * @property {string} streamId
+ * @property {number} pair chosen by who subscribes
+ */
+
+/** How a stream is wanted; `restart`: the way to it is broken. @typedef {Wanted & { restart?: boolean }} Want */
+
+/** @typedef {{ type: 'offer' | 'answer', sdp: string }} Description */
+
+/**
+ * @typedef {object} Candidate
+ * @property {string} candidate
+ * @property {string | null} [sdpMid]
+ * @property {number | null} [sdpMLineIndex]
+ * @property {string | null} [usernameFragment]
+ */
+
 /** @typedef {{ connectionId: string, key: string, last: number }} Resume */
 
 /**
  * Everything the client may send, told apart by `type`. On the wire each also has an `id`.
  *
- * @typedef {{ type: 'hello', versions: number[], sessionId: string, token: string, resume?: Resume }
+ * @typedef {{ type: 'hello', versions: number[], sessionId: string, token: string, quiet?: boolean, resume?: Resume }
  *   | ({ type: 'publish' } & NewStream)
  *   | ({ type: 'offer' } & Offer)
  *   | ({ type: 'updateStream', streamId: string } & StreamUpdate)
@@ -95,6 +116,12 @@
  *   | ({ type: 'subscribe', slot: number, streamId: string } & Wanted)
  *   | ({ type: 'updateSubscription', slot: number } & Wanted)
  *   | { type: 'unsubscribe', slot: number }
+ *   | { type: 'peer.open', streamId: string }
+ *   | ({ type: 'peer.want' } & PairId & Want)
+ *   | ({ type: 'peer.sdp', description: Description } & PairId)
+ *   | ({ type: 'peer.ice', candidates: Candidate[] } & PairId)
+ *   | ({ type: 'peer.bye' } & PairId)
+ *   | { type: 'peer.failed', streamId?: string }
  *   | { type: 'signal', signalType?: string, data?: unknown, to?: string }
  *   | { type: 'forceDisconnect', connectionId: string }
  *   | { type: 'forceUnpublish', streamId: string }
@@ -117,7 +144,8 @@
  * @property {string} key the secret to resume this connection by
  * @property {Role} role
  * @property {number} graceMs how long after the loss of its socket the connection may be resumed
- * @property {ConnectionInfo[]} connections this one included
+ * @property {boolean} relayed media go from browser to browser, until `sessionRouted`
+ * @property {ConnectionInfo[]} connections this one included; this one alone for a quiet client
  * @property {StreamInfo[]} streams
  * @property {ArchiveInfo[]} archives those recording now
  */
@@ -145,6 +173,11 @@
  *   | { type: 'streamDestroyed', streamId: string, reason: Reason }
  *   | { type: 'streamChanged', stream: StreamInfo }
  *   | { type: 'signal', signalType?: string | null, data?: any, from?: string | null }
+ *   | ({ type: 'peer.want', from: string, streamId: string, pair: number } & Want)
+ *   | { type: 'peer.sdp', from: string, streamId: string, pair: number, description: Description }
+ *   | { type: 'peer.ice', from: string, streamId: string, pair: number, candidates: Candidate[] }
+ *   | { type: 'peer.bye', from: string, streamId: string, pair: number }
+ *   | { type: 'sessionRouted', reason: 'fallback' | 'recording' }
  *   | { type: 'streamMuted', streamId: string }
  *   | { type: 'muteForced', active: boolean }
  *   | { type: 'archiveStarted', archive: ArchiveInfo }

@@ -8,8 +8,9 @@ import { promising } from './promising.js'
 import { mergedReport, publisherStats } from './stats.js'
 import { Stream } from './stream.js'
 
-/** @import { Media, Publication } from './media.js' */
+/** @import { Media } from './media.js' */
 /** @import { NewStream, StreamUpdate } from './messages.js' */
+/** @import { Publication } from './publication.js' */
 /** @import { Outgoing } from './peer.js' */
 
 /**
@@ -59,17 +60,28 @@ export class Publisher extends Capturing {
   /** @param {(error: any, stats?: any) => void} [callback] */
   getStats(callback) {
     const stats = this.getRtcStatsReport().then((reports) =>
-      reports.map(({ rtcStatsReport }) => ({ stats: publisherStats(rtcStatsReport) })),
+      reports.map(({ rtcStatsReport, ...whom }) => ({
+        ...whom,
+        stats: publisherStats(rtcStatsReport),
+      })),
     )
     return answering(stats, callback)
   }
 
-  /** @returns {Promise<{ rtcStatsReport: RTCStatsReport }[]>} */
+  /**
+   * One report, or one for each subscriber when media go from browser to browser.
+   *
+   * @returns {Promise<{ connectionId?: string, rtcStatsReport: RTCStatsReport }[]>}
+   */
   async getRtcStatsReport() {
-    const senders = this.#publication?.senders
-    if (!senders)
-      throw new OpenTokError(1015, 'OT_NOT_CONNECTED', 'The publisher is not connected.')
-    return [{ rtcStatsReport: await mergedReport([senders.audio, senders.video]) }]
+    const sent = this.#publication?.sent
+    if (!sent) throw new OpenTokError(1015, 'OT_NOT_CONNECTED', 'The publisher is not connected.')
+    return Promise.all(
+      sent.map(async ({ senders, ...whom }) => ({
+        ...whom,
+        rtcStatsReport: await mergedReport(senders),
+      })),
+    )
   }
 
   /** @param {any} _filter @returns {Promise<never>} */
@@ -229,7 +241,7 @@ export class Publisher extends Capturing {
 
   /** @param {'audio' | 'video'} kind @param {MediaStreamTrack | null} track */
   async replaceTrack(kind, track) {
-    await this.#publication?.senders[kind]?.replaceTrack(track)
+    await this.#publication?.replaceTrack(kind, track)
   }
 
   mediaEnded() {

@@ -28,6 +28,7 @@ import { Subscriber } from './subscriber.js'
  * What a session is made of besides itself; tests play these parts.
  *
  * @typedef {object} Parts
+ * @property {boolean} [quiet] who comes and goes is not told
  * @property {(options: ConstructorParameters<typeof Signaling>[0]) => Signaling} [createSignaling]
  * @property {(...options: ConstructorParameters<typeof Media>) => Media} [createMedia]
  */
@@ -129,7 +130,7 @@ export class Session extends Events {
         },
         resumed: () => {
           this.currentState = 'connected'
-          if (this.#media?.state !== 'connected') this.#media?.restart()
+          if (!this.#media?.isConnected) this.#media?.restart()
           this.#emit('sessionReconnected')
         },
         closed: (reason) => this.#left(reason),
@@ -137,7 +138,7 @@ export class Session extends Events {
     })
     this.#signaling = signaling
     this.#watchWindow()
-    signaling.open(this.sessionId, token)
+    signaling.open(this.sessionId, token, { quiet: this.#parts.quiet })
     return this
   }
 
@@ -305,9 +306,8 @@ export class Session extends Events {
     const create = this.#parts.createMedia ?? ((...options) => new Media(...options))
     this.#media = create(/** @type {Signaling} */ (this.#signaling), {
       receives: this.capabilities.subscribe === 1,
-      onState: (state) => {
-        for (const subscriber of this.#subscribers) subscriber.mediaStateChanged(state)
-      },
+      relayed: welcome.relayed,
+      own: welcome.connection.connectionId,
     })
     this.connection = this.#members.connection(welcome.connection)
     this.#dispatchAll(this.#members.enter(welcome))
@@ -315,9 +315,21 @@ export class Session extends Events {
 
   /** @param {ServerEvent} event */
   #told(event) {
-    if (event.type === 'signal') {
-      this.#signaled(event)
-      return
+    switch (event.type) {
+      case 'signal':
+        this.#signaled(event)
+        return
+      case 'peer.want':
+      case 'peer.sdp':
+      case 'peer.ice':
+      case 'peer.bye':
+        this.#media?.hear(event)
+        return
+      case 'sessionRouted':
+        this.#media?.route()
+        return
+      case 'connectionDestroyed':
+        this.#media?.left(event.connectionId)
     }
     const ofOthers = 'streamId' in event && this.streams.has(event.streamId)
     const mayBeOurs = event.type === 'streamMuted' || event.type === 'streamDestroyed'
@@ -328,7 +340,7 @@ export class Session extends Events {
   /** @param {Extract<ServerEvent, { type: 'signal' }>} signal */
   #signaled({ signalType, data, from }) {
     const name = signalType ? `signal:${signalType}` : 'signal'
-    const sender = from ? (this.connections.get(from) ?? null) : null
+    const sender = from ? this.#members.of(from) : null
     const event = new OTEvent(name, { data: data ?? undefined, from: sender })
     this.dispatchEvent(event, 'signal')
     if (signalType) this.dispatchEvent(event, name)

@@ -18,9 +18,10 @@ const other = { connectionId: 'bob', creationTime: 1, data: '{"name":"Bob"}' }
 const archive = { id: 'a1', name: 'Monday', startedAt: 3 }
 
 /** A session whose server the test plays; what it tells the page is written down in `told`. */
-function start(welcome = {}) {
+function start(welcome = {}, parts = {}) {
   const world = { told: [], sockets: [], timers: new FakeTimers(), media: null, url: '' }
   const session = new Session('key', 'session', {
+    ...parts,
     createSignaling: ({ url, handlers }) => {
       world.url = url
       return new Signaling({
@@ -36,7 +37,8 @@ function start(welcome = {}) {
     },
     createMedia: () => {
       world.media = {
-        state: 'connected',
+        isConnected: true,
+        left() {},
         closed: false,
         restart() {},
         close: () => (world.media.closed = true),
@@ -117,6 +119,32 @@ test('there is one object for a connection, wherever it is met', () => {
     [true, true, false],
   )
   assert.equal(seen[4], me)
+})
+
+test('a session that wants to be quiet says so, and hears from people it was not told of', () => {
+  const { session, socket, event, connect, told } = start({}, { quiet: true })
+  const from = []
+  session.on('signal', (event) => from.push(event.from))
+  session.on('streamCreated', ({ stream }) => from.push(stream.connection))
+  connect()
+  assert.equal(socket().last('hello').quiet, true)
+  told.length = 0
+  event('signal', { data: 'hi', from: 'bob' })
+  event('streamCreated', { stream: streamInfo('s1', 'bob') })
+  event('signal', { data: 'hi', from: 'bob' })
+  event('streamDestroyed', { streamId: 's1', reason: 'clientDisconnected' })
+  assert.deepEqual(
+    from.map((each) => each.connectionId),
+    ['bob', 'bob', 'bob'],
+  )
+  assert.equal(from[1], from[2])
+  assert.equal(session.connections.length, 1)
+  assert.deepEqual(told, [
+    'signal',
+    'streamCreated s1',
+    'signal',
+    'streamDestroyed s1 clientDisconnected',
+  ])
 })
 
 test('a signal is heard by all and by its type, both times under its full name', () => {

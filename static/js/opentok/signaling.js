@@ -84,6 +84,7 @@ export class Signaling {
   #socket = null
   #sessionId = ''
   #token = ''
+  #quiet = false
   /** @type {Welcome | null} */
   #welcome = null
 
@@ -130,10 +131,12 @@ export class Signaling {
    *
    * @param {string} sessionId
    * @param {string} token
+   * @param {{ quiet?: boolean }} [options] `quiet`: who comes and goes need not be told
    */
-  open(sessionId, token) {
+  open(sessionId, token, { quiet = false } = {}) {
     this.#sessionId = sessionId
     this.#token = token
+    this.#quiet = quiet
     this.#state = 'opening'
     this.#start('hello', HELLO_TIMEOUT_MS, () =>
       this.#refuse(new OpenTokError(1008, 'OT_TIMEOUT', 'The server did not answer in time.')),
@@ -213,6 +216,7 @@ export class Signaling {
         versions: [VERSION],
         sessionId: this.#sessionId,
         token: this.#token,
+        ...(this.#quiet && { quiet: true }),
         ...(resume && { resume }),
       }),
       repeat: false,

@@ -9,9 +9,10 @@ import { isBlocked, play, stopPlaying } from './playback.js'
 import { Shown } from './shown.js'
 import { mergedReport, subscriberStats } from './stats.js'
 
-/** @import { Media, Subscription } from './media.js' */
+/** @import { Media } from './media.js' */
 /** @import { Wanted } from './messages.js' */
 /** @import { Stream } from './stream.js' */
+/** @import { Subscription } from './subscription.js' */
 
 /** A window being dragged must not send a request for each pixel. */
 const SIZE_DEBOUNCE_MS = 300
@@ -99,26 +100,37 @@ export class Subscriber extends Shown {
   async #start() {
     const stream = /** @type {Stream} */ (this.stream)
     const asked = this.#wanted()
-    const subscription = await this.#media.subscribe(stream.streamId, asked)
+    const { streamId, connection } = stream
+    const wish = { streamId, publisher: connection.connectionId }
+    const subscription = await this.#media.subscribe(wish, asked, (state) =>
+      this.#mediaStateChanged(state),
+    )
     if (this.#destroyed) {
       subscription.close()
       throw gone()
     }
     this.#subscription = subscription
-    const tracks = new MediaStream([subscription.audio.track, subscription.video.track])
+    const tracks = subscription.media
     const video = this.widget.video
     video.volume = this.#volume / 100
-    video.srcObject = tracks
-    play(video, {
-      blocked: () => this.emit('audioBlocked'),
-      unblocked: () => this.emit('audioUnblocked'),
-    })
+    const show = () => {
+      video.srcObject = tracks
+      play(video, {
+        blocked: () => this.emit('audioBlocked'),
+        unblocked: () => this.emit('audioUnblocked'),
+      })
+    }
+    show()
+    // An element that has shown something goes on with other tracks; in Firefox one that has not does not begin.
+    subscription.onExchange = () => {
+      if (!this.#loaded && !this.#destroyed) show()
+    }
     this.emit('mediaStreamAvailable', { mediaStream: tracks })
     this.startMeter()
     const wanted = this.#wanted()
     if (JSON.stringify(wanted) !== JSON.stringify(asked)) subscription.update(wanted)
 
-    const connected = await this.#media.connected()
+    const connected = await subscription.connected()
     if (this.#destroyed) throw gone()
     if (!connected) throw noWay(1554)
     this.#becomeConnected()
@@ -198,8 +210,8 @@ export class Subscriber extends Shown {
     this.#videoChanged(hadVideo && this.#video, 'publishVideo')
   }
 
-  /** For the session only. @param {RTCPeerConnectionState} state */
-  mediaStateChanged(state) {
+  /** @param {RTCPeerConnectionState} state */
+  #mediaStateChanged(state) {
     if (state === 'connected') {
       if (this.#subscription) this.#becomeConnected()
     } else if (this.#connected && ['disconnected', 'failed'].includes(state)) {
@@ -318,9 +330,13 @@ export class Subscriber extends Shown {
   }
 
   ear() {
-    const receiver = this.#subscription?.audio
-    if (!receiver || this.#destroyed) return null
-    return { read: () => (this.#audio ? receivedLevel(receiver) : 0) }
+    if (!this.#subscription || this.#destroyed) return null
+    return {
+      read: () => {
+        const receiver = this.#subscription?.audio
+        return receiver && this.#audio ? receivedLevel(receiver) : 0
+      },
+    }
   }
 }
 

@@ -77,6 +77,7 @@ export const WELCOME = {
   key: 'secret',
   role: 'publisher',
   graceMs: 30_000,
+  relayed: false,
   connections: [{ connectionId: 'me', creationTime: 1, data: '' }],
   streams: [],
   archives: [],
@@ -165,6 +166,83 @@ export class FakePeerConnection {
     this.connectionState = state
     this.onconnectionstatechange?.()
   }
+}
+
+/** One end of a pair: a peer connection that believes whatever it is told, and writes down what it is asked. */
+export class FakePairConnection {
+  connectionState = 'new'
+  signalingState = 'stable'
+  localDescription = null
+  remoteDescription = null
+  senders = []
+  receivers = []
+  candidates = []
+  restarts = 0
+
+  addTransceiver(kind) {
+    const sender = {
+      kind,
+      track: null,
+      parameters: { encodings: [{}] },
+      replaceTrack: async (track) => {
+        sender.track = track
+      },
+      getParameters: () => structuredClone(sender.parameters),
+      setParameters: async (parameters) => {
+        sender.parameters = parameters
+      },
+    }
+    this.senders.push(sender)
+    return { sender }
+  }
+
+  getReceivers() {
+    return this.receivers
+  }
+
+  async createOffer() {
+    return { type: 'offer', sdp: `offer ${this.restarts}` }
+  }
+
+  async createAnswer() {
+    return { type: 'answer', sdp: `answer to ${this.remoteDescription.sdp}` }
+  }
+
+  async setLocalDescription(description) {
+    this.localDescription = description
+    this.signalingState = description.type === 'offer' ? 'have-local-offer' : 'stable'
+    this.onicecandidate?.({ candidate: fakeCandidate(`of ${description.sdp}`) })
+    this.onicecandidate?.({ candidate: null })
+  }
+
+  async setRemoteDescription(description) {
+    this.remoteDescription = description
+    this.signalingState = 'stable'
+    if (description.type === 'offer' && this.receivers.length === 0) {
+      this.receivers = ['audio', 'video'].map((kind) => ({ track: { kind, muted: true } }))
+    }
+  }
+
+  async addIceCandidate(candidate) {
+    this.candidates.push(candidate.candidate)
+  }
+
+  restartIce() {
+    this.restarts += 1
+  }
+
+  close() {
+    this.connectionState = 'closed'
+  }
+
+  become(state) {
+    this.connectionState = state
+    this.onconnectionstatechange?.()
+  }
+}
+
+function fakeCandidate(candidate) {
+  return { candidate, toJSON: () => ({ candidate, sdpMid: '0' }) }
 }
 
 /** Lets everything that waits for a promise or a timer of 0 ms run. */

@@ -22,7 +22,7 @@ use tokio::time::timeout;
 
 use super::world::{KEY, OTHER_KEY, World, error};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 const FILE: &[u8] = b"what would be an MP4";
 
 async fn body(reply: reqwest::Response) -> Value {

@@ -31,7 +31,7 @@ pub const OTHER_KEY: u32 = 654_321;
 pub const OTHER_SECRET: &str = "abcdef1234567890abcdef1234567890abcdef12";
 
 /// Longer than anything takes; whoever waits so long waits in vain.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct World {
     pub server: Server,

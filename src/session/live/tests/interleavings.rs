@@ -1,14 +1,17 @@
 //! Whatever happens in whatever order, certain things stay true.
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    time::Duration,
+};
 
 use proptest::prelude::*;
 
-use super::world::{World, camera, signal};
+use super::world::{World, camera, peer, signal};
 use crate::{
     opentok::Role,
     session::{
-        Reason, StreamId,
+        ConnectionId, Reason, Rerouting, StreamId,
         request::{Request, StreamUpdate, SubscriptionUpdate},
     },
 };
@@ -17,6 +20,7 @@ use crate::{
 #[derive(Clone, Debug)]
 enum Step {
     Join(Role),
+    JoinQuietly(Role),
     Read(usize),
     Lose(usize),
     Close(usize),
@@ -30,6 +34,10 @@ enum Step {
     Subscribe(usize, u16, usize),
     Adjust(usize, u16, u16),
     Unsubscribe(usize, u16),
+    Peer(usize, usize, usize, u8),
+    PeerOpen(usize, usize),
+    PeerFailed(usize, usize),
+    Route,
     Signal(usize, Option<usize>),
     ServerSignal,
     ForceDisconnect(usize, usize),
@@ -60,7 +68,8 @@ fn step() -> impl Strategy<Value = Step> {
     let who = || 0..6_usize;
     let other = || 0..6_usize;
     prop_oneof![
-        6 => role().prop_map(Step::Join),
+        5 => role().prop_map(Step::Join),
+        2 => role().prop_map(Step::JoinQuietly),
         4 => who().prop_map(Step::Read),
         3 => who().prop_map(Step::Lose),
         1 => who().prop_map(Step::Close),
@@ -77,6 +86,11 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(who, slot, height)| Step::Adjust(who, slot, height)),
         2 => (who(), 0..3_u16).prop_map(|(who, slot)| Step::Unsubscribe(who, slot)),
         4 => (who(), proptest::option::of(other())).prop_map(|(who, to)| Step::Signal(who, to)),
+        8 => (who(), other(), other(), 0..5_u8)
+            .prop_map(|(who, to, of, what)| Step::Peer(who, to, of, what)),
+        8 => (who(), other()).prop_map(|(who, of)| Step::PeerOpen(who, of)),
+        1 => (who(), other()).prop_map(|(who, of)| Step::PeerFailed(who, of)),
+        1 => Just(Step::Route),
         1 => Just(Step::ServerSignal),
         1 => (who(), other()).prop_map(|(who, of)| Step::ForceDisconnect(who, of)),
         2 => (who(), other()).prop_map(|(who, of)| Step::ForceUnpublish(who, of)),
@@ -110,6 +124,9 @@ fn take(world: &mut World, step: Step) {
         Step::Join(role) => {
             world.join(role);
         }
+        Step::JoinQuietly(role) => {
+            world.join_quietly(role);
+        }
         Step::Answer => world.answer(),
         Step::RefuseOffer => world.refuse_offer(),
         Step::Pass(ms) => world.pass(Duration::from_millis(ms)),
@@ -125,8 +142,12 @@ fn take(world: &mut World, step: Step) {
             world.live.disconnect_all(Reason::ServerStopping, world.now);
             world.settle();
         }
+        Step::Route => {
+            world.live.route(Rerouting::Recording);
+            world.settle();
+        }
         Step::ServerSignal => {
-            let _ = world.live.signal_from_server(None, None, None);
+            let _ = world.live.signal_from_server(None, None, None, None);
             world.settle();
         }
         _ if count == 0 => {}
@@ -183,6 +204,18 @@ fn request(world: &World, step: &Step, pick: impl Fn(usize) -> usize) -> (usize,
             (who, Request::UpdateSubscription { slot, wanted })
         }
         Step::Unsubscribe(who, slot) => (who, Request::Unsubscribe { slot: *slot }),
+        Step::Peer(who, to, of, what) => {
+            let to = id(*to);
+            (who, peer(to, stream_of(of), *what))
+        }
+        Step::PeerOpen(who, of) => {
+            let stream_id = stream_of(of);
+            (who, Request::PeerOpen { stream_id })
+        }
+        Step::PeerFailed(who, of) => {
+            let stream_id = Some(stream_of(of));
+            (who, Request::PeerFailed { stream_id })
+        }
         Step::Signal(who, to) => (who, signal(to.map(id))),
         Step::ForceDisconnect(who, of) => {
             let connection_id = id(*of);
@@ -219,20 +252,32 @@ fn request(world: &World, step: &Step, pick: impl Fn(usize) -> usize) -> (usize,
 /// What the session believes, its engine does; and nothing is left of those who are gone.
 fn check(world: &World) {
     let live = &world.live;
-    let mut shown = std::collections::BTreeMap::new();
+    let mut shown = BTreeMap::new();
     for (id, connection) in &live.connections {
         assert_eq!(connection.socket.is_none(), connection.lost.is_some());
-        assert_eq!(connection.socket.is_none(), live.lost.contains(id));
+        assert_eq!(
+            connection
+                .lost
+                .is_some_and(|lost| live.lost.contains(&(lost.looked_at, *id))),
+            connection.lost.is_some()
+        );
         for (slot, subscription) in &connection.slots {
             if let Some(subscription) = subscription {
                 assert!(live.streams[&subscription.stream].announced);
-                shown.insert((*id, *slot), subscription.stream);
+                if live.is_carried(subscription.stream) {
+                    shown.insert((*id, *slot), subscription.stream);
+                }
             }
         }
         for stream in &connection.streams {
             assert_eq!(live.streams[stream].info.connection_id, *id);
         }
     }
+    let lost = live.connections.values().filter(|c| c.lost.is_some());
+    assert_eq!(lost.count(), live.lost.len());
+    let is_quiet = |id: &ConnectionId| world.clients.iter().any(|c| c.id == *id && c.quiet);
+    let curious = live.connections.keys().filter(|id| !is_quiet(id)).copied();
+    assert_eq!(curious.collect::<HashSet<_>>(), live.curious);
     assert_eq!(shown, world.engine.slots);
     for (id, stream) in &live.streams {
         assert!(
@@ -240,9 +285,14 @@ fn check(world: &World) {
                 .streams
                 .contains(id)
         );
-        if stream.announced {
+        assert!(!stream.carried || stream.announced);
+        assert!(!live.relayed || !stream.offered);
+        if stream.carried {
             assert_eq!(!stream.info.has_audio, world.engine.audio_off.contains(id));
         }
+    }
+    if live.relayed {
+        assert!(world.engine.peers.is_empty() && world.engine.recording.is_empty());
     }
     for stream in world.engine.streams.keys() {
         assert!(live.streams.contains_key(stream));
@@ -251,7 +301,7 @@ fn check(world: &World) {
         assert!(live.connections.contains_key(peer));
     }
     let announced = live.streams.values().filter(|s| s.announced);
-    let announced: std::collections::HashSet<_> = announced.map(|s| s.info.stream_id).collect();
+    let announced: HashSet<_> = announced.map(|s| s.info.stream_id).collect();
     for recorded in world.recorders.values() {
         assert_eq!(*recorded, announced);
     }
@@ -263,7 +313,7 @@ fn check(world: &World) {
 /// Everybody who is there and has read everything sees the same, and what is true.
 fn check_views(world: &mut World) {
     world.read_all();
-    let people: std::collections::BTreeSet<_> = world
+    let people: BTreeSet<_> = world
         .live
         .people()
         .iter()
@@ -271,23 +321,31 @@ fn check_views(world: &mut World) {
         .collect();
     let streams = world.live.streams();
     for client in world.clients.iter().filter(|c| c.socket.is_some()) {
-        assert_eq!(client.people, people);
-        let others: std::collections::BTreeMap<_, _> = streams
+        let told_of = if client.quiet {
+            BTreeSet::from([client.id])
+        } else {
+            people.clone()
+        };
+        assert_eq!(client.people, told_of);
+        assert_eq!(client.relayed, world.live.relayed);
+        let others: BTreeMap<_, _> = streams
             .iter()
             .filter(|stream| stream.connection_id != client.id)
             .map(|stream| (stream.stream_id, stream.clone()))
             .collect();
         assert_eq!(client.streams, others);
-        let archives: std::collections::BTreeSet<_> =
-            world.live.archives().iter().map(|a| a.id).collect();
+        let archives: BTreeSet<_> = world.live.archives().iter().map(|a| a.id).collect();
         assert_eq!(client.archives, archives);
     }
 }
 
 proptest! {
     #[test]
-    fn the_session_stays_true_whatever_happens(steps in prop::collection::vec(step(), 1..100)) {
-        let mut world = World::new();
+    fn the_session_stays_true_whatever_happens(
+        relayed in any::<bool>(),
+        steps in prop::collection::vec(step(), 1..100),
+    ) {
+        let mut world = if relayed { World::relayed() } else { World::new() };
         for step in steps {
             take(&mut world, step);
             check(&world);

@@ -1,3 +1,4 @@
 mod interleavings;
+mod relaying;
 mod rules;
 mod world;

@@ -9,7 +9,7 @@ use crate::{
     session::{
         ConnectionId, StreamId,
         event::{Event, Outcome, Reason},
-        live::{Chosen, Closing, Output, Phase},
+        live::{Chosen, Closing, Outgoing, Output, Phase},
         media::{Command, Scope},
         request::{Request, Resume, StreamUpdate, SubscriptionUpdate},
     },
@@ -63,6 +63,78 @@ fn who_joins_late_sees_everything_in_the_welcome() {
     assert!(late.streams.contains_key(&stream));
     assert!(late.archives.contains(&archive));
     assert!(late.events.is_empty());
+}
+
+#[test]
+fn who_is_quiet_hears_streams_and_signals_but_not_who_comes_and_goes() {
+    let mut world = World::new();
+    let ann = world.join(Role::Publisher);
+    let quiet = world.join_quietly(Role::Publisher);
+    let (bob, stream) = world.join_and_publish(Role::Publisher);
+    world.ask(bob, signal(None));
+    world.ask(quiet, signal(Some(world.clients[bob].id)));
+    world.ask(bob, Request::Bye);
+    world.read_all();
+
+    let heard: Vec<_> = world.clients[quiet].events.iter().collect();
+    assert!(
+        matches!(
+            heard[..],
+            [
+                Event::StreamCreated { stream: seen },
+                Event::Signal { from: Some(from), .. },
+                Event::StreamDestroyed { .. },
+            ] if seen.stream_id == stream && *from == world.clients[bob].id
+        ),
+        "{heard:?}"
+    );
+    // The others see it like anybody.
+    assert!(world.clients[ann].people.contains(&world.clients[quiet].id));
+}
+
+#[test]
+fn a_coming_and_a_going_touch_none_of_the_quiet() {
+    let mut world = World::new();
+    for _ in 0..50 {
+        world.join_quietly(Role::Subscriber);
+    }
+    let newcomer = world.join_quietly(Role::Subscriber);
+    let (id, socket) = (
+        world.clients[newcomer].id,
+        world.clients[newcomer].socket.unwrap(),
+    );
+    world.live.socket_closed(id, socket, world.now);
+    let outputs = world.live.outputs();
+    assert!(
+        matches!(outputs[..], [Output::Close { .. }, Output::Left { .. }]),
+        "{outputs:?}"
+    );
+    world.read_all();
+    assert!(world.clients.iter().all(|client| client.events.is_empty()));
+}
+
+#[test]
+fn a_signal_to_thousands_is_one_text() {
+    let mut world = World::new();
+    for _ in 0..2000 {
+        world.join_quietly(Role::Subscriber);
+    }
+    world
+        .live
+        .signal_from_server(None, None, Some("roster".to_owned()), Some("x".into()))
+        .unwrap();
+    let mut texts = std::collections::HashSet::new();
+    let outputs = world.live.outputs();
+    for output in &outputs {
+        if let Output::Send {
+            message: Outgoing::Event { event, .. },
+            ..
+        } = output
+        {
+            texts.insert(event.json.as_ptr());
+        }
+    }
+    assert_eq!((outputs.len(), texts.len()), (2000, 1));
 }
 
 #[test]
@@ -561,7 +633,10 @@ fn who_missed_too_much_has_to_connect_anew() {
     for _ in 0..2000 {
         world.live.media_alive(world.clients[ann].id, world.now);
         world.pass(Duration::from_millis(10));
-        world.live.signal_from_server(None, None, None).unwrap();
+        world
+            .live
+            .signal_from_server(None, None, None, None)
+            .unwrap();
     }
     world.settle();
     assert!(world.is_there(ann));

@@ -10,11 +10,13 @@ use crate::{
     archive::{ArchiveId, recording::Note},
     opentok::{Claims, Role, SessionId},
     session::{
-        ConnectionId, Refusal, StreamId,
+        ConnectionId, Newcomer, Refusal, StreamId,
         event::{ArchiveInfo, Event, Outcome, StreamInfo},
         live::{Closing, LiveSession, Now, Outgoing, Output, Phase, SocketId},
         media::{Command, Kind, Offer, PublishedTrack, Scope, Slot},
-        request::{NewStream, Request, Resume},
+        request::{
+            Candidate, Description, DescriptionKind, NewStream, Pair, Request, Resume, Want,
+        },
     },
 };
 
@@ -30,12 +32,17 @@ pub struct World {
     pub phases: Vec<(ArchiveId, Phase)>,
     /// How often the session began.
     pub beginnings: usize,
+    /// The session was made for media from browser to browser.
+    relayed: bool,
     last_socket: u64,
 }
 
 /// What one client knows.
 pub struct Client {
     pub role: Role,
+    pub quiet: bool,
+    /// Media go from browser to browser, as far as it knows.
+    pub relayed: bool,
     pub id: ConnectionId,
     pub key: String,
     pub socket: Option<SocketId>,
@@ -82,7 +89,15 @@ impl World {
             recorders: HashMap::new(),
             phases: Vec::new(),
             beginnings: 0,
+            relayed: false,
             last_socket: 0,
+        }
+    }
+
+    pub fn relayed() -> Self {
+        World {
+            relayed: true,
+            ..World::new()
         }
     }
 
@@ -95,6 +110,15 @@ impl World {
 
     /// Lets somebody in; the number of the client comes back.
     pub fn join(&mut self, role: Role) -> usize {
+        self.come(role, false)
+    }
+
+    /// Lets somebody in who does not want to know who comes and goes.
+    pub fn join_quietly(&mut self, role: Role) -> usize {
+        self.come(role, true)
+    }
+
+    fn come(&mut self, role: Role, quiet: bool) -> usize {
         let claims = Claims {
             api_key: 1,
             session_id: SessionId::from("s"),
@@ -104,14 +128,21 @@ impl World {
             created_at: 0,
             expires_at: i64::MAX,
         };
+        let newcomer = Newcomer {
+            claims,
+            relayed: self.relayed,
+            quiet,
+        };
         let socket = self.socket();
         let key = format!("key of {}", self.clients.len());
         let id = self
             .live
-            .join(socket, 1, &claims, key.clone(), self.now)
+            .join(socket, 1, &newcomer, key.clone(), self.now)
             .unwrap();
         self.clients.push(Client {
             role,
+            quiet,
+            relayed: false,
             id,
             key,
             socket: Some(socket),
@@ -305,6 +336,8 @@ impl World {
                 Output::Note { archive, note } => self.note(archive, note),
                 Output::Begun => self.beginnings += 1,
                 Output::Archive { archive, phase } => self.phases.push((archive, phase)),
+                Output::Joined(_) | Output::Left { .. } => {}
+                Output::Judge { .. } => unreachable!("nobody judges these signals"),
             }
         }
     }
@@ -397,6 +430,34 @@ impl Client {
         }
     }
 
+    /// Whether it has been told of somebody from whom something comes; the quiet are told of nobody.
+    fn knows(&self, other: ConnectionId) -> bool {
+        self.quiet || self.people.contains(&other)
+    }
+
+    /// Something comes from another browser; `published`: it is about a stream of this client, or of the other.
+    fn hear_peer(&self, from: ConnectionId, stream: StreamId, published: Option<bool>) {
+        assert!(self.relayed, "browsers talk in a relayed session only");
+        assert!(self.knows(from) && from != self.id);
+        let own = self.own.contains(&stream);
+        let theirs = self
+            .streams
+            .get(&stream)
+            .is_some_and(|s| s.connection_id == from);
+        assert!(own || theirs, "both sides know the stream");
+        assert!(published.is_none_or(|published| published == own));
+        assert!(
+            own || may(
+                self.role,
+                &Request::Subscribe {
+                    slot: 0,
+                    stream_id: stream,
+                    wanted: Default::default()
+                }
+            )
+        );
+    }
+
     fn read_reply(&mut self, id: u64, outcome: Outcome) {
         assert!(self.reply(id).is_none(), "one reply to one request");
         if let Some(asked) = self.asked.remove(&id)
@@ -416,8 +477,10 @@ impl Client {
                     .map(|c| c.connection_id)
                     .collect();
                 assert!(self.people.contains(&self.id));
+                self.relayed = welcome.relayed;
+                assert!(!self.quiet || self.people.len() == 1);
                 for stream in &welcome.streams {
-                    assert!(self.people.contains(&stream.connection_id));
+                    assert!(self.knows(stream.connection_id));
                     self.streams.insert(stream.stream_id, stream.clone());
                 }
                 self.archives = welcome.archives.iter().map(|a| a.id).collect();
@@ -435,16 +498,18 @@ impl Client {
         );
         match event {
             Event::ConnectionCreated { connection } => {
+                assert!(!self.quiet);
                 assert!(self.people.insert(connection.connection_id));
             }
             Event::ConnectionDestroyed { connection_id, .. } => {
+                assert!(!self.quiet);
                 assert_ne!(*connection_id, self.id);
                 assert!(self.people.remove(connection_id));
                 let left = |stream: &StreamInfo| stream.connection_id == *connection_id;
                 assert!(!self.streams.values().any(left), "streams end first");
             }
             Event::StreamCreated { stream } => {
-                assert!(self.people.contains(&stream.connection_id));
+                assert!(self.knows(stream.connection_id));
                 assert_ne!(stream.connection_id, self.id);
                 let before = self.streams.insert(stream.stream_id, stream.clone());
                 assert_eq!(before, None);
@@ -463,9 +528,33 @@ impl Client {
                 }
             }
             Event::Signal { from, .. } => {
-                assert!(from.is_none_or(|from| self.people.contains(&from)));
+                assert!(from.is_none_or(|from| self.knows(from)));
             }
             Event::StreamMuted { stream_id } => assert!(self.own.contains(stream_id)),
+            Event::PeerWant {
+                from, stream_id, ..
+            } => self.hear_peer(*from, *stream_id, Some(true)),
+            Event::PeerSdp {
+                from,
+                stream_id,
+                description,
+                ..
+            } => {
+                let answers = description.kind == DescriptionKind::Answer;
+                self.hear_peer(*from, *stream_id, Some(answers));
+            }
+            Event::PeerIce {
+                from, stream_id, ..
+            }
+            | Event::PeerBye {
+                from, stream_id, ..
+            } => {
+                self.hear_peer(*from, *stream_id, None);
+            }
+            Event::SessionRouted { .. } => {
+                assert!(self.relayed, "a session is routed once");
+                self.relayed = false;
+            }
             Event::ArchiveStarted { archive } => assert!(self.archives.insert(archive.id)),
             Event::ArchiveStopped { archive } => assert!(self.archives.remove(&archive.id)),
             Event::MuteForced { .. } | Event::Disconnected { .. } => {}
@@ -580,5 +669,42 @@ pub fn signal(to: Option<ConnectionId>) -> Request {
         signal_type: Some("chat".to_owned()),
         data: Some("hi".into()),
         to,
+    }
+}
+
+/// One of the things that browsers say to one another in a relayed session.
+pub fn peer(to: ConnectionId, stream_id: StreamId, what: u8) -> Request {
+    let pair = Pair {
+        to,
+        stream_id,
+        pair: 1,
+    };
+    let description = |kind| Description {
+        kind,
+        sdp: SDP.to_owned(),
+    };
+    match what {
+        0 => Request::PeerWant {
+            pair,
+            want: Want::default(),
+        },
+        1 => Request::PeerSdp {
+            pair,
+            description: description(DescriptionKind::Offer),
+        },
+        2 => Request::PeerSdp {
+            pair,
+            description: description(DescriptionKind::Answer),
+        },
+        3 => Request::PeerIce {
+            pair,
+            candidates: vec![Candidate {
+                candidate: "candidate:1 1 udp 1 192.0.2.1 1 typ host".to_owned(),
+                sdp_mid: Some("0".to_owned()),
+                sdp_m_line_index: Some(0),
+                username_fragment: None,
+            }],
+        },
+        _ => Request::PeerBye { pair },
     }
 }

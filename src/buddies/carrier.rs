@@ -1,0 +1,221 @@
+//! The tasks that carry out what the switchboard decides.
+//!
+//! Signals go out at once. What may have to wait for the database or for a recorder is handed to a second
+//! task, so that nobody's ring waits for a disk.
+
+use tokio::sync::{
+    broadcast::{self, error::RecvError},
+    mpsc,
+};
+use tracing::{error, warn};
+
+use super::{
+    Buddies, Inner,
+    desk::{Audience, Order},
+    now,
+};
+use crate::{
+    archive::{ArchiveChange, ArchiveId, Status},
+    clock, invitation,
+    opentok::SessionId,
+    platform::{PlatformError, Signal, StartArchive},
+    presence,
+};
+
+/// Orders that wait for the database. Behind a database that has not answered for so many calls, chats go on,
+/// but are not kept.
+const SLOW_ORDERS: usize = 4_096;
+
+impl Buddies {
+    /// Carries out orders, lets time pass, and follows the archives of chats: to be spawned once.
+    pub async fn run(self, archives: broadcast::Receiver<ArchiveChange>) {
+        let (slow, slow_orders) = mpsc::channel(SLOW_ORDERS);
+        tokio::join!(
+            self.0.carry(slow),
+            self.0.keep(slow_orders),
+            self.0.follow_archives(archives),
+        );
+    }
+}
+
+impl Inner {
+    async fn carry(&self, slow: mpsc::Sender<Order>) {
+        loop {
+            let (orders, due) = {
+                let mut desk = self.desk();
+                desk.settle(now());
+                let orders = std::mem::take(&mut desk.orders);
+                (orders, desk.switchboard.due())
+            };
+            if orders.is_empty() {
+                match due {
+                    Some(due) => {
+                        tokio::select! {
+                            () = self.work.notified() => {}
+                            () = tokio::time::sleep_until(due.into()) => {}
+                        }
+                    }
+                    None => self.work.notified().await,
+                }
+                continue;
+            }
+            for order in orders {
+                match order {
+                    Order::Signal {
+                        from,
+                        to,
+                        signal_type,
+                        data,
+                    } => {
+                        let receivers = match to {
+                            Audience::Everybody => vec![None],
+                            Audience::Tabs(tabs) => tabs.into_iter().map(Some).collect(),
+                        };
+                        for to in receivers {
+                            let signal = Signal {
+                                from,
+                                to,
+                                signal_type: signal_type.clone(),
+                                data: data.to_string(),
+                            };
+                            match self.platform.signal(&self.presence, signal).await {
+                                // Whoever has left meanwhile will ask for what was missed.
+                                Ok(()) | Err(PlatformError::NotFound(_)) => {}
+                                Err(problem) => error!("A signal to buddies is lost: {problem}"),
+                            }
+                        }
+                    }
+                    Order::Unite { from, into } => self.platform.unite(&from, &into),
+                    order => {
+                        if let Err(lost) = slow.try_send(order) {
+                            error!("Too much waits for the database; this is lost: {lost:?}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    async fn keep(&self, mut orders: mpsc::Receiver<Order>) {
+        while let Some(order) = orders.recv().await {
+            match order {
+                Order::Signal { .. } | Order::Unite { .. } => {} // The other task's.
+                Order::KeepChat(chat) => {
+                    if let Err(problem) = invitation::store::add(&self.db, &chat).await {
+                        error!(session.id = %chat.session, "A chat is not kept: {problem}");
+                    }
+                }
+                Order::EndChat(end) => {
+                    if let Err(problem) = invitation::store::end(&self.db, &end).await {
+                        error!(session.id = %end.session, "The end of a chat is not kept: {problem}");
+                    }
+                    self.stop_recording(&end.session).await;
+                    self.close(&end.session).await;
+                }
+                Order::Name(user, name) => {
+                    let kept = presence::store::keep_name(&self.db, user, &name, clock::now_ms());
+                    if let Err(problem) = kept.await {
+                        error!("The name of a buddy is not kept: {problem}");
+                    }
+                }
+                Order::Choose(user, availability) => {
+                    let now_ms = clock::now_ms();
+                    let kept =
+                        presence::store::keep_availability(&self.db, user, availability, now_ms);
+                    if let Err(problem) = kept.await {
+                        error!("What a buddy chose is not kept: {problem}");
+                    }
+                }
+                Order::Record {
+                    session,
+                    name,
+                    started_by,
+                } => self.record(session, name, started_by).await,
+                Order::StopRecording(session) => self.stop_recording(&session).await,
+                Order::Close(session) => self.close(&session).await,
+            }
+        }
+    }
+
+    async fn close(&self, session: &SessionId) {
+        if let Err(problem) = self.platform.close_session(session).await {
+            error!(session.id = %session, "The session of a chat is not closed: {problem}");
+        }
+    }
+
+    async fn record(&self, session: SessionId, name: String, started_by: String) {
+        let options = StartArchive {
+            name,
+            started_by,
+            ..StartArchive::default()
+        };
+        let started = async {
+            self.platform.route(&session).await?;
+            self.platform.start_archive(&session, options).await
+        };
+        match started.await {
+            Ok(archive) => {
+                {
+                    let mut desk = self.desk();
+                    desk.recordings.insert(archive, session.clone());
+                    // If the chat is over by now, its end is among the orders and stops the archive.
+                    desk.act(|board, _| board.recording_started(&session));
+                }
+                // It may have ended before anybody followed it.
+                if let Ok(None) = self.platform.recording(&session).await {
+                    self.recording_ended(archive, None);
+                }
+            }
+            Err(problem) => {
+                warn!(session.id = %session, "A chat is not recorded: {problem}");
+                let told = match problem {
+                    PlatformError::Internal(_) => "the server could not record".to_owned(),
+                    problem => problem.to_string(),
+                };
+                self.desk()
+                    .act(|board, _| board.recording_ended(&session, Some(told)));
+            }
+        }
+        self.work.notify_one();
+    }
+
+    async fn stop_recording(&self, session: &SessionId) {
+        let stopped = match self.platform.recording(session).await {
+            Ok(Some(recording)) => self.platform.stop_archive(recording.id).await,
+            Ok(None) => Ok(()),
+            Err(problem) => Err(problem),
+        };
+        match stopped {
+            // It ended by itself a moment ago.
+            Ok(()) | Err(PlatformError::Conflict(_)) => {}
+            Err(problem) => {
+                error!(session.id = %session, "The recording of a chat is not stopped: {problem}");
+            }
+        }
+    }
+
+    /// Tells the two when their recording ends, whoever or whatever ends it.
+    async fn follow_archives(&self, mut archives: broadcast::Receiver<ArchiveChange>) {
+        loop {
+            let archive = match archives.recv().await {
+                Ok(change) => change.archive,
+                Err(RecvError::Lagged(_)) => continue,
+                Err(RecvError::Closed) => return,
+            };
+            if archive.status.is_running() {
+                continue;
+            }
+            let problem = (archive.status == Status::Failed).then(|| archive.problem.clone());
+            self.recording_ended(archive.id, problem);
+        }
+    }
+
+    fn recording_ended(&self, archive: ArchiveId, problem: Option<String>) {
+        let mut desk = self.desk();
+        if let Some(session) = desk.recordings.remove(&archive) {
+            desk.act(|board, _| board.recording_ended(&session, problem));
+            drop(desk);
+            self.work.notify_one();
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! What is true now, and the orders that follow from it.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
+
+use super::{kit::Kit, now};
+use crate::{
+    archive::ArchiveId,
+    invitation::{ChatEnd, ChatRecord, Event, Moment, Switchboard},
+    opentok::SessionId,
+    presence::{Availability, Name, UserId},
+    session::ConnectionId,
+};
+
+/// Chats that ended lately; more of them have no newcomers under way any more.
+const OVER_MAX: usize = 1_000;
+
+/// What is true now, and what is to be done about it.
+pub(super) struct Desk {
+    pub(super) switchboard: Switchboard,
+    pub(super) kit: Kit,
+    pub(super) orders: VecDeque<Order>,
+    /// What those who have not come yet since the start of the server chose to be in the day before.
+    pub(super) choices: HashMap<UserId, Availability>,
+    /// Sessions of chats that ended lately, the latest last.
+    pub(super) over: VecDeque<SessionId>,
+    /// The archives that record chats now.
+    pub(super) recordings: HashMap<ArchiveId, SessionId>,
+}
+
+/// One thing to do.
+#[derive(Debug)]
+pub(super) enum Order {
+    Signal {
+        /// In whose name; `None`: the server's own.
+        from: Option<ConnectionId>,
+        to: Audience,
+        signal_type: String,
+        data: Arc<str>,
+    },
+    KeepChat(ChatRecord),
+    EndChat(ChatEnd),
+    /// Keeps somebody's latest name.
+    Name(UserId, Name),
+    Choose(UserId, Availability),
+    Record {
+        session: SessionId,
+        name: String,
+        started_by: String,
+    },
+    StopRecording(SessionId),
+    /// Whoever joins the one session from now on joins the other one.
+    Unite {
+        from: SessionId,
+        into: SessionId,
+    },
+    /// Disconnects whoever is in a session that is no chat any more.
+    Close(SessionId),
+}
+
+/// Who is to hear a signal.
+#[derive(Debug)]
+pub(super) enum Audience {
+    Everybody,
+    Tabs(Vec<ConnectionId>),
+}
+
+impl Desk {
+    pub(super) fn new(
+        api_key: String,
+        choices: impl IntoIterator<Item = (UserId, Availability)>,
+    ) -> Desk {
+        Desk {
+            switchboard: Switchboard::default(),
+            kit: Kit::new(api_key),
+            orders: VecDeque::new(),
+            choices: choices.into_iter().collect(),
+            over: VecDeque::new(),
+            recordings: HashMap::new(),
+        }
+    }
+
+    pub(super) fn act<T>(&mut self, act: impl FnOnce(&mut Switchboard, Moment) -> T) -> T {
+        let now = now();
+        let done = act(&mut self.switchboard, now);
+        self.settle(now);
+        done
+    }
+
+    /// Turns what has happened into orders.
+    pub(super) fn settle(&mut self, now: Moment) {
+        for event in self.switchboard.poll(now) {
+            self.kit
+                .translate(&event, &self.switchboard, &mut self.orders);
+            self.order(event);
+        }
+    }
+
+    fn order(&mut self, event: Event) {
+        let order = match event {
+            Event::Roster(delta) => {
+                let data = serde_json::to_string(&delta).expect("a delta has string keys only");
+                Order::Signal {
+                    from: None,
+                    to: Audience::Everybody,
+                    signal_type: "roster".to_owned(),
+                    data: data.into(),
+                }
+            }
+            Event::Personal { to, news } => {
+                let tabs = self.switchboard.roster().tabs(to);
+                if tabs.is_empty() {
+                    return;
+                }
+                let data = serde_json::to_string(&news).expect("news have string keys only");
+                Order::Signal {
+                    from: None,
+                    to: Audience::Tabs(tabs.to_vec()),
+                    signal_type: "buddy".to_owned(),
+                    data: data.into(),
+                }
+            }
+            Event::ChatStarted(chat) => Order::KeepChat(chat),
+            Event::ChatEnded(end) => {
+                self.over.push_back(end.session.clone());
+                if self.over.len() > OVER_MAX {
+                    self.over.pop_front();
+                }
+                Order::EndChat(end)
+            }
+            Event::Record {
+                session,
+                name,
+                started_by,
+            } => Order::Record {
+                session,
+                name,
+                started_by,
+            },
+            Event::StopRecording(session) => Order::StopRecording(session),
+        };
+        self.orders.push_back(order);
+    }
+}

@@ -1,0 +1,96 @@
+//! What happens in the live sessions, told to the switchboard.
+//!
+//! A connection of the presence session whose token we made is a tab of a buddy; one that carries other data
+//! belongs to a foreign application and is nobody. In the sessions of chats the same data say who of the two it is.
+
+use serde::Deserialize;
+
+use super::{
+    Inner,
+    desk::{Desk, Order},
+    now,
+};
+use crate::{
+    opentok::SessionId,
+    presence::{Arrival, Leaving, Name, UserId},
+    session::{ClientSignal, ConnectionId, ConnectionInfo, Observer, Reason, Refusal},
+};
+
+/// What our tokens say of their holder: `{"name":"Ann","user":"…"}`.
+#[derive(Deserialize)]
+struct Badge {
+    name: String,
+    user: UserId,
+}
+
+impl Observer for Inner {
+    fn joined(&self, session: &SessionId, connection: &ConnectionInfo) {
+        let Ok(badge) = serde_json::from_str::<Badge>(&connection.data) else {
+            return;
+        };
+        let mut desk = self.desk();
+        if *session == self.presence {
+            desk.tab_came(&badge, connection.connection_id);
+        } else {
+            desk.caller_came(session, badge.user, connection.connection_id);
+        }
+        drop(desk);
+        self.work.notify_one();
+    }
+
+    fn left(&self, session: &SessionId, connection: ConnectionId, reason: Reason) {
+        let how = match reason {
+            Reason::NetworkDisconnected => Leaving::Lost,
+            Reason::ServerStopping => return, // Nobody has left; the next start finds out who is back.
+            Reason::ClientDisconnected | Reason::ForceDisconnected | Reason::ForceUnpublished => {
+                Leaving::Closed
+            }
+        };
+        let mut desk = self.desk();
+        if *session == self.presence {
+            desk.kit.forget(connection);
+            desk.act(|board, now| board.left(connection, how, now));
+        } else {
+            desk.act(|board, now| board.left_chat(connection, how, now));
+        }
+        drop(desk);
+        self.work.notify_one();
+    }
+
+    fn judges(&self, session: &SessionId) -> bool {
+        *session == self.presence
+    }
+
+    fn signalled(&self, _: &SessionId, signal: ClientSignal) -> Result<(), Refusal> {
+        let judgement = self.desk().answer_kit(signal);
+        self.work.notify_one();
+        judgement
+    }
+}
+
+impl Desk {
+    fn tab_came(&mut self, badge: &Badge, connection: ConnectionId) {
+        let Ok(name) = Name::parse(&badge.name) else {
+            return;
+        };
+        let arrival = Arrival {
+            user: badge.user,
+            name: &name,
+            connection,
+            availability: self.choices.remove(&badge.user),
+        };
+        self.act(|board, now| board.arrived(arrival, now));
+        self.kit
+            .tab_came(badge.user, connection, &self.switchboard, &mut self.orders);
+    }
+
+    fn caller_came(&mut self, session: &SessionId, user: UserId, connection: ConnectionId) {
+        let now = now();
+        if !self.switchboard.joined_chat(session, user, connection, now)
+            && self.over.contains(session)
+        {
+            self.orders.push_back(Order::Close(session.clone()));
+        }
+        self.settle(now);
+    }
+}

@@ -1,0 +1,251 @@
+//! The page of the buddies, who is there, and what a buddy is to others. `GET /presence` and `POST /users` are
+//! the presence kit's, too.
+
+use actix_web::{
+    HttpResponse,
+    http::{StatusCode, header},
+    web,
+};
+use askama::Template;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{
+    ask::{Ask, AskError},
+    boot::{BuddiesBoot, Callee},
+    error::PageError,
+    shell::{Section, Shell, filters, page},
+    visitor::{Buddy, Visitor},
+};
+use crate::{
+    app::App,
+    opentok::Role,
+    presence::{Availability, Entry, Name, Page, Query, State, UserId},
+};
+
+/// Buddies on the first page of the roster, and on others that do not say how many.
+const PAGE: usize = 50;
+
+#[derive(Template)]
+#[template(path = "buddies.html")]
+struct BuddiesPage<'a> {
+    shell: &'a Shell,
+    /// What to put into the field for the name.
+    name: &'a str,
+    /// Whose link was opened.
+    callee: Option<&'a Callee>,
+    /// As far as the first page goes; available buddies first.
+    buddies: Vec<Row<'a>>,
+    /// How many there are besides the visitor.
+    total: usize,
+    boot: BuddiesBoot<'a>,
+}
+
+/// A line of the roster, ready to be shown.
+struct Row<'a> {
+    entry: &'a Entry,
+    /// "AL" of "Ann Lee".
+    initials: String,
+    /// Why there is no button; `None`: there is one.
+    why_not: Option<&'static str>,
+}
+
+#[derive(Deserialize)]
+pub struct PageQuery {
+    #[serde(default)]
+    name: String,
+}
+
+/// `GET /buddies`, `GET /buddies?name=NAME`
+pub async fn buddies(
+    app: web::Data<App>,
+    visitor: Visitor,
+    web::Query(query): web::Query<PageQuery>,
+) -> Result<HttpResponse, PageError> {
+    show(&app, &visitor, &query.name, None).await
+}
+
+/// `GET /buddies/call/{user}`: with that buddy to be called.
+pub async fn call(
+    app: web::Data<App>,
+    visitor: Visitor,
+    user: web::Path<String>,
+    web::Query(query): web::Query<PageQuery>,
+) -> Result<HttpResponse, PageError> {
+    let id = UserId::parse(&user).ok_or(PageError::NoBuddy)?;
+    let name = app.buddies.name(id).await?.ok_or(PageError::NoBuddy)?;
+    show(&app, &visitor, &query.name, Some(Callee { id, name })).await
+}
+
+async fn show(
+    app: &App,
+    visitor: &Visitor,
+    given_name: &str,
+    callee: Option<Callee>,
+) -> Result<HttpResponse, PageError> {
+    let shell = visitor.shell(app, Section::Buddies).await?;
+    // Before the first request of a script, so that two of them cannot make two users of one browser.
+    let user = visitor.user()?;
+    let buddy = visitor.buddy();
+    let roster = buddy.as_ref().map(|buddy| {
+        app.buddies.expect_back(buddy.user);
+        app.buddies.roster(Query {
+            limit: PAGE,
+            except: Some(buddy.user),
+            ..Query::default()
+        })
+    });
+    let given_name = Name::parse(given_name).ok();
+    let remembered = buddy.as_ref().map(|buddy| &buddy.name);
+    let name = given_name.as_ref().or(remembered).map_or("", Name::as_str);
+    let (session_id, api_key) = app.buddies.presence();
+    let entries = roster.as_ref().map_or(&[][..], |page| &page.buddies);
+    page(&BuddiesPage {
+        shell: &shell,
+        name,
+        callee: callee.as_ref(),
+        buddies: entries.iter().map(row).collect(),
+        total: roster.as_ref().map_or(0, |page| page.total),
+        boot: BuddiesBoot {
+            csrf: &shell.csrf,
+            api_key,
+            session_id,
+            name,
+            user: buddy.is_some().then_some(user),
+            call: callee.as_ref(),
+            roster: roster.as_ref(),
+            is_moderator: shell.moderator.is_some(),
+        },
+    })
+}
+
+fn row(entry: &Entry) -> Row<'_> {
+    let words = entry.person.name.as_str().split_whitespace();
+    let letters = words.filter_map(|word| word.chars().next());
+    Row {
+        entry,
+        initials: letters.take(2).flat_map(char::to_uppercase).collect(),
+        why_not: match entry.state {
+            State::Available => None,
+            State::Inviting => Some("Calling somebody"),
+            State::Chatting => Some("In a call"),
+            State::DoNotDisturb => Some("Do not disturb"),
+        },
+    }
+}
+
+/// `GET /presence`, as the kit has it: no token.
+pub async fn presence(app: web::Data<App>) -> HttpResponse {
+    let (session_id, api_key) = app.buddies.presence();
+    fresh().json(json!({ "apiKey": api_key, "sessionId": session_id }))
+}
+
+#[derive(Deserialize)]
+pub struct User {
+    name: String,
+}
+
+/// `POST /users`: somebody says a name, and may connect to the presence session.
+pub async fn name(
+    app: web::Data<App>,
+    visitor: Visitor,
+    Ask(user): Ask<User>,
+) -> Result<HttpResponse, AskError> {
+    let name = Name::parse(&user.name)?;
+    let user = visitor.user()?;
+    visitor.remember_buddy(&name)?;
+    app.buddies.named(user, name.clone());
+    let (session, _) = app.buddies.presence();
+    let token = app
+        .platform
+        .token(session, Role::Subscriber, &badge(&name, user))
+        .await?;
+    Ok(fresh().json(json!({ "token": token })))
+}
+
+/// What a token says of its holder, to everybody in the session.
+pub(super) fn badge(name: &Name, user: UserId) -> String {
+    #[derive(Serialize)]
+    struct Badge<'a> {
+        name: &'a Name,
+        user: UserId,
+    }
+    serde_json::to_string(&Badge { name, user }).expect("a badge has string keys only")
+}
+
+#[derive(Deserialize)]
+pub struct RosterQuery {
+    #[serde(default)]
+    search: String,
+    #[serde(default)]
+    offset: usize,
+    limit: Option<usize>,
+}
+
+/// `GET /buddies/roster`
+pub async fn roster(
+    app: web::Data<App>,
+    buddy: Buddy,
+    web::Query(query): web::Query<RosterQuery>,
+) -> HttpResponse {
+    let page: Page = app.buddies.roster(Query {
+        search: &query.search,
+        offset: query.offset,
+        limit: query.limit.unwrap_or(PAGE),
+        except: Some(buddy.user),
+    });
+    fresh().json(page)
+}
+
+/// `GET /buddies/mine`: where a page starts from once it is connected.
+pub async fn mine(app: web::Data<App>, buddy: Buddy) -> Result<HttpResponse, AskError> {
+    let mine = app.buddies.mine(buddy.user).ok_or_else(not_here)?;
+    Ok(fresh().json(mine))
+}
+
+#[derive(Deserialize)]
+pub struct Choice {
+    availability: Availability,
+}
+
+/// `POST /buddies/availability`
+pub async fn choose(
+    app: web::Data<App>,
+    buddy: Buddy,
+    Ask(choice): Ask<Choice>,
+) -> Result<HttpResponse, AskError> {
+    if app.buddies.choose(buddy.user, choice.availability) {
+        Ok(HttpResponse::NoContent().finish())
+    } else {
+        Err(not_here())
+    }
+}
+
+#[derive(Deserialize)]
+pub struct Seen {
+    from: Option<UserId>,
+}
+
+/// `POST /buddies/missed/forget`
+pub async fn forget_missed(
+    app: web::Data<App>,
+    buddy: Buddy,
+    Ask(seen): Ask<Seen>,
+) -> HttpResponse {
+    app.buddies.forget_missed(buddy.user, seen.from);
+    HttpResponse::NoContent().finish()
+}
+
+fn not_here() -> AskError {
+    AskError::new(
+        StatusCode::NOT_FOUND,
+        "you are not connected: open the page of the buddies again",
+    )
+}
+
+/// An answer that is true now, for one visitor.
+pub(super) fn fresh() -> actix_web::HttpResponseBuilder {
+    let mut response = HttpResponse::Ok();
+    response.insert_header((header::CACHE_CONTROL, "no-store"));
+    response
+}

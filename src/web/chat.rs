@@ -1,0 +1,166 @@
+//! Chats of two: their tokens, their end, their recordings. `POST /chats` and `GET /chats` are the presence kit's.
+
+use actix_web::{HttpResponse, http::header, web};
+use askama::Template;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{
+    archive::{signed_link, title},
+    archive_view::{Badge, badge as status_badge, iso_time, plain_time, why},
+    ask::{Anything, Ask, AskError},
+    buddies::{badge, fresh},
+    error::PageError,
+    shell::{Section, Shell, clock_time, filters, page, size},
+    visitor::{Buddy, Visitor},
+};
+use crate::{
+    app::App,
+    archive::{Archive, ArchiveId, Status, download::Asset, history},
+    invitation::{self, RecordingAction},
+    opentok::{Role, SessionId},
+};
+
+/// Recordings on the page of one's own, at most.
+const RECORDINGS: u32 = 100;
+
+/// `POST /chats`: a session to invite somebody to.
+pub async fn create(
+    app: web::Data<App>,
+    buddy: Buddy,
+    _: Anything,
+) -> Result<HttpResponse, AskError> {
+    let session = app.buddies.offer(buddy.user).await?;
+    pass(&app, &buddy, &session).await
+}
+
+#[derive(Deserialize)]
+pub struct ChatQuery {
+    #[serde(rename = "sessionId", default)]
+    session_id: String,
+}
+
+/// `GET /chats?sessionId=`: a token for one of the two.
+pub async fn join(
+    app: web::Data<App>,
+    buddy: Buddy,
+    web::Query(query): web::Query<ChatQuery>,
+) -> Result<HttpResponse, AskError> {
+    let session = SessionId::from(query.session_id);
+    app.buddies.may_join(&session, buddy.user)?;
+    pass(&app, &buddy, &session).await
+}
+
+async fn pass(app: &App, buddy: &Buddy, session: &SessionId) -> Result<HttpResponse, AskError> {
+    let data = badge(&buddy.name, buddy.user);
+    let token = app.platform.token(session, Role::Publisher, &data).await?;
+    let (_, api_key) = app.buddies.presence();
+    Ok(fresh().json(json!({ "apiKey": api_key, "sessionId": session, "token": token })))
+}
+
+/// `POST /chats/{session}/end`
+pub async fn end(
+    app: web::Data<App>,
+    buddy: Buddy,
+    session: web::Path<String>,
+    _: Anything,
+) -> Result<HttpResponse, AskError> {
+    let session = SessionId::from(session.into_inner());
+    app.buddies.end_chat(&session, buddy.user)?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+#[derive(Deserialize)]
+pub struct Record {
+    action: RecordingAction,
+}
+
+/// `POST /chats/{session}/recording`
+pub async fn record(
+    app: web::Data<App>,
+    buddy: Buddy,
+    session: web::Path<String>,
+    Ask(record): Ask<Record>,
+) -> Result<HttpResponse, AskError> {
+    let session = SessionId::from(session.into_inner());
+    app.buddies.recording(&session, buddy.user, record.action)?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+#[derive(Template)]
+#[template(path = "recordings.html")]
+struct RecordingsPage {
+    shell: Shell,
+    recordings: Vec<Recorded>,
+}
+
+/// A recording of a chat, ready to be shown to the two.
+struct Recorded {
+    id: ArchiveId,
+    title: String,
+    badge: Badge,
+    iso_time: String,
+    plain_time: String,
+    duration: String,
+    size: String,
+    why: String,
+    /// There is a file to play and to download.
+    is_available: bool,
+}
+
+/// `GET /buddies/recordings`: those of one's own chats.
+pub async fn recordings(app: web::Data<App>, visitor: Visitor) -> Result<HttpResponse, PageError> {
+    let shell = visitor.shell(&app, Section::Buddies).await?;
+    let mut recordings = Vec::new();
+    if let Some(buddy) = visitor.buddy() {
+        for id in invitation::store::recordings(app.db(), buddy.user, RECORDINGS).await? {
+            if let Some(id) = ArchiveId::parse(&id)
+                && let Some(archive) = history::find(app.db(), app.project.api_key, id).await?
+            {
+                recordings.push(recorded(&archive));
+            }
+        }
+    }
+    page(&RecordingsPage { shell, recordings })
+}
+
+fn recorded(archive: &Archive) -> Recorded {
+    Recorded {
+        id: archive.id,
+        title: title(archive).to_owned(),
+        badge: status_badge(archive),
+        iso_time: iso_time(archive.created_at_ms),
+        plain_time: plain_time(archive.created_at_ms),
+        duration: clock_time(archive.duration_ms),
+        size: size(archive.size_bytes),
+        why: why(archive),
+        is_available: archive.status == Status::Available,
+    }
+}
+
+/// `GET /buddies/recordings/{id}`: on to a link that expires, for the two.
+pub async fn recording(
+    app: web::Data<App>,
+    visitor: Visitor,
+    id: web::Path<String>,
+) -> Result<HttpResponse, PageError> {
+    let buddy = visitor.buddy().ok_or(PageError::NoRecording)?;
+    let id = ArchiveId::parse(&id).ok_or(PageError::NoRecording)?;
+    let archive = history::find(app.db(), app.project.api_key, id)
+        .await?
+        .ok_or(PageError::NoRecording)?;
+    invitation::store::find(app.db(), &archive.session_id)
+        .await?
+        .filter(|chat| chat.has(buddy.user))
+        .ok_or(PageError::NoRecording)?;
+    if archive.status != Status::Available {
+        return Err(PageError::Conflict(
+            "the file to download is not ready; the list of recordings says why".to_owned(),
+        ));
+    }
+    let link = signed_link(&app, id, Asset::Composed);
+    Ok(HttpResponse::Found()
+        .insert_header((header::LOCATION, link))
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .finish())
+}

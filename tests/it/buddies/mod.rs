@@ -1,0 +1,10 @@
+//! Buddies: presence, invitations and chats, through real sockets.
+
+mod kit;
+mod names;
+mod people;
+mod recording;
+mod refusals;
+mod restart;
+mod rules;
+mod world;
