@@ -127,7 +127,7 @@ fn row(entry: &Entry) -> Row<'_> {
         initials: letters.take(2).flat_map(char::to_uppercase).collect(),
         why_not: match entry.state {
             State::Available => None,
-            State::Inviting => Some("Calling somebody"),
+            State::Inviting => Some("Waiting for an answer"),
             State::Chatting => Some("In a call"),
             State::DoNotDisturb => Some("Do not disturb"),
         },

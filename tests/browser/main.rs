@@ -3,6 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 mod archive;
+mod buddies;
+mod buddies_call;
+mod buddies_page;
+mod buddies_recording;
 mod call;
 mod camera;
 mod chromium;

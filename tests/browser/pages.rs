@@ -23,6 +23,8 @@ async fn every_page_fits_a_phone_and_loads_nothing_that_it_may_not() {
             "/participant",
             "/hello",
             "/history",
+            "/buddies",
+            "/buddies/recordings",
             &archive,
             "/sign-in?link=none",
             "/rooms/none",

@@ -1,18 +1,18 @@
 /** @file A room's page: prejoin, the call, and how it ended. */
 
+import { CallBar } from '../ui/bar.js'
 import { readBoot } from '../ui/boot.js'
 import { Call } from '../ui/call.js'
 import { copyLink } from '../ui/copy.js'
-import { listDevices, openDevice } from '../ui/devices.js'
+import { openDevice } from '../ui/devices.js'
 import { byId, find, icon, setIcon } from '../ui/dom.js'
-import { listenForKeys } from '../ui/keys.js'
-import { watchLevel } from '../ui/level.js'
+import { every } from '../ui/every.js'
+import { drawPeople } from '../ui/people.js'
 import { get, post } from '../ui/post.js'
-import { drawToggle, Prejoin } from '../ui/prejoin.js'
+import { Prejoin } from '../ui/prejoin.js'
 import { Recording } from '../ui/recording.js'
-import { choices, remember } from '../ui/remembered.js'
+import { choices } from '../ui/remembered.js'
 import { clockTime } from '../ui/time.js'
-import { toast } from '../ui/toast.js'
 
 /** @import { Pass, RoomBoot } from '../ui/boot.js' */
 /** @import { OwnState } from '../ui/call.js' */
@@ -22,9 +22,6 @@ import { toast } from '../ui/toast.js'
 /** After a lost server: the first try, and the longest pause between tries. */
 const RETRY_FIRST_MS = 1000
 const RETRY_LONGEST_MS = 15_000
-
-/** Talking while muted is mentioned again after this time at the earliest. */
-const MUTED_HINT_MS = 30_000
 
 /** @type {RoomBoot} */
 const boot = readBoot()
@@ -38,6 +35,7 @@ const prejoin = new Prejoin(boot, (joining) =>
 
 /** @type {Call | null} */
 let call = null
+const bar = new CallBar(() => call)
 /** @type {Joining} how to come back */
 let last = { name: '', mic: null, camera: null }
 /** @type {OwnState} */
@@ -54,9 +52,15 @@ async function join(joining) {
   /** @type {Pass} */
   const pass = await post(path, boot.csrf, { name: joining.name })
   show('call')
-  const next = new Call(boot, pass, joining, {
+  const next = new Call(pass, joining, {
+    isHost: boot.isHost,
+    isPair: false,
     recording,
-    changed: drawControls,
+    changed: (state) => bar.draw(state),
+    people: (people, host) => {
+      drawPeople(people, host)
+      byId('alone', HTMLElement).hidden = people.length > 1
+    },
     ended,
     reconnecting: (waiting) => {
       const banner = byId('banner', HTMLElement)
@@ -70,7 +74,7 @@ async function join(joining) {
   last = joining
   call = next
   begin()
-  drawControls(next.state)
+  bar.draw(next.state)
   find(byId('call', HTMLElement), 'h1', HTMLElement).focus({ preventScroll: true })
 }
 
@@ -81,28 +85,8 @@ function begin() {
   every(1000, signal, () => {
     byId('call-time', HTMLElement).textContent = clockTime(performance.now() - since)
   })
-  listenForKeys(
-    {
-      m: () => toggleMic(),
-      v: () => toggleCamera(),
-      d: () => byId('share-button', HTMLButtonElement).hidden || call?.toggleScreen(),
-      c: () => toggleSide('chat'),
-      p: () => toggleSide('people'),
-      w: () => toggleLayout(),
-      '?': () => help(),
-    },
-    {
-      hold: () => {
-        if (!call || call.state.mic) return false
-        call.setMic(true)
-        return true
-      },
-      release: () => call?.setMic(false),
-    },
-    signal,
-  )
+  bar.begin(signal, { p: () => bar.toggleSide('people'), w: () => toggleLayout() })
   window.addEventListener('pagehide', () => call?.leave(), { signal })
-  hintWhileMuted(signal)
   find(byId('banner', HTMLElement), 'span', HTMLElement).textContent = ''
   byId('banner', HTMLElement).hidden = true
 }
@@ -112,7 +96,6 @@ function ended(reason) {
   lastState = call?.state ?? lastState
   call = null
   during.abort()
-  for (const side of ['chat', 'people']) setSide(side, false)
   show('ended')
   const archive = byId('ended-archive', HTMLAnchorElement)
   archive.hidden = !boot.isHost || recording.last === null
@@ -223,26 +206,6 @@ function show(view) {
   document.body.classList.toggle('in-call', view === 'call')
 }
 
-/** @param {OwnState} state */
-function drawControls({ mic, camera, sharing }) {
-  drawToggle(byId('mic-button', HTMLButtonElement), mic, 'microphone', 'mic', ['Unmute', 'Mute'])
-  drawToggle(byId('camera-button', HTMLButtonElement), camera, 'camera', 'camera-video')
-  const share = byId('share-button', HTMLButtonElement)
-  share.hidden = !navigator.mediaDevices?.getDisplayMedia
-  share.setAttribute('aria-pressed', String(sharing))
-  share.setAttribute('aria-label', sharing ? 'Stop sharing your screen' : 'Share your screen')
-  share.classList.toggle('on', sharing)
-  find(share, '.text', HTMLElement).textContent = sharing ? 'Stop sharing' : 'Share'
-}
-
-function toggleMic() {
-  call?.setMic(!call.state.mic)
-}
-
-function toggleCamera() {
-  call?.setCamera(!call.state.camera)
-}
-
 function toggleLayout() {
   if (!call) return
   call.spotlight = !call.spotlight
@@ -251,132 +214,9 @@ function toggleLayout() {
   button.setAttribute('aria-pressed', String(call.spotlight))
 }
 
-/** @param {'chat' | 'people'} side */
-function toggleSide(side) {
-  const opens = byId(side, HTMLElement).hidden === true
-  setSide(side === 'chat' ? 'people' : 'chat', false)
-  setSide(side, opens)
-  if (!opens) return
-  if (side === 'chat') {
-    call?.chat.opened()
-    find(byId('chat', HTMLElement), 'input', HTMLInputElement).focus()
-  }
-}
-
-/** @param {string} side @param {boolean} open */
-function setSide(side, open) {
-  const panel = byId(side, HTMLElement)
-  const button = byId(`${side}-button`, HTMLButtonElement)
-  const hadFocus = panel.contains(document.activeElement)
-  panel.hidden = !open
-  button.setAttribute('aria-pressed', String(open))
-  button.classList.toggle('on', open)
-  if (!open && hadFocus) button.focus()
-}
-
-function help() {
-  const dialog = byId('help-dialog', HTMLDialogElement)
-  if (!dialog.open) dialog.showModal()
-}
-
-/** @param {AbortSignal} signal */
-function hintWhileMuted(signal) {
-  /** @type {MediaStreamTrack | null} */
-  let ear = null
-  let stop = () => {}
-  let loud = 0
-  let told = -MUTED_HINT_MS
-  every(500, signal, () => {
-    const source = call?.mutedEar ?? null
-    if (source === ear) return
-    stop()
-    ear = source
-    loud = 0
-    stop = source
-      ? watchLevel(source, (level) => {
-          loud = level > 0.62 ? loud + 1 : 0
-          if (loud < 8 || performance.now() - told < MUTED_HINT_MS) return
-          told = performance.now()
-          toast('You are muted.', { button: { text: 'Unmute', run: () => call?.setMic(true) } })
-        })
-      : () => {}
-  })
-  signal.addEventListener('abort', () => stop())
-}
-
-/** @param {number} ms @param {AbortSignal} signal @param {() => void} run */
-function every(ms, signal, run) {
-  run()
-  const timer = setInterval(run, ms)
-  signal.addEventListener('abort', () => clearInterval(timer))
-}
-
-/** @param {'mic' | 'camera'} device */
-function deviceMenu(device) {
-  const menu = byId(`${device}-menu`, HTMLDetailsElement)
-  menu.addEventListener('toggle', async () => {
-    if (!menu.open) return
-    const devices = await listDevices(device)
-    const popup = find(menu, '.popup', HTMLElement)
-    popup.replaceChildren()
-    if (devices.length === 0) {
-      const words = document.createElement('p')
-      words.textContent =
-        device === 'mic'
-          ? 'Turn on the microphone to choose one.'
-          : 'Turn on the camera to choose one.'
-      popup.append(words)
-    }
-    const used = call?.deviceId(device)
-    for (const { deviceId, label } of devices) {
-      const button = document.createElement('button')
-      button.type = 'button'
-      button.setAttribute('aria-pressed', String(deviceId === used))
-      const mark = icon('check-lg')
-      if (deviceId !== used) mark.style.visibility = 'hidden'
-      button.append(mark, label || (device === 'mic' ? 'Microphone' : 'Camera'))
-      button.addEventListener('click', () => {
-        menu.open = false
-        call?.setDevice(device, deviceId)
-      })
-      popup.append(button)
-    }
-  })
-}
-
-deviceMenu('mic')
-deviceMenu('camera')
-byId('mic-button', HTMLButtonElement).addEventListener('click', toggleMic)
-byId('camera-button', HTMLButtonElement).addEventListener('click', toggleCamera)
-byId('share-button', HTMLButtonElement).addEventListener('click', () => call?.toggleScreen())
-byId('chat-button', HTMLButtonElement).addEventListener('click', () => toggleSide('chat'))
-byId('people-button', HTMLButtonElement).addEventListener('click', () => toggleSide('people'))
 byId('layout-button', HTMLButtonElement).addEventListener('click', toggleLayout)
 byId('leave', HTMLButtonElement).addEventListener('click', () => call?.leave())
 byId('rejoin', HTMLButtonElement).addEventListener('click', rejoin)
-byId('help', HTMLButtonElement).addEventListener('click', help)
 byId('copy-link', HTMLButtonElement).addEventListener('click', () => copyLink(boot.guestLink))
 byId('alone-copy', HTMLButtonElement).addEventListener('click', () => copyLink(boot.guestLink))
 document.getElementById('mute-all')?.addEventListener('click', () => call?.muteAll())
-for (const side of ['chat', 'people']) {
-  find(byId(side, HTMLElement), '[data-close]', HTMLButtonElement).addEventListener('click', () =>
-    setSide(side, false),
-  )
-}
-
-const useKeys = byId('use-keys', HTMLInputElement)
-useKeys.checked = !choices().noKeys
-useKeys.addEventListener('change', () => remember({ noKeys: !useKeys.checked }))
-
-// An open menu closes when somebody clicks elsewhere or presses Escape.
-document.addEventListener('click', (event) => closeMenus(event.target))
-document.addEventListener('keydown', (event) => {
-  if (event.key === 'Escape') closeMenus(null)
-})
-
-/** @param {EventTarget | null} target */
-function closeMenus(target) {
-  for (const menu of document.querySelectorAll('.stage details[open]')) {
-    if (!(target instanceof Node) || !menu.contains(target)) menu.removeAttribute('open')
-  }
-}

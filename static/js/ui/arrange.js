@@ -89,6 +89,29 @@ export function spotlight(count, large, area, gap) {
   return boxes
 }
 
+/**
+ * Two: one fills the area, the other lies upon it in a corner.
+ *
+ * @param {number} small the index of the small one
+ * @param {{ left: boolean, top: boolean }} corner
+ * @param {{ width: number, height: number }} area
+ * @returns {Box[]}
+ */
+export function inset(small, { left, top }, area) {
+  const isUpright = area.height > area.width
+  const width = Math.min(260, Math.max(96, Math.min(area.width, area.height * 1.6) * 0.27))
+  const height = isUpright ? width * (4 / 3) : width * (10 / 16)
+  const margin = 12
+  const box = {
+    x: left ? margin : area.width - width - margin,
+    y: top ? margin : area.height - height - margin,
+    width,
+    height,
+  }
+  const whole = { x: 0, y: 0, width: area.width, height: area.height }
+  return small === 0 ? [box, whole] : [whole, box]
+}
+
 /** @param {number} count */
 function columnsOnPhone(count) {
   if (count <= 2) return 1

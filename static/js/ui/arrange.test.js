@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { grid, spotlight } from './arrange.js'
+import { grid, inset, spotlight } from './arrange.js'
 
 const GAP = 10
 const WINDOWS = [
@@ -65,5 +65,21 @@ test('whoever speaks is larger than the others', () => {
     const boxes = spotlight(4, 2, area, GAP)
     const sizes = boxes.map(({ width, height }) => width * height)
     assert.equal(Math.max(...sizes), sizes[2])
+  }
+})
+
+test('in a call of two one fills the window and the other lies in a corner of it', () => {
+  for (const area of WINDOWS) {
+    for (const left of [true, false]) {
+      for (const top of [true, false]) {
+        const boxes = inset(1, { left, top }, area)
+        const [whole, small] = boxes
+        fits([small], area)
+        assert.deepEqual(whole, { x: 0, y: 0, ...area })
+        assert.ok(small.width * small.height < (area.width * area.height) / 8)
+        assert.equal(small.x < area.width / 2, left)
+        assert.equal(small.y < area.height / 2, top)
+      }
+    }
   }
 })

@@ -4,34 +4,38 @@ import { ask } from './ask.js'
 import { Chat } from './chat.js'
 import { openDevice, troubleWith } from './devices.js'
 import { byId } from './dom.js'
-import { drawPeople } from './people.js'
 import { Problem } from './post.js'
 import { watchQuality } from './quality.js'
 import { choices, remember } from './remembered.js'
 import { Tile, Tiles } from './tiles.js'
 import { toast } from './toast.js'
 
-/** @import { Pass, RoomBoot } from './boot.js' */
+/** @import { Pass } from './boot.js' */
+/** @import { Device, Trouble } from './devices.js' */
 /** @import { Person } from './people.js' */
 /** @import { Joining } from './prejoin.js' */
-/** @import { Recording } from './recording.js' */
 
 /** A name is drawn anew at most this often; many people may come at once. */
 const REDRAW_MS = 120
 
 /** How the microphone and the camera are now. @typedef {{ mic: boolean, camera: boolean, sharing: boolean }} OwnState */
 
+/** @typedef {{ mute(person: Person): void, remove(person: Person): void }} Host */
+
 /**
  * @typedef {object} Around
- * @property {Recording} recording
+ * @property {boolean} isHost may mute and remove others
+ * @property {boolean} isPair a call of two: the other one fills the window, our own picture lies upon it
+ * @property {{ started(id: string, status: any): void, stopped(id: string): void, close(): void }} recording
+ * @property {(people: Person[], host: Host | null) => void} people draws who is here; `host`: what one may do with them
  * @property {(state: OwnState) => void} changed the own microphone, camera or screen
  * @property {(reason: string) => void} ended with OpenTok's reason
  * @property {(waiting: boolean) => void} reconnecting
  * @property {() => boolean} chatIsOpen
+ * @property {(device: Device, trouble: Trouble) => void} [trouble] a device cannot be turned on; else a toast says so
  */
 
 export class Call {
-  #boot
   #pass
   #name
   #around
@@ -56,13 +60,11 @@ export class Call {
   chat
 
   /**
-   * @param {RoomBoot} boot
    * @param {Pass} pass
    * @param {Joining} joining
    * @param {Around} around
    */
-  constructor(boot, pass, joining, around) {
-    this.#boot = boot
+  constructor(pass, joining, around) {
     this.#pass = pass
     this.#name = joining.name
     this.#around = around
@@ -79,6 +81,7 @@ export class Call {
     this.#own.initials = joining.name
     this.#own.mirrored = true
     this.#publisher = this.#makePublisher(OT, joining)
+    if (around.isPair) this.#tiles.inset = this.#own
     this.#tiles.add(this.#own)
     this.#drawOwn()
   }
@@ -96,7 +99,7 @@ export class Call {
       })
     } catch (/** @type {any} */ error) {
       this.#close()
-      throw problemOf(error)
+      throw problemOf(error, this.#around.isPair)
     }
     this.#session.publish(this.#publisher, (/** @type {any} */ error) => {
       if (!error) this.#soon()
@@ -241,7 +244,7 @@ export class Call {
     tile.initials = name
     drawState(tile, stream)
     tile.screen = isScreen
-    if (this.#boot.isHost) {
+    if (this.#around.isHost) {
       tile.moderate({
         mute: () => this.#mute(stream, name),
         remove: () => this.#removePerson(stream.connection, name),
@@ -433,8 +436,7 @@ export class Call {
       mute: (/** @type {Person} */ person) => this.#mute(person.stream, person.name),
       remove: (/** @type {Person} */ person) => this.#removePerson(person.connection, person.name),
     }
-    drawPeople(people, this.#boot.isHost ? host : null)
-    byId('alone', HTMLElement).hidden = people.length > 1
+    this.#around.people(people, this.#around.isHost ? host : null)
   }
 
   /** @param {any} connection @returns {Person} */
@@ -457,8 +459,9 @@ export class Call {
    * @param {unknown} error
    */
   async #complain(device, error) {
-    const { cause, remedy } = await troubleWith(device, error)
-    toast(`${cause} ${remedy}`, { ms: 12_000 })
+    const trouble = await troubleWith(device, error, true)
+    if (this.#around.trouble) this.#around.trouble(device, trouble)
+    else toast(`${trouble.cause} ${trouble.remedy}`, { ms: 12_000 })
     this.#changed()
   }
 
@@ -512,17 +515,19 @@ function say(text) {
   byId('announce', HTMLElement).textContent = text
 }
 
-/** @param {any} error the library's */
-function problemOf(error) {
+/** @param {any} error the library's @param {boolean} isPair */
+function problemOf(error, isPair) {
   switch (error.code) {
     case 1004:
       return new Problem(
         403,
-        'The server did not accept your pass for this room.',
+        'The server did not accept your pass for this call.',
         'Load the page again, then join.',
       )
     case 1005:
-      return new Problem(404, 'This room is gone.', 'Ask whoever sent you the link for a new one.')
+      return isPair
+        ? new Problem(404, 'This call is over.', 'Call again.')
+        : new Problem(404, 'This room is gone.', 'Ask whoever sent you the link for a new one.')
     case 1027:
       return new Problem(409, 'This room is full.', 'Try again when somebody has left.')
     default:

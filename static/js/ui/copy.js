@@ -2,12 +2,15 @@
 
 import { toast } from './toast.js'
 
-/** @param {string} link a path or an address */
-export async function copyLink(link) {
+/**
+ * @param {string} link a path or an address
+ * @param {string} [what] happens to whoever opens it
+ */
+export async function copyLink(link, what = 'Whoever opens it can join as a guest.') {
   const address = new URL(link, location.href).href
   try {
     await navigator.clipboard.writeText(address)
-    toast('Link copied. Whoever opens it can join as a guest.')
+    toast(`Link copied. ${what}`)
   } catch {
     toast(`The link is ${address}`, { ms: 20_000 })
   }

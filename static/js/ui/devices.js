@@ -79,17 +79,19 @@ export async function listDevices(device) {
 /**
  * @param {Device} device
  * @param {unknown} error as `getUserMedia` threw it, or the library's error
+ * @param {boolean} [inCall] the call has begun already
  * @returns {Promise<Trouble>}
  */
-export async function troubleWith(device, error) {
+export async function troubleWith(device, error, inCall = false) {
   const what = device === 'mic' ? 'microphone' : 'camera'
+  const without = inCall ? 'The call goes on without it.' : 'You can also join without it.'
   const Other = device === 'mic' ? 'Microphone' : 'Camera'
   const name = /** @type {any} */ (error)?.name ?? ''
   switch (name) {
     case 'InsecureOrigin':
       return {
         cause: `Your browser only gives the ${what} to secure (https) pages.`,
-        remedy: `Open this page with https, or on the server itself at http://localhost${location.port ? `:${location.port}` : ''}. You can also join and only watch.`,
+        remedy: `Open this page with https, or on the server itself at http://localhost${location.port ? `:${location.port}` : ''}. ${inCall ? without : 'You can also join and only watch.'}`,
         button: null,
       }
     case 'NotAllowedError':
@@ -98,20 +100,20 @@ export async function troubleWith(device, error) {
       if ((await permission(what)) === 'denied') {
         return {
           cause: `${Other} blocked.`,
-          remedy: `Click the ${what} icon in the address bar, allow it, then try again. You can also join without it.`,
+          remedy: `Click the ${what} icon in the address bar, allow it, then try again. ${without}`,
           button: 'Try again',
         }
       }
       return {
         cause: `The ${what} was not allowed.`,
-        remedy: `If no question appeared, your system blocks it: on macOS see System Settings › Privacy & Security › ${Other}; on Windows see Settings › Privacy › ${Other}. You can also join without it.`,
+        remedy: `If no question appeared, your system blocks it: on macOS see System Settings › Privacy & Security › ${Other}; on Windows see Settings › Privacy › ${Other}. ${without}`,
         button: 'Try again',
       }
     case 'NotFoundError':
     case 'OT_NO_DEVICES_FOUND':
       return {
         cause: `No ${what} found.`,
-        remedy: `Plug one in and try again, or join without it: ${device === 'mic' ? 'others will not hear you' : 'others will hear you, but not see you'}.`,
+        remedy: `Plug one in and try again, or ${inCall ? 'go on' : 'join'} without it: ${device === 'mic' ? 'others will not hear you' : 'others will hear you, but not see you'}.`,
         button: 'Try again',
       }
     case 'NotReadableError':
@@ -125,7 +127,7 @@ export async function troubleWith(device, error) {
     default:
       return {
         cause: `The ${what} could not be opened.`,
-        remedy: 'Try another browser, or join without it.',
+        remedy: `Try another browser. ${without}`,
         button: 'Try again',
       }
   }

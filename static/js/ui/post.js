@@ -11,6 +11,8 @@ export class Problem extends Error {
     super(cause)
     this.status = status
     this.remedy = remedy
+    /** How the invitation ended that was answered too late. @type {string | null} */
+    this.outcome = null
   }
 }
 
@@ -26,6 +28,22 @@ export async function post(path, csrf, fields = {}) {
     method: 'POST',
     headers: { Accept: 'application/json', 'X-CSRF-Token': csrf },
     body: new URLSearchParams(fields),
+  })
+}
+
+/**
+ * The same with a JSON body, as an application's script would send it.
+ *
+ * @param {string} path
+ * @param {object} body
+ * @returns {Promise<any>} the answer's JSON; null when it has none
+ * @throws {Problem}
+ */
+export async function postJson(path, body) {
+  return answer(path, {
+    method: 'POST',
+    headers: { Accept: 'application/json', 'Content-Type': 'application/json' },
+    body: JSON.stringify(body),
   })
 }
 
@@ -51,9 +69,21 @@ async function answer(path, request) {
   }
   const body = await response.json().catch(() => null)
   if (response.ok) return body
+  // What is meant for scripts has a message that says it all.
+  if (body?.message) {
+    const problem = new Problem(response.status, sentence(body.message), '')
+    problem.outcome = body.outcome ?? null
+    throw problem
+  }
   throw new Problem(
     response.status,
     body?.cause ?? 'The server did not understand.',
     body?.remedy ?? 'Load the page again, then try again.',
   )
+}
+
+/** With a capital and a full stop, whoever wrote it. @param {string} text */
+function sentence(text) {
+  const [first = '', ...rest] = text
+  return `${first.toUpperCase()}${rest.join('')}${/[.!?]$/.test(text) ? '' : '.'}`
 }

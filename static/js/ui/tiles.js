@@ -1,6 +1,7 @@
 /** @file The tiles of a call, and how they share the window. */
 
-import { grid, spotlight } from './arrange.js'
+import { grid, inset, spotlight } from './arrange.js'
+import { dragToCorner } from './corner.js'
 import { copyOf, find, initials, setIcon } from './dom.js'
 
 /** A speaker keeps the ring through pauses between words. */
@@ -115,6 +116,9 @@ export class Tiles {
   /** @type {Tile[]} */
   #tiles = []
   #spotlight = false
+  /** @type {Tile | null} */
+  #inset = null
+  #corner = { left: false, top: false }
   #sizes
   #gap
 
@@ -170,14 +174,19 @@ export class Tiles {
     this.arrange()
   }
 
+  /** In a call of two this one lies small upon the other, in a corner to which it can be moved. */
+  set inset(/** @type {Tile} */ tile) {
+    this.#inset = tile
+    dragToCorner(tile.element, this.#container, (corner) => {
+      this.#corner = corner ?? nextCorner(this.#corner)
+      this.arrange()
+    })
+  }
+
   arrange() {
     const area = { width: this.#container.clientWidth, height: this.#container.clientHeight }
     if (area.width === 0 || area.height === 0) return
-    const large = this.#large()
-    const boxes =
-      large === -1
-        ? grid(this.#tiles.length, area, this.#gap)
-        : spotlight(this.#tiles.length, large, area, this.#gap)
+    const boxes = this.#boxes(area)
     for (const [index, tile] of this.#tiles.entries()) {
       const box = boxes[index]
       if (!box) continue
@@ -187,6 +196,16 @@ export class Tiles {
       style.width = `${box.width}px`
       style.height = `${box.height}px`
     }
+  }
+
+  /** @param {{ width: number, height: number }} area */
+  #boxes(area) {
+    const large = this.#large()
+    const count = this.#tiles.length
+    const small = this.#inset && large === -1 && count === 2 ? this.#tiles.indexOf(this.#inset) : -1
+    this.#inset?.element.classList.toggle('tile--inset', small !== -1)
+    if (small !== -1) return inset(small, this.#corner, area)
+    return large === -1 ? grid(count, area, this.#gap) : spotlight(count, large, area, this.#gap)
   }
 
   /** The index of the tile to show large; −1: none. */
@@ -200,4 +219,9 @@ export class Tiles {
     }
     return large
   }
+}
+
+/** Around the window: a click is enough to have the inset out of the way. @param {{ left: boolean, top: boolean }} corner */
+function nextCorner({ left, top }) {
+  return { left: top, top: !left }
 }

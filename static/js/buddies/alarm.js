@@ -1,0 +1,75 @@
+/** @file Being heard and seen when somebody calls: ring, title, notification, and the keys that answer. */
+
+import { byId, find } from '../ui/dom.js'
+import { choices } from '../ui/remembered.js'
+import { isMuted, mayAskForNotifications, notify, prepareSound, Ring } from './ring.js'
+import { nameOf } from './words.js'
+
+/** @import { Desk } from './desk.js' */
+
+export class Alarm {
+  #ring = new Ring()
+  /** @type {Desk | null} */
+  #desk = null
+  /** Takes notifications away, by invitation. @type {Map<string, () => void>} */
+  #notes = new Map()
+
+  constructor() {
+    prepareSound(() => this.#wake()) // a click on the button that asks for it is a click, too
+    byId('notify', HTMLButtonElement).addEventListener('click', async () => {
+      await Notification.requestPermission()
+      this.#offer()
+    })
+    document.addEventListener('keydown', (event) => this.#key(event))
+    this.#offer()
+  }
+
+  /** @param {Desk} desk */
+  update(desk) {
+    this.#desk = desk
+    const { incoming, outgoing, chat } = desk
+    this.#ring.sound = incoming.length > 0 ? 'incoming' : outgoing ? 'outgoing' : null
+    const [first] = incoming
+    const more = incoming.length > 1 ? ` and ${incoming.length - 1} more` : ''
+    this.#ring.title = first
+      ? `☎ ${nameOf(first.person)}${more} calling`
+      : chat
+        ? `In a call with ${nameOf(chat.with)} · Parlor`
+        : null
+    for (const { invitation, person } of incoming) {
+      if (this.#notes.has(invitation)) continue
+      this.#notes.set(invitation, notify(`${nameOf(person)} is calling you`, invitation))
+    }
+    for (const [invitation, takeAway] of this.#notes) {
+      if (incoming.some((ringing) => ringing.invitation === invitation)) continue
+      takeAway()
+      this.#notes.delete(invitation)
+    }
+    this.#offer()
+  }
+
+  /** Sound is possible now: what rings already is heard. */
+  #wake() {
+    this.#ring.sound = null
+    if (this.#desk) this.update(this.#desk)
+  }
+
+  /** What would make sure that a call is noticed. */
+  #offer() {
+    byId('notify-offer', HTMLElement).hidden = !mayAskForNotifications()
+    const isRinging = (this.#desk?.incoming.length ?? 0) > 0
+    byId('wake', HTMLElement).hidden = !isRinging || !isMuted()
+  }
+
+  /** With the focus nowhere, Enter accepts and Escape declines who has rung longest. @param {KeyboardEvent} event */
+  #key(event) {
+    if (choices().noKeys || event.repeat || event.target !== document.body) return
+    const [first] = this.#desk?.incoming ?? []
+    if (!first || document.querySelector('dialog[open]')) return
+    const what = { Enter: 'accept', Escape: 'decline' }[event.key]
+    if (!what) return
+    event.preventDefault()
+    const card = find(byId('ringing', HTMLElement), '[data-invitation]', HTMLElement)
+    find(card, `[data-do=${what}]`, HTMLButtonElement).click()
+  }
+}

@@ -1,0 +1,256 @@
+/** @file The page of the buddies: who is here, who calls whom, and the call. */
+
+import { Alarm } from '../buddies/alarm.js'
+import { Cards } from '../buddies/cards.js'
+import { Consent } from '../buddies/consent.js'
+import { answeredAtOnce, EMPTY, hear, isFree, lost, resume } from '../buddies/desk.js'
+import { Door } from '../buddies/door.js'
+import { People } from '../buddies/people.js'
+import { Stage } from '../buddies/stage.js'
+import { Wire } from '../buddies/wire.js'
+import { nameOf, online, tooLate } from '../buddies/words.js'
+import { readBoot } from '../ui/boot.js'
+import { copyLink } from '../ui/copy.js'
+import { byId } from '../ui/dom.js'
+import { get, postJson } from '../ui/post.js'
+import { toast } from '../ui/toast.js'
+
+/** @import { Desk, Step } from '../buddies/desk.js' */
+/** @import { BuddiesBoot, News, Person } from '../buddies/shapes.js' */
+
+/** @type {BuddiesBoot} */
+const boot = readBoot()
+
+/** @type {Desk} */
+let desk = EMPTY
+let isUp = false
+/** An invitation of ours is on its way to the server. */
+let isAsking = false
+/** The call that was accepted with audio only. */
+let audioOnly = false
+/** Whether this page has known how things are before. */
+let hasBegun = false
+/** Counts what was heard, to notice news that overtake an answer. */
+let heard = 0
+
+const wire = new Wire(boot, {
+  up: (isNew) => {
+    isUp = true
+    if (isNew) people.forget()
+    refresh()
+  },
+  down: () => {
+    isUp = false
+    draw()
+  },
+  refused: (problem) => door.open(desk.me?.name ?? '', wordsOf(problem)),
+  delta: (delta) => people.apply(delta),
+  news: (news) => listen(news),
+})
+const people = new People(call, draw)
+const cards = new Cards({
+  accept,
+  decline: (invitation) => answer(invitation, 'decline'),
+  cancel: (invitation) => answer(invitation, 'cancel'),
+  call,
+  forget: (from) => change('/buddies/missed/forget', { from }),
+  dismiss: () => {
+    desk = { ...desk, notice: null }
+    draw()
+    byId('roster-title', HTMLElement).focus({ preventScroll: true })
+  },
+  endElsewhere: () => end(),
+})
+const consent = new Consent(() => desk.me?.id)
+const stage = new Stage(consent, {
+  name: () => desk.me?.name ?? '',
+  over: (problem) => {
+    take(lost(desk))
+    if (problem.status !== 404) toast(wordsOf(problem), { ms: 12_000 })
+    refresh()
+  },
+})
+const alarm = new Alarm()
+const door = new Door(boot.name, (name) => wire.open(name))
+
+/** Takes over how things are, as often as news come in between. */
+async function refresh() {
+  people.refresh(true)
+  try {
+    const before = heard
+    const mine = await get('/buddies/mine')
+    if (heard !== before) return refresh()
+    people.self = mine.me.id
+    take(resume(desk, mine, Date.now()))
+    hasBegun = true
+  } catch {
+    // The wire says when the server is back.
+  }
+}
+
+/** @param {News} news */
+function listen(news) {
+  heard += 1
+  if (news.type === 'recording') consent.hear(news)
+  take(hear(desk, news, Date.now()))
+}
+
+/** @param {Step} step */
+function take({ desk: next, said }) {
+  const before = desk
+  desk = next
+  if (said) byId(said.urgent ? 'alert' : 'announce', HTMLElement).textContent = said.text
+  alarm.update(desk)
+  follow(before)
+  draw()
+}
+
+/** Into the call and out of it, as the server says. @param {Desk} before */
+function follow(before) {
+  const { chat } = desk
+  if (stage.chat && stage.chat.sessionId !== chat?.sessionId) {
+    stage.leave()
+    if (desk.notice) requestAnimationFrame(() => byId('notice-title', HTMLElement).focus())
+  }
+  if (!chat || stage.chat) return
+  // A tab that nobody knows any more was reloaded: the page that comes first after it takes its place.
+  const isOurs = chat.tab === wire.tab || (chat.tab === null && (!hasBegun || !before.chat))
+  if (!isOurs) return
+  stage.enter(chat, audioOnly)
+  audioOnly = false
+}
+
+/** @param {Person} person */
+async function call(person) {
+  if (!isUp || isAsking || !isFree(desk)) return
+  isAsking = true
+  byId('asked', HTMLElement).hidden = true
+  draw()
+  try {
+    const said = await postJson('/invitations', { to: person.id, tab: wire.tab })
+    if (said.type === 'answered') take(answeredAtOnce(desk, person, said.outcome))
+  } catch (/** @type {any} */ error) {
+    sorry(`${nameOf(person)} was not called.`, error)
+  }
+  isAsking = false
+  draw()
+}
+
+/** @param {string} invitation @param {boolean} withoutCamera */
+function accept(invitation, withoutCamera) {
+  audioOnly = withoutCamera
+  answer(invitation, 'accept')
+}
+
+/** @param {string} invitation @param {'accept' | 'decline' | 'cancel'} how */
+async function answer(invitation, how) {
+  const all = [...desk.incoming, ...(desk.outgoing ? [desk.outgoing] : [])]
+  const person = all.find((ringing) => ringing.invitation === invitation)?.person
+  try {
+    await postJson(`/invitations/${invitation}/${how}`, { tab: wire.tab })
+  } catch (/** @type {any} */ error) {
+    cards.retry(invitation)
+    const isLate = error.outcome && person
+    toast(isLate ? tooLate(person, error.outcome) : wordsOf(error), { ms: 12_000 })
+    refresh()
+  }
+}
+
+/** @param {string} path @param {object} [body] */
+async function change(path, body = {}) {
+  try {
+    await postJson(path, body)
+  } catch (/** @type {any} */ error) {
+    toast(wordsOf(error), { ms: 12_000 })
+    refresh()
+  }
+}
+
+/** Ends the call, wherever it is shown. */
+function end() {
+  if (desk.chat) change(`/chats/${encodeURIComponent(desk.chat.sessionId)}/end`)
+}
+
+/** @param {{ message: string, remedy?: string }} problem */
+function wordsOf({ message, remedy }) {
+  return `${message} ${remedy ?? ''}`.trim()
+}
+
+/** @param {string} title @param {{ message: string, remedy?: string }} problem */
+function sorry(title, problem) {
+  const text = wordsOf(problem)
+  desk = {
+    ...desk,
+    notice: { title, text, person: null },
+  }
+  byId('announce', HTMLElement).textContent = `${title} ${text}`
+}
+
+function draw() {
+  const mayCall = isUp && !isAsking && isFree(desk)
+  const isElsewhere = desk.chat !== null && stage.chat === null
+  people.draw(desk, mayCall)
+  cards.draw(desk, { mayCall, isElsewhere, isRecorded: consent.wasRecorded })
+  byId('lost', HTMLElement).hidden = isUp || desk.me === null
+  byId('me', HTMLElement).textContent = desk.me ? nameOf(desk.me) : boot.name
+  const hint = byId('roster-hint', HTMLElement)
+  hint.hidden = mayCall || desk.me === null
+  hint.textContent = !isUp
+    ? 'You can call again when the connection is back.'
+    : desk.chat
+      ? 'You can call somebody when your call is over.'
+      : 'You can call somebody else when this call is answered or cancelled.'
+  const availability = byId('availability', HTMLSelectElement)
+  availability.value = desk.availability
+  availability.disabled = !isUp
+  availability.parentElement?.setAttribute('data-availability', desk.availability)
+  byId('invisible-hint', HTMLElement).hidden = desk.availability !== 'invisible'
+  byId('online', HTMLElement).textContent = people.total > 0 ? online(people.total) : ''
+  const askedCall = document.getElementById('asked-call')
+  if (askedCall instanceof HTMLButtonElement) askedCall.disabled = !mayCall
+  const isIdle = desk.incoming.length === 0 && !desk.outgoing && !desk.chat && !desk.notice
+  byId('idle-title', HTMLElement).textContent =
+    people.total > 0 ? 'Invite a buddy to start chatting' : 'Waiting for somebody to come'
+  byId('idle', HTMLElement).hidden = !isIdle || !byId('asked', HTMLElement).hidden
+}
+
+/** The page was opened to call somebody. */
+function askWhetherToCall() {
+  const wanted = boot.call
+  if (!wanted) return
+  const card = byId('asked', HTMLElement)
+  const forget = () => {
+    card.hidden = true
+    draw()
+  }
+  card.hidden = false
+  byId('asked-call', HTMLButtonElement).addEventListener('click', () => {
+    // Being one of several of a name may have become known meanwhile.
+    call(people.find(wanted.id) ?? wanted)
+  })
+  byId('asked-close', HTMLButtonElement).addEventListener('click', forget)
+}
+
+byId('end', HTMLButtonElement).addEventListener('click', end)
+byId('rename', HTMLButtonElement).addEventListener('click', () =>
+  door.open(desk.me?.name ?? boot.name, null, true),
+)
+byId('availability', HTMLSelectElement).addEventListener('change', ({ target }) => {
+  const { value } = /** @type {HTMLSelectElement} */ (target)
+  change('/buddies/availability', { availability: value })
+})
+byId('copy-address', HTMLButtonElement).addEventListener('click', () =>
+  copyLink('/buddies', 'Whoever opens it can be called here.'),
+)
+byId('copy-call', HTMLButtonElement).addEventListener('click', () =>
+  copyLink(`/buddies/call/${desk.me?.id}`, 'Whoever opens it can call you while you are here.'),
+)
+setInterval(() => cards.tick(desk), 500)
+
+if (boot.roster) people.start(boot.roster)
+askWhetherToCall()
+const given = new URLSearchParams(location.search).get('name')
+// The name has been taken: whoever loads or sends the address again does not do so under another's name.
+if (given !== null) history.replaceState(null, '', location.pathname)
+if (given !== null) door.enter(given)
+else if (boot.user !== null && boot.name !== '') door.enter(boot.name)

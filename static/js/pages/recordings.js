@@ -1,0 +1,28 @@
+/** @file The recordings of one's own calls: times of here, and what is being composed becomes a film by itself. */
+
+import { byId } from '../ui/dom.js'
+import { enliven, replace } from '../ui/live.js'
+
+/** While something is being recorded or composed. */
+const LOOK_MS = 2000
+
+const list = byId('recordings', HTMLUListElement)
+let stop = enliven(list)
+
+async function look() {
+  if (!list.querySelector('.badge-status.work, .badge-status.rec')) return
+  try {
+    const answer = await fetch(location.href, { headers: { Accept: 'text/html' } })
+    const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html')
+    // One by one: whoever watches one of them goes on watching.
+    const changed = [...list.children].map(({ id }) => replace(fresh, id))
+    if (changed.some(Boolean)) {
+      stop()
+      stop = enliven(list)
+    }
+  } catch {
+    // The next look may find the server.
+  }
+  setTimeout(look, LOOK_MS)
+}
+setTimeout(look, LOOK_MS)
