@@ -18,8 +18,8 @@ use crate::{
     opentok::{NewToken, Role, SessionId, Token},
     project::{self, MediaMode, Project, SessionRecord},
     session::{
-        self, Admission, AdmissionError, Admitted, ArchiveInfo, ClientSignal, Observer, Phase,
-        Sessions,
+        self, Admission, AdmissionError, Admitted, ArchiveInfo, ClientSignal, ConnectionId,
+        Observer, Phase, Sessions,
     },
 };
 
@@ -59,6 +59,10 @@ impl Platform for Embedded {
 
     fn unite(&self, from: &SessionId, into: &SessionId) {
         self.sessions.unite(from, into);
+    }
+
+    fn show(&self, session: &SessionId, connection: ConnectionId, is_seen: bool) {
+        self.sessions.show(session, connection, is_seen);
     }
 
     async fn close_session(&self, session: &SessionId) -> Result<(), PlatformError> {
