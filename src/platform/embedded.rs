@@ -19,8 +19,8 @@ use crate::{
     opentok::{NewToken, Role, SessionId, Token},
     project::{self, MediaMode, Project, SessionRecord},
     session::{
-        self, Admission, AdmissionError, Admitted, ArchiveInfo, ClientSignal, Happening, Observer,
-        Phase, Sessions, media::Scope,
+        self, Admission, AdmissionError, Admitted, ArchiveInfo, ClientSignal, ConnectionId,
+        Happening, Observer, Phase, Sessions, media::Scope,
     },
 };
 
@@ -60,6 +60,10 @@ impl Platform for Embedded {
 
     fn unite(&self, from: &SessionId, into: &SessionId) {
         self.sessions.unite(from, into);
+    }
+
+    fn show(&self, session: &SessionId, connection: ConnectionId, is_seen: bool) {
+        self.sessions.show(session, connection, is_seen);
     }
 
     async fn close_session(&self, session: &SessionId) -> Result<(), PlatformError> {

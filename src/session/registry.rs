@@ -337,6 +337,13 @@ impl Sessions {
         gone.map(|(from, _)| from).collect()
     }
 
+    /// Shows a connection to the others in a session that is judged, or hides it as if it had left.
+    pub fn show(&self, session: &SessionId, connection: ConnectionId, is_seen: bool) {
+        self.hosted(session, false, Now::read(), |hosted| {
+            hosted.live.show(connection, is_seen);
+        });
+    }
+
     fn joined_as(&self, session: &SessionId) -> SessionId {
         lock(&self.0.united).get(session).unwrap_or(session).clone()
     }
@@ -546,7 +553,7 @@ impl Sessions {
                         let mut hosted = Hosted::new(session.clone());
                         let observer = self.0.observer.get();
                         if observer.is_some_and(|observer| observer.judges(session)) {
-                            hosted.live.have_signals_judged();
+                            hosted.live.have_judged();
                         }
                         let hosted = Arc::new(Mutex::new(hosted));
                         sessions.insert(session.clone(), Arc::clone(&hosted));

@@ -26,7 +26,7 @@ use crate::{
     opentok::{Role, SessionId},
     platform::{Platform, PlatformError, Recording, Signal, StartArchive},
     project::{self, SessionRecord},
-    session::Observer,
+    session::{ConnectionId, Observer},
 };
 
 const PASSWORD: &str = "correct horse";
@@ -64,6 +64,8 @@ impl Platform for Remembering {
     }
 
     fn unite(&self, _: &SessionId, _: &SessionId) {}
+
+    fn show(&self, _: &SessionId, _: ConnectionId, _: bool) {}
 
     fn observe(&self, _: Arc<dyn Observer>) {}
 

@@ -1,6 +1,6 @@
 //! One test for each rule.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use super::world::{World, camera, signal};
 use crate::{
@@ -186,6 +186,39 @@ fn a_signal_to_who_has_left_is_refused() {
     let ann = world.join(Role::Publisher);
     let refusal = world.refusal(ann, signal(Some(ConnectionId::random())));
     assert_eq!((refusal.code, refusal.name), (404, "OT_NOT_FOUND"));
+}
+
+#[test]
+fn where_an_observer_judges_nobody_is_seen_before_it_says_so() {
+    let mut world = World::new();
+    world.live.have_judged();
+    let (ann, bob) = (world.join(Role::Subscriber), world.join(Role::Subscriber));
+    let [anns, bobs] = [ann, bob].map(|who| world.clients[who].id);
+    let knows = |world: &mut World, who: usize| {
+        world.settle();
+        world.read_all();
+        world.clients[who].people.clone()
+    };
+    assert_eq!(knows(&mut world, ann), BTreeSet::from([anns]));
+    assert_eq!(knows(&mut world, bob), BTreeSet::from([bobs]));
+
+    for _ in 0..2 {
+        world.live.show(anns, true);
+    }
+    assert_eq!(knows(&mut world, bob), BTreeSet::from([anns, bobs]));
+    let late = world.join(Role::Subscriber);
+    let lates = world.clients[late].id;
+    assert_eq!(knows(&mut world, late), BTreeSet::from([anns, lates]));
+
+    for _ in 0..2 {
+        world.live.show(anns, false);
+    }
+    assert_eq!(knows(&mut world, bob), BTreeSet::from([bobs]));
+    assert_eq!(knows(&mut world, ann), BTreeSet::from([anns]));
+    let heard = world.clients[bob].events.len();
+    world.close(ann);
+    world.read_all();
+    assert_eq!(world.clients[bob].events.len(), heard);
 }
 
 #[test]
