@@ -26,8 +26,26 @@ pub enum Command {
     /// Adds or lists the people who may record and moderate.
     #[command(subcommand)]
     Moderator(ModeratorCommand),
-    /// Shows the API key and secret that server SDKs use.
-    Keys,
+    /// Makes, lists, renews and revokes API keys of applications. Without a command: shows the key and the secret of the pages.
+    Keys {
+        #[command(subcommand)]
+        command: Option<KeysCommand>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum KeysCommand {
+    /// Makes a key and its secret, and shows them this once.
+    Add {
+        /// What the application is called; 1–100 characters.
+        name: String,
+    },
+    /// Lists the keys of applications, without their secrets.
+    List,
+    /// Makes another secret for a key, and shows it this once. The one before is good for nothing at once.
+    Renew { key: u32 },
+    /// Lets nobody in by a key any more. Its archives stay.
+    Revoke { key: u32 },
 }
 
 #[derive(Debug, Subcommand)]

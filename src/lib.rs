@@ -48,13 +48,16 @@
 //!    journal, the engine copies packets into it, and everybody in the session hears `archiveStarted`.
 //! 2. While people talk, packets are appended as they come; a few seconds behind, the journal becomes one
 //!    WebM a stream. `POST /archives/{id}/stop` finishes their tails: the archive can be watched.
-//! 3. ffmpeg composes the MP4 at low priority; when it is in place the archive becomes available.
+//! 3. ffmpeg composes the MP4 at low priority, or the streams' files are packed into a ZIP; when it is in place the archive
+//!    becomes available.
 //! 4. If the process dies on the way, the next start finishes from the journals and marks it recovered.
 //!
 //! # An application's server calls
 //!
 //! `POST /v2/project/{key}/archive` is signed with the project's secret. [`api`] finds the project, then the session in
 //! it, asks the same engine as the pages, and answers as OpenTok does; [`opentok`] has the shapes, for both sides.
+//! What a call changes while an archive records, its streams and its layout, goes through the [`session`] into the
+//! recorder's journal as a note, so the file is composed the same whenever that is. `src/api/openapi.json` describes every call.
 //!
 //! # One buddy invites another
 //!

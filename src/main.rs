@@ -9,9 +9,10 @@ use anyhow::{Context, bail, ensure};
 use clap::Parser;
 use parlor::{
     clock,
-    config::{Command, CommandLine, Config, ModeratorCommand},
+    config::{Command, CommandLine, Config, KeysCommand, ModeratorCommand},
     data::DataFolder,
-    moderator, project,
+    moderator,
+    project::{self, Project},
     server::Server,
     telemetry,
 };
@@ -27,7 +28,7 @@ async fn main() -> ExitCode {
     let done = match line.command.unwrap_or(Command::Serve) {
         Command::Serve => serve(line.config).await,
         Command::Moderator(command) => change_moderators(&line.config, command).await,
-        Command::Keys => show_keys(&line.config).await,
+        Command::Keys { command } => change_keys(&line.config, command).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -126,13 +127,38 @@ fn read_password() -> anyhow::Result<String> {
     Ok(password.to_owned())
 }
 
-async fn show_keys(config: &Config) -> anyhow::Result<()> {
+async fn change_keys(config: &Config, command: Option<KeysCommand>) -> anyhow::Result<()> {
     let data = DataFolder::open(&config.data.folder).await?;
-    let project = project::of_pages(&data.db, None, clock::now_ms()).await?;
-    say(&format!("API_KEY={}", project.api_key));
-    say(&format!("API_SECRET={}", project.api_secret.expose()));
+    let now_ms = clock::now_ms();
+    match command {
+        None => show_key(&project::of_pages(&data.db, None, now_ms).await?),
+        Some(KeysCommand::Add { name }) => {
+            show_key(&project::add(&data.db, &name, now_ms).await?);
+        }
+        Some(KeysCommand::List) => {
+            for project in project::list(&data.db).await? {
+                let state = if project.is_revoked { " (revoked)" } else { "" };
+                say(&format!("{} {}{state}", project.api_key, project.name));
+            }
+        }
+        Some(KeysCommand::Renew { key }) => show_key(&project::renew(&data.db, key).await?),
+        Some(KeysCommand::Revoke { key }) => {
+            ensure!(
+                config.keys.api_key != Some(key),
+                "{key} is the key of the pages; start Parlor with another --api-key first"
+            );
+            project::revoke(&data.db, key, now_ms).await?;
+            say(&format!("{key} lets nobody in any more"));
+        }
+    }
     data.db.close().await;
     Ok(())
+}
+
+/// The only time that a secret is shown.
+fn show_key(project: &Project) {
+    say(&format!("API_KEY={}", project.api_key));
+    say(&format!("API_SECRET={}", project.api_secret.expose()));
 }
 
 #[expect(

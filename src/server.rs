@@ -82,9 +82,9 @@ impl Server {
             recorder_events,
         );
         let recorder: Arc<dyn recording::Recorder> = Arc::new(recorder);
-        let (archive_changes, archive_changes_rx) = mpsc::channel(ARCHIVE_EVENTS);
+        let (happenings, happenings_rx) = mpsc::channel(ARCHIVE_EVENTS);
         let engine: Arc<dyn media::Media> = sfu.clone();
-        let sessions = Sessions::new(engine, Arc::clone(&recorder), archive_changes);
+        let sessions = Sessions::new(engine, Arc::clone(&recorder), happenings);
         let archives = archives(&config.archives, &data);
         let platform = Embedded {
             db: data.db.clone(),
@@ -111,7 +111,7 @@ impl Server {
         let background = vec![
             tokio::spawn(buddies.clone().run(archives.subscribe())),
             tokio::spawn(sessions.clone().run(media_events_rx)),
-            tokio::spawn(follow_sessions(platform.clone(), archive_changes_rx)),
+            tokio::spawn(follow_sessions(platform.clone(), happenings_rx)),
             tokio::spawn(follow_recorders(platform.clone(), recorder_events_rx)),
             tokio::spawn(stop_overlong(
                 platform.clone(),
@@ -168,6 +168,11 @@ impl Server {
     /// The application behind the sockets.
     pub fn app(&self) -> &App {
         &self.app
+    }
+
+    /// The media engine's side of it.
+    pub fn platform(&self) -> &Embedded {
+        &self.platform
     }
 
     /// The live sessions.
@@ -273,9 +278,9 @@ fn bind(network: &config::Network) -> anyhow::Result<(TcpListener, Vec<sfu::Work
     }
 }
 
-async fn follow_sessions(platform: Embedded, mut changes: mpsc::Receiver<session::ArchiveChange>) {
-    while let Some(change) = changes.recv().await {
-        platform.archive_changed(change).await;
+async fn follow_sessions(platform: Embedded, mut happenings: mpsc::Receiver<session::Happening>) {
+    while let Some(happening) = happenings.recv().await {
+        platform.session_happened(happening).await;
     }
 }
 

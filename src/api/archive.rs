@@ -1,4 +1,4 @@
-//! Archives: start, stop, find, list, delete.
+//! Archives: start, stop, find, list, arrange, choose the streams, delete.
 
 use std::future::Future;
 
@@ -10,15 +10,17 @@ use super::{
     Api,
     archive_object::{base_url, written},
     auth::Caller,
-    body::{Body, object},
+    body::{Body, object, truth},
     error::{ApiError, code},
     start::{Start, supported},
+    stream::no_stream,
 };
 use crate::{
-    archive::{Archive, ArchiveId, Reason, Status, history, history::List},
+    archive::{Archive, ArchiveId, OutputMode, Reason, Status, StreamMode, history, history::List},
     opentok::{Layout, SessionId},
     platform::PlatformError,
     project,
+    session::{Chosen, StreamId},
 };
 
 /// Archives in a list when nothing else is asked for.
@@ -152,21 +154,28 @@ pub async fn delete(
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// `PUT /archive/{archive}/layout`
+/// `PUT /archive/{archive}/layout`: from now on.
 pub async fn set_layout(
     api: web::Data<Api>,
     caller: Caller,
+    request: HttpRequest,
     at: web::Path<OfArchive>,
     body: Body,
 ) -> Result<HttpResponse, ApiError> {
-    supported(&object::<Layout>(body)?)?;
-    find_archive(&api, &caller, &at).await?;
-    Err(ApiError::not_offered(
-        "this server does not change the layout of an archive; give it when you start one",
-    ))
+    let layout = supported(&object::<Layout>(body)?)?;
+    let archive = find_archive(&api, &caller, &at).await?;
+    if archive.output_mode == OutputMode::Individual {
+        return Err(ApiError::bad_request(
+            "only a composed archive has a layout",
+        ));
+    }
+    check_recording(&archive)?;
+    let sessions = &api.platform.sessions;
+    sessions.set_layout(&archive.session_id, archive.id, layout)?;
+    Ok(reply(&api, &request, &archive))
 }
 
-/// `PATCH /archive/{archive}/streams`
+/// `PATCH /archive/{archive}/streams`: what of a stream goes into an archive whose streams are chosen by hand.
 pub async fn choose_streams(
     api: web::Data<Api>,
     caller: Caller,
@@ -178,19 +187,52 @@ pub async fn choose_streams(
     struct Change {
         add_stream: Option<String>,
         remove_stream: Option<String>,
+        #[serde(deserialize_with = "truth")]
+        has_audio: Option<bool>,
+        #[serde(deserialize_with = "truth")]
+        has_video: Option<bool>,
     }
 
     let change: Change = object(body)?;
-    if change.add_stream.is_some() == change.remove_stream.is_some() {
+    let (stream, chosen) = match (change.add_stream, change.remove_stream) {
+        (Some(stream), None) => {
+            let audio = change.has_audio.unwrap_or(true);
+            let video = change.has_video.unwrap_or(true);
+            (stream, Some(Chosen { audio, video }))
+        }
+        (None, Some(stream)) => (stream, None),
+        _ => {
+            return Err(ApiError::bad_request(
+                "either addStream or removeStream is needed",
+            ));
+        }
+    };
+    if chosen.is_some_and(|chosen| !chosen.audio && !chosen.video) {
         return Err(ApiError::bad_request(
-            "either addStream or removeStream is needed",
+            "of a stream that is added, sound, picture or both are needed; removeStream takes it out",
         ));
     }
-    find_archive(&api, &caller, &at).await?;
-    // Every archive is of the mode auto, and OpenTok answers 405 for those.
-    Err(ApiError::wrong_method(
-        "the streams of this archive are not chosen by hand: its streamMode is auto",
-    ))
+    let archive = find_archive(&api, &caller, &at).await?;
+    if archive.stream_mode == StreamMode::Auto {
+        return Err(ApiError::wrong_method(
+            "the streams of this archive are not chosen by hand: its streamMode is auto",
+        ));
+    }
+    check_recording(&archive)?;
+    let stream = StreamId::parse(&stream).ok_or_else(no_stream)?;
+    let sessions = &api.platform.sessions;
+    sessions.choose_stream(&archive.session_id, archive.id, stream, chosen)?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+fn check_recording(archive: &Archive) -> Result<(), ApiError> {
+    if archive.status.is_running() {
+        return Ok(());
+    }
+    Err(ApiError::conflict(format!(
+        "the archive is not being recorded any more: it is {}",
+        archive.status
+    )))
 }
 
 /// Which part of the list is wanted.

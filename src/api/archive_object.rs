@@ -4,23 +4,41 @@ use actix_web::HttpRequest;
 
 use super::Api;
 use crate::{
-    archive::{self, Archive, Status, download::Asset},
+    archive::{self, Archive, Quality, Status, download::Asset},
     clock,
-    opentok::{ArchiveObject, ArchiveStatus, OutputMode, StreamMode},
+    opentok::{ArchiveObject, ArchiveStatus, ArchiveStream, OutputMode, StreamMode},
 };
 
 /// The object, with a link to the file if there is one; each has a new link, good for ten minutes.
 pub fn written(api: &Api, archive: &Archive, base: &str) -> ArchiveObject {
     let has_file = archive.status == Status::Available;
     let url = has_file.then(|| {
-        let asset = Asset::Composed;
+        let asset = Asset::whole(archive.output_mode);
         let query = api.links.query(archive.id, asset, clock::now_ms());
         format!("{base}/archives/{}/files/{asset}?{query}", archive.id)
     });
     ArchiveObject {
         url,
+        streams: chosen_streams(api, archive),
         ..object(archive)
     }
+}
+
+/// The streams that were chosen by hand, while it records.
+fn chosen_streams(api: &Api, archive: &Archive) -> Option<Vec<ArchiveStream>> {
+    let is_told = archive.stream_mode == archive::StreamMode::Manual && archive.status.is_running();
+    is_told.then(|| {
+        let sessions = &api.platform.sessions;
+        sessions
+            .chosen_streams(&archive.session_id, archive.id)
+            .into_iter()
+            .map(|(stream, chosen)| ArchiveStream {
+                stream_id: stream.to_string(),
+                has_audio: chosen.audio,
+                has_video: chosen.video,
+            })
+            .collect()
+    })
 }
 
 /// Where the caller, and whoever it hands links to, reaches this server.
@@ -63,6 +81,14 @@ fn object(archive: &Archive) -> ArchiveObject {
         resolution: archive
             .resolution
             .and_then(|resolution| resolution.as_str().parse().ok()),
+        max_bitrate: match archive.quality {
+            Quality::MaxBitrate(rate) => Some(rate),
+            _ => None,
+        },
+        quantization_parameter: match archive.quality {
+            Quality::Quantization(parameter) => Some(parameter.into()),
+            _ => None,
+        },
         multi_archive_tag: (!tag.is_empty()).then(|| tag.clone()),
         ..ArchiveObject::default()
     }

@@ -115,6 +115,7 @@ impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
         let status = match (refusal.code, refusal.name) {
             (413, _) => StatusCode::PAYLOAD_TOO_LARGE,
+            (409, _) => StatusCode::CONFLICT,
             (_, "OT_NOT_FOUND" | "OT_STREAM_NOT_FOUND") => StatusCode::NOT_FOUND,
             _ => StatusCode::BAD_REQUEST,
         };

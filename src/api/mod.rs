@@ -3,7 +3,7 @@
 //! Whoever calls is a [`auth::Caller`]: a project, by the JWT or the older header of its SDK. What goes wrong is an
 //! [`error::ApiError`], always JSON. Handlers see to it that a project finds its own sessions and archives only.
 //!
-//! What this server does not do is answered with 501 and a sentence, never with a success that is none.
+//! `openapi.json` describes all of it, and is served. What this server does not do is answered with 501 and a sentence, never with a success that is none.
 
 mod archive;
 mod archive_object;
@@ -12,6 +12,7 @@ mod body;
 mod connection;
 mod error;
 mod mute;
+mod openapi;
 mod session;
 mod signal;
 mod start;
@@ -69,6 +70,7 @@ impl Api {
 pub fn routes(api: web::Data<Api>) -> impl FnOnce(&mut web::ServiceConfig) {
     move |config| {
         config.app_data(api);
+        config.service(only("/openapi.json", [get().to(openapi::description)]));
         for path in ["/session/create", "/hl/session/create"] {
             config.service(only(path, [post().to(session::create)]));
         }

@@ -17,10 +17,14 @@ use super::{
     error::ApiError,
 };
 use crate::{
+    archive::Resolution,
     clock,
     opentok::SessionId,
-    project::{self, MediaMode, SessionRecord},
+    project::{self, AutoArchive, MediaMode, SessionRecord},
 };
+
+/// Characters of the name of archives that start by themselves. OpenTok's.
+const MAX_ARCHIVE_NAME: usize = 80;
 
 /// What is asked of a new session.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,6 +32,7 @@ struct Wanted {
     media_mode: MediaMode,
     /// An IPv4 address, or empty.
     location: String,
+    always_archived: Option<AutoArchive>,
 }
 
 /// `POST /session/create`: JSON for whoever asks for it, else XML, as the SDKs expect.
@@ -43,6 +48,7 @@ pub async fn create(
         id: SessionId::generate(caller.api_key, &wanted.location, now_ms),
         api_key: caller.api_key,
         media_mode: wanted.media_mode,
+        always_archived: wanted.always_archived,
         is_closed: false,
     };
     project::add_session(&api.platform.db, &session, now_ms).await?;
@@ -83,9 +89,10 @@ fn wanted(form: &[u8]) -> Result<Wanted, ApiError> {
     let mut wanted = Wanted {
         media_mode: MediaMode::Routed,
         location: String::new(),
+        always_archived: None,
     };
     let mut is_always_archived = false;
-    let mut describes_archive = false;
+    let mut archive = AutoArchive::default();
     for (name, value) in form_urlencoded::parse(form) {
         if value.is_empty() {
             continue;
@@ -103,7 +110,20 @@ fn wanted(form: &[u8]) -> Result<Wanted, ApiError> {
             ("archiveMode", "always") => is_always_archived = true,
             ("archiveMode", "manual") => is_always_archived = false,
             ("archiveMode", _) => return refuse("archiveMode is manual or always"),
-            ("archiveName" | "archiveResolution", _) => describes_archive = true,
+            ("archiveName", name) => {
+                if name.chars().count() > MAX_ARCHIVE_NAME {
+                    return refuse(&format!(
+                        "archiveName has at most {MAX_ARCHIVE_NAME} characters"
+                    ));
+                }
+                archive.name = value.into_owned();
+            }
+            ("archiveResolution", size) => {
+                if let Err(problem) = size.parse::<Resolution>() {
+                    return refuse(&format!("archiveResolution: {problem}"));
+                }
+                archive.resolution = Some(value.into_owned());
+            }
             ("e2ee", word) if word.eq_ignore_ascii_case("true") => {
                 return Err(ApiError::not_offered(
                     "this server does not offer end-to-end encryption",
@@ -115,14 +135,10 @@ fn wanted(form: &[u8]) -> Result<Wanted, ApiError> {
     if is_always_archived && wanted.media_mode == MediaMode::Relayed {
         return refuse("a session that is always archived must be routed");
     }
-    if describes_archive && !is_always_archived {
+    if !is_always_archived && archive != AutoArchive::default() {
         return refuse("archiveName and archiveResolution go with archiveMode=always only");
     }
-    if is_always_archived {
-        return Err(ApiError::not_offered(
-            "this server does not start archives by itself; start one when somebody has connected",
-        ));
-    }
+    wanted.always_archived = is_always_archived.then_some(archive);
     Ok(wanted)
 }
 
@@ -153,6 +169,7 @@ mod tests {
         let routed = Wanted {
             media_mode: MediaMode::Routed,
             location: String::new(),
+            always_archived: None,
         };
         for form in [
             "",
@@ -165,6 +182,12 @@ mod tests {
         let near = read("location=12.34.56.78&p2p.preference=enabled");
         assert_eq!(near.media_mode, MediaMode::Relayed);
         assert_eq!(near.location, "12.34.56.78");
+        let always = read("archiveMode=always&archiveName=talk&archiveResolution=1280x720");
+        let auto = always.always_archived.unwrap();
+        assert_eq!(auto.name, "talk");
+        assert_eq!(auto.resolution.as_deref(), Some("1280x720"));
+        let plain = read("archiveMode=always").always_archived;
+        assert_eq!(plain, Some(AutoArchive::default()));
     }
 
     #[test]
@@ -177,12 +200,16 @@ mod tests {
             "archiveMode=always&p2p.preference=enabled",
             "archiveName=talk",
             "archiveResolution=640x480&archiveMode=manual",
+            "archiveResolution=1x1&archiveMode=always",
         ] {
             assert_eq!(status(form), 400, "{form}");
         }
-        for form in ["archiveMode=always&archiveName=talk", "e2ee=True"] {
-            assert_eq!(status(form), 501, "{form}");
-        }
+        let long = "n".repeat(81);
+        assert_eq!(
+            status(&format!("archiveMode=always&archiveName={long}")),
+            400
+        );
+        assert_eq!(status("e2ee=True"), 501);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::{body::truth, error::ApiError};
 use crate::{
     archive::{
-        self, NewArchive, OutputMode, Resolution, StreamMode,
+        self, NewArchive, OutputMode, Quality, Resolution, StreamMode,
         layout::Arrangement,
         lifecycle::{MAX_NAME_CHARS, MAX_TAG_CHARS},
     },
@@ -53,6 +53,9 @@ impl Start {
         if output_mode == OutputMode::Individual && self.resolution.is_some() {
             return refuse("only a composed archive has a resolution");
         }
+        if output_mode == OutputMode::Individual && self.layout.is_some() {
+            return refuse("only a composed archive has a layout");
+        }
         let name = self.name.unwrap_or_default();
         if name.chars().count() > MAX_NAME_CHARS {
             return refuse(&format!("a name has at most {MAX_NAME_CHARS} characters"));
@@ -64,46 +67,46 @@ impl Start {
             ));
         }
         let layout = self.layout.as_ref().map(supported).transpose()?;
-        match (self.max_bitrate, self.quantization_parameter) {
-            (Some(_), Some(_)) => {
-                return refuse("maxBitrate and quantizationParameter exclude each other");
-            }
-            (Some(rate), None) if !(100_000..=6_000_000).contains(&rate) => {
-                return refuse("maxBitrate is 100000 to 6000000");
-            }
-            (None, Some(quality)) if !(15..=40).contains(&quality) => {
-                return refuse("quantizationParameter is 15 to 40");
-            }
-            _ => {}
+        let quality = quality(self.max_bitrate, self.quantization_parameter)?;
+        if output_mode == OutputMode::Individual && quality != Quality::Usual {
+            return refuse("only a composed archive has maxBitrate or quantizationParameter");
         }
-        let not_offered = |is_wanted: bool, what: &str| match is_wanted {
-            true => Err(ApiError::not_offered(format!(
-                "this server does not offer {what}"
-            ))),
-            false => Ok(()),
-        };
-        not_offered(
-            output_mode == OutputMode::Individual,
-            "individual archives; ask for a composed one",
-        )?;
-        not_offered(
-            self.stream_mode == Some(StreamMode::Manual),
-            "archives whose streams are chosen by hand; ask for streamMode auto",
-        )?;
-        not_offered(
-            self.max_bitrate.or(self.quantization_parameter).is_some(),
-            "a choice of the archive's bitrate or quality",
-        )?;
-        not_offered(self.has_transcription == Some(true), "transcription")?;
+        if self.has_transcription == Some(true) {
+            return Err(ApiError::not_offered(
+                "this server does not offer transcription",
+            ));
+        }
         Ok(NewArchive {
             name,
+            output_mode,
             has_audio,
             has_video,
             resolution: self.resolution,
             layout: layout.unwrap_or_default(),
+            quality,
+            stream_mode: self.stream_mode.unwrap_or(StreamMode::Auto),
             multi_archive_tag: tag,
             ..NewArchive::of(api_key, SessionId::from(session))
         })
+    }
+}
+
+fn quality(
+    max_bitrate: Option<i64>,
+    quantization_parameter: Option<i64>,
+) -> Result<Quality, ApiError> {
+    let refuse = |sentence: &str| Err(ApiError::bad_request(sentence));
+    match (max_bitrate, quantization_parameter) {
+        (None, None) => Ok(Quality::Usual),
+        (Some(_), Some(_)) => refuse("maxBitrate and quantizationParameter exclude each other"),
+        (Some(rate), None) => match u32::try_from(rate) {
+            Ok(rate @ 100_000..=6_000_000) => Ok(Quality::MaxBitrate(rate)),
+            _ => refuse("maxBitrate is 100000 to 6000000"),
+        },
+        (None, Some(parameter)) => match u8::try_from(parameter) {
+            Ok(parameter @ 15..=40) => Ok(Quality::Quantization(parameter)),
+            _ => refuse("quantizationParameter is 15 to 40"),
+        },
     }
 }
 
@@ -178,6 +181,19 @@ mod tests {
         assert_eq!((new.has_audio, new.has_video), (true, false));
         assert_eq!(new.resolution, Some(Resolution::W1280H720));
         assert_eq!(new.layout.screenshare, Some(Arrangement::Focus));
+        assert_eq!(new.stream_mode, StreamMode::Auto);
+        let new = read(json!({ "streamMode": "manual", "maxBitrate": 200_000 })).unwrap();
+        assert_eq!(new.stream_mode, StreamMode::Manual);
+        assert_eq!(new.quality, Quality::MaxBitrate(200_000));
+        let new = read(json!({ "quantizationParameter": 20 })).unwrap();
+        assert_eq!(new.quality, Quality::Quantization(20));
+    }
+
+    #[test]
+    fn an_individual_archive_has_no_resolution() {
+        let new = read(json!({ "outputMode": "individual", "resolution": null })).unwrap();
+        assert_eq!(new.output_mode, OutputMode::Individual);
+        assert_eq!(new.resolution, None);
     }
 
     #[test]
@@ -192,6 +208,7 @@ mod tests {
             json!({ "streamMode": "some" }),
             json!({ "resolution": "1x1" }),
             json!({ "resolution": "640x480", "outputMode": "individual" }),
+            json!({ "layout": { "type": "pip" }, "outputMode": "individual" }),
             json!({ "name": "n".repeat(256) }),
             json!({ "multiArchiveTag": "n".repeat(129) }),
             json!({ "layout": { "type": "custom", "stylesheet": "stream {}" } }),
@@ -199,6 +216,7 @@ mod tests {
             json!({ "layout": { "type": "focus" } }),
             json!({ "layout": { "type": "pip", "screenshareType": "focus" } }),
             json!({ "layout": { "type": "round" } }),
+            json!({ "maxBitrate": 200_000, "outputMode": "individual" }),
             json!({ "maxBitrate": 5 }),
             json!({ "maxBitrate": 200_000, "quantizationParameter": 20 }),
             json!({ "quantizationParameter": 14 }),
@@ -209,14 +227,6 @@ mod tests {
 
     #[test]
     fn what_this_server_cannot_do_is_said() {
-        for fields in [
-            json!({ "outputMode": "individual" }),
-            json!({ "streamMode": "manual" }),
-            json!({ "maxBitrate": 200_000 }),
-            json!({ "quantizationParameter": 20 }),
-            json!({ "hasTranscription": true }),
-        ] {
-            assert_eq!(read(fields.clone()).unwrap_err(), 501, "{fields}");
-        }
+        assert_eq!(read(json!({ "hasTranscription": true })).unwrap_err(), 501);
     }
 }

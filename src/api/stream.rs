@@ -2,7 +2,7 @@
 
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     Api,
@@ -11,8 +11,8 @@ use super::{
     error::ApiError,
 };
 use crate::{
-    opentok::{Stream, StreamClasses},
-    session::{StreamId, StreamInfo},
+    opentok::{MAX_LAYOUT_CLASSES, SessionId, Stream, StreamClasses, is_layout_class},
+    session::StreamId,
 };
 
 /// A session's address.
@@ -43,9 +43,7 @@ pub async fn list(
     at: web::Path<OfSession>,
 ) -> Result<HttpResponse, ApiError> {
     let session = api.session(&caller, &at.session).await?;
-    let streams = api.platform.sessions.streams(&session.id);
-    let items: Vec<Stream> = streams.into_iter().map(object_of).collect();
-    Ok(HttpResponse::Ok().json(json!({ "count": items.len(), "items": items })))
+    Ok(HttpResponse::Ok().json(listed(&api, &session.id)))
 }
 
 /// `GET /session/{session}/stream/{stream}`
@@ -56,15 +54,13 @@ pub async fn find(
 ) -> Result<HttpResponse, ApiError> {
     let session = api.session(&caller, &at.session).await?;
     let wanted = at.stream()?;
-    let streams = api.platform.sessions.streams(&session.id);
-    let stream = streams
-        .into_iter()
-        .find(|stream| stream.stream_id == wanted)
-        .ok_or_else(no_stream)?;
-    Ok(HttpResponse::Ok().json(object_of(stream)))
+    let streams = objects(&api, &session.id);
+    let wanted = wanted.to_string();
+    let stream = streams.into_iter().find(|stream| stream.id == wanted);
+    Ok(HttpResponse::Ok().json(stream.ok_or_else(no_stream)?))
 }
 
-/// `PUT /session/{session}/stream`: layout classes, which only custom layouts look at.
+/// `PUT /session/{session}/stream`: layout classes, of all named streams or of none. Streams that are not named keep theirs.
 pub async fn set_classes(
     api: web::Data<Api>,
     caller: Caller,
@@ -73,26 +69,56 @@ pub async fn set_classes(
 ) -> Result<HttpResponse, ApiError> {
     #[derive(Deserialize)]
     struct Items {
-        #[serde(rename = "items")]
-        _items: Vec<StreamClasses>,
+        items: Vec<StreamClasses>,
     }
 
-    object::<Items>(body)?;
-    api.session(&caller, &at.session).await?;
-    Err(ApiError::not_offered(
-        "this server has no custom layouts, so streams have no layout classes",
-    ))
+    let Items { items } = object(body)?;
+    let session = api.session(&caller, &at.session).await?;
+    let mut changes = Vec::new();
+    for StreamClasses {
+        id,
+        layout_class_list: classes,
+    } in items
+    {
+        if classes.len() > MAX_LAYOUT_CLASSES || !classes.iter().all(|name| is_layout_class(name)) {
+            return Err(ApiError::bad_request(format!(
+                "a stream has at most {MAX_LAYOUT_CLASSES} layout classes, each of 1 to 64 letters, digits, hyphens \
+                 and underscores"
+            )));
+        }
+        changes.push((StreamId::parse(&id).ok_or_else(no_such_stream)?, classes));
+    }
+    let sessions = &api.platform.sessions;
+    sessions
+        .set_layout_classes(&session.id, changes)
+        .map_err(|_| no_such_stream())?;
+    Ok(HttpResponse::Ok().json(listed(&api, &session.id)))
 }
 
-fn no_stream() -> ApiError {
+/// Here it is the body that is wrong, not the address.
+fn no_such_stream() -> ApiError {
+    ApiError::bad_request("one of the streams is not in the session; none was changed")
+}
+
+pub fn no_stream() -> ApiError {
     ApiError::not_found("there is no such stream in the session")
 }
 
-fn object_of(stream: StreamInfo) -> Stream {
-    Stream {
-        id: stream.stream_id.to_string(),
-        video_type: stream.video_type.as_str().to_owned(),
-        name: stream.name,
-        layout_class_list: Vec::new(),
-    }
+fn listed(api: &Api, session: &SessionId) -> Value {
+    let items = objects(api, session);
+    json!({ "count": items.len(), "items": items })
+}
+
+fn objects(api: &Api, session: &SessionId) -> Vec<Stream> {
+    let sessions = &api.platform.sessions;
+    let mut classes = sessions.layout_classes(session);
+    let streams = sessions.streams(session).into_iter();
+    streams
+        .map(|stream| Stream {
+            id: stream.stream_id.to_string(),
+            video_type: stream.video_type.as_str().to_owned(),
+            name: stream.name,
+            layout_class_list: classes.remove(&stream.stream_id).unwrap_or_default(),
+        })
+        .collect()
 }

@@ -1,15 +1,18 @@
-//! What an archive asks of whoever makes one file of its streams. The archive owns these words; `recorder` implements
-//! [`Composer`].
+//! What an archive asks of whoever makes one file of its streams: an MP4 of everybody together, or a ZIP of each for
+//! itself. The archive owns these words; `recorder` implements [`Composer`].
 
 use std::path::PathBuf;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
 
-use super::{ArchiveId, Layout, Resolution, recording::Manifest};
+use super::{ArchiveId, Layout, Quality, Resolution, recording::Manifest};
+use crate::opentok::SessionId;
 
 /// Name of the composed file in its archive's folder.
 pub const COMPOSED_FILE: &str = "archive.mp4";
+/// Name of the ZIP of an individual archive, likewise.
+pub const PACKED_FILE: &str = "archive.zip";
 /// Name of the poster in its archive's folder.
 pub const POSTER_FILE: &str = "poster.jpg";
 
@@ -26,6 +29,17 @@ pub trait Composer: Send + Sync {
         job: &ComposeJob,
         percent: &watch::Sender<u8>,
     ) -> Result<Composed, ComposeError>;
+
+    /// Makes [`PACKED_FILE`] in the job's folder: the streams' files as they are, and a manifest. It appears whole or not
+    /// at all. Whoever drops the future stops the work.
+    ///
+    /// # Errors
+    /// As [`Composer::compose`].
+    async fn pack(
+        &self,
+        job: &PackJob,
+        percent: &watch::Sender<u8>,
+    ) -> Result<Composed, ComposeError>;
 }
 
 /// What to compose.
@@ -36,12 +50,27 @@ pub struct ComposeJob {
     pub folder: PathBuf,
     pub manifest: Manifest,
     pub resolution: Resolution,
+    /// The first; others may follow in the manifest.
     pub layout: Layout,
+    pub quality: Quality,
     pub has_audio: bool,
     pub has_video: bool,
 }
 
-/// The composed file.
+/// What to pack.
+#[derive(Clone, Debug)]
+pub struct PackJob {
+    pub archive: ArchiveId,
+    pub session: SessionId,
+    pub name: String,
+    /// Unix time, ms.
+    pub created_at_ms: i64,
+    /// The archive's folder, where the streams' files are.
+    pub folder: PathBuf,
+    pub manifest: Manifest,
+}
+
+/// The composed file, or the packed one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Composed {
     pub size_bytes: u64,
@@ -58,7 +87,7 @@ pub enum ComposeError {
         "{program} is not installed on the server, so there is no MP4 to download: install it and restart Parlor"
     )]
     ToolMissing { program: String },
-    #[error("making the MP4 was interrupted: {0}")]
+    #[error("making the file to download was interrupted: {0}")]
     Failed(String),
     #[error("making the MP4 took longer than {minutes} minutes and was given up")]
     TookTooLong { minutes: u64 },

@@ -13,8 +13,8 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use time::{OffsetDateTime, macros::format_description};
 
 use super::{
-    Archive, ArchiveId,
-    composer::{COMPOSED_FILE, POSTER_FILE},
+    Archive, ArchiveId, OutputMode,
+    composer::{COMPOSED_FILE, PACKED_FILE, POSTER_FILE},
     recording::RecordedStream,
 };
 use crate::session::StreamId;
@@ -33,6 +33,8 @@ const KEY_USE: &[u8] = b"parlor archive link 1";
 pub enum Asset {
     /// The composed MP4: `archive.mp4`.
     Composed,
+    /// The ZIP of an individual archive: `archive.zip`.
+    Packed,
     /// The JPEG: `poster.jpg`.
     Poster,
     /// One stream's WebM: `<stream id>.webm`.
@@ -40,10 +42,19 @@ pub enum Asset {
 }
 
 impl Asset {
+    /// What download gives of an archive in this mode.
+    pub fn whole(mode: OutputMode) -> Asset {
+        match mode {
+            OutputMode::Composed => Asset::Composed,
+            OutputMode::Individual => Asset::Packed,
+        }
+    }
+
     /// The asset that the last part of a URL names.
     pub fn parse(text: &str) -> Option<Asset> {
         match text {
             COMPOSED_FILE => Some(Asset::Composed),
+            PACKED_FILE => Some(Asset::Packed),
             POSTER_FILE => Some(Asset::Poster),
             _ => {
                 let stream = StreamId::parse(text.strip_suffix(".webm")?)?;
@@ -55,6 +66,7 @@ impl Asset {
     pub fn content_type(self) -> &'static str {
         match self {
             Asset::Composed => "video/mp4",
+            Asset::Packed => "application/zip",
             Asset::Poster => "image/jpeg",
             Asset::Track(_) => "video/webm",
         }
@@ -63,6 +75,7 @@ impl Asset {
     fn extension(self) -> &'static str {
         match self {
             Asset::Composed => "mp4",
+            Asset::Packed => "zip",
             Asset::Poster => "jpg",
             Asset::Track(_) => "webm",
         }
@@ -73,6 +86,7 @@ impl std::fmt::Display for Asset {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Asset::Composed => f.write_str(COMPOSED_FILE),
+            Asset::Packed => f.write_str(PACKED_FILE),
             Asset::Poster => f.write_str(POSTER_FILE),
             Asset::Track(stream) => write!(f, "{stream}.webm"),
         }
@@ -162,6 +176,7 @@ pub fn file(
 ) -> Option<PathBuf> {
     let name = match asset {
         Asset::Composed => COMPOSED_FILE,
+        Asset::Packed => PACKED_FILE,
         Asset::Poster => POSTER_FILE,
         Asset::Track(id) => {
             let stream = streams.iter().find(|stream| stream.stream == id)?;
@@ -188,7 +203,7 @@ pub fn file_name(archive: &Archive, asset: Asset, streams: &[RecordedStream]) ->
             .iter()
             .find(|stream| stream.stream == id)
             .map_or("", |stream| stream.name.as_str()),
-        Asset::Composed | Asset::Poster => "",
+        Asset::Composed | Asset::Packed | Asset::Poster => "",
     };
     let room = match safe(&archive.room) {
         room if room.is_empty() => "archive".to_owned(),
@@ -250,7 +265,7 @@ fn safe(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::{
-        archive::{Layout, OutputMode, Resolution, Status, StreamMode},
+        archive::{Layout, Quality, Resolution, Status, StreamMode},
         opentok::SessionId,
         session::ConnectionId,
     };
@@ -275,6 +290,7 @@ mod tests {
             has_video: true,
             resolution: Some(Resolution::W640H480),
             layout: Layout::default(),
+            quality: Quality::Usual,
             multi_archive_tag: String::new(),
             started_by: String::new(),
             created_at_ms: NOW_MS,
@@ -293,6 +309,7 @@ mod tests {
         RecordedStream {
             stream: StreamId::random(),
             connection: ConnectionId::random(),
+            connection_data: String::new(),
             name: name.to_owned(),
             video_type: "camera".to_owned(),
             joined_ms: 0,
@@ -303,6 +320,8 @@ mod tests {
             size_bytes: 1,
             has_audio: true,
             has_video: true,
+            present: Vec::new(),
+            classes: Vec::new(),
             shown: Vec::new(),
         }
     }
@@ -369,6 +388,7 @@ mod tests {
     fn an_asset_is_read_as_it_is_written_and_nothing_else_is() {
         for asset in [
             Asset::Composed,
+            Asset::Packed,
             Asset::Poster,
             Asset::Track(StreamId::random()),
         ] {
@@ -413,6 +433,10 @@ mod tests {
         assert_eq!(
             file_name(&weekly, Asset::Composed, &[]),
             "main-room_2026-08-22_14-05_weekly-review-q3.mp4"
+        );
+        assert_eq!(
+            file_name(&weekly, Asset::Packed, &[]),
+            "main-room_2026-08-22_14-05_weekly-review-q3.zip"
         );
         let ann = stream("Ann O'Neil", "s0.webm");
         assert_eq!(

@@ -10,8 +10,8 @@
 //! focus               as horizontalPresentation; for screen shares
 //! ```
 //!
-//! "One" is the first screen share, or else who came first. While somebody shares a screen the archive's
-//! `screenshareType` applies, when it has one. Pictures keep their shape: cells are letterboxed when drawn.
+//! "One" is the stream with the layout class `full` in `pip`, `focus` in the others; or else the first screen share; or
+//! else who came first. While somebody shares a screen the archive's `screenshareType` applies, when it has one. Pictures keep their shape: cells are letterboxed when drawn.
 
 use serde::{Deserialize, Serialize};
 
@@ -79,26 +79,54 @@ pub struct Rect {
     pub height: u32,
 }
 
-/// One rectangle per stream, in the order of `screens`; `None` for who is not seen.
+/// What a stream's place depends on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seen<'a> {
+    pub is_screen: bool,
+    /// Its layout classes.
+    pub classes: &'a [String],
+}
+
+impl Seen<'_> {
+    /// Whether its class gives it the large place.
+    fn is_chosen(self, arrangement: Arrangement) -> bool {
+        let class = match arrangement {
+            Arrangement::BestFit => return false,
+            Arrangement::Pip => "full",
+            Arrangement::VerticalPresentation
+            | Arrangement::HorizontalPresentation
+            | Arrangement::Focus => "focus",
+        };
+        self.classes.iter().any(|of_stream| of_stream == class)
+    }
+}
+
+/// One rectangle per stream, in the order of `streams`, which is that in which they came; `None` for who is not seen.
 ///
-/// `screens` tells of each stream, in the order in which they came, whether it is a shared screen. Rectangles may
-/// lie on each other in `pip` only, where the larger one is drawn first.
-pub fn arrange(layout: Layout, (width, height): (u32, u32), screens: &[bool]) -> Vec<Option<Rect>> {
+/// Rectangles may lie on each other in `pip` only, where the larger one is drawn first.
+pub fn arrange(
+    layout: Layout,
+    (width, height): (u32, u32),
+    streams: &[Seen<'_>],
+) -> Vec<Option<Rect>> {
     let canvas = Rect {
         x: 0,
         y: 0,
         width: even(width),
         height: even(height),
     };
-    let shares = screens.contains(&true);
+    let shares = streams.iter().any(|stream| stream.is_screen);
     let arrangement = match layout.screenshare {
         Some(arrangement) if shares => arrangement,
         _ => layout.arrangement,
     };
 
-    // Screens first, then who came first.
-    let mut order: Vec<usize> = (0..screens.len()).collect();
-    order.sort_by_key(|&index| !screens[index]);
+    // Who was chosen, screens, then who came first.
+    let mut order: Vec<usize> = (0..streams.len()).collect();
+    order.sort_by_key(|&index| {
+        let stream = streams[index];
+        (!stream.is_chosen(arrangement), !stream.is_screen)
+    });
     order.truncate(MAX_TILES);
 
     let rects = match (arrangement, order.len()) {
@@ -116,7 +144,7 @@ pub fn arrange(layout: Layout, (width, height): (u32, u32), screens: &[bool]) ->
         }
     };
 
-    let mut places = vec![None; screens.len()];
+    let mut places = vec![None; streams.len()];
     for (index, rect) in order.into_iter().zip(rects) {
         places[index] = Some(rect);
     }
@@ -270,7 +298,15 @@ mod tests {
             arrangement,
             screenshare: None,
         };
-        arrange(layout, size, screens)
+        arrange(layout, size, &seen(screens))
+    }
+
+    fn seen(screens: &[bool]) -> Vec<Seen<'static>> {
+        let of = |&is_screen| Seen {
+            is_screen,
+            classes: &[],
+        };
+        screens.iter().map(of).collect()
     }
 
     fn overlap(a: Rect, b: Rect) -> bool {
@@ -378,13 +414,44 @@ mod tests {
             screenshare: Some(Arrangement::VerticalPresentation),
         };
         assert_eq!(
-            arrange(layout, (640, 480), &[false, false]),
+            arrange(layout, (640, 480), &seen(&[false, false])),
             places(Arrangement::BestFit, (640, 480), &[false, false])
         );
         assert_eq!(
-            arrange(layout, (640, 480), &[false, true]),
+            arrange(layout, (640, 480), &seen(&[false, true])),
             [rect(0, 0, 128, 480), rect(128, 0, 512, 480)]
         );
+    }
+
+    #[test]
+    fn a_class_gives_the_large_place_in_the_layouts_that_know_it() {
+        let classes = |class: &str| vec![class.to_owned()];
+        let (full, focus) = (classes("full"), classes("focus"));
+        let area = |rect: Option<Rect>| rect.map_or(0, |rect| rect.width * rect.height);
+        for arrangement in ALL {
+            for (classes, knows) in [
+                (&full, [Arrangement::Pip].as_slice()),
+                (
+                    &focus,
+                    &[
+                        Arrangement::VerticalPresentation,
+                        Arrangement::HorizontalPresentation,
+                        Arrangement::Focus,
+                    ],
+                ),
+            ] {
+                // A screen came first and would have it otherwise.
+                let mut streams = seen(&[true, false, false]);
+                streams[2].classes = classes;
+                let layout = Layout {
+                    arrangement,
+                    screenshare: None,
+                };
+                let rects = arrange(layout, (1280, 720), &streams);
+                let is_large = area(rects[2]) > area(rects[0]);
+                assert_eq!(is_large, knows.contains(&arrangement), "{arrangement:?}");
+            }
+        }
     }
 
     #[test]

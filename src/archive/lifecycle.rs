@@ -170,8 +170,8 @@ pub async fn stop_abandoned(db: &SqlitePool, now_ms: i64) -> Result<Vec<Archive>
     Ok(archives)
 }
 
-/// Notes the streams of a recording that is over; from now on it can be watched. A recording without a
-/// single packet has failed; individual streams need nothing more and are available.
+/// Notes the streams of a recording that is over; from now on it can be watched, and the file to download is made. A
+/// recording without a single packet has failed.
 ///
 /// A deleted archive stays deleted, however late its recorder finishes.
 ///
@@ -206,7 +206,7 @@ pub async fn fail(
     done(db, id, changed, Status::Failed).await
 }
 
-/// Notes that the composed file of `id` is on disk, so people may download it.
+/// Notes that the file to download of `id`, MP4 or ZIP, is on disk.
 ///
 /// A deleted archive stays deleted, however late its composer finishes.
 ///
@@ -526,7 +526,9 @@ mod tests {
     }
 
     #[sqlx::test]
-    async fn individual_streams_are_available_at_once(db: SqlitePool) {
+    async fn individual_streams_are_watched_at_once_and_packed_before_they_are_available(
+        db: SqlitePool,
+    ) {
         let mut new = new_archive();
         new.output_mode = OutputMode::Individual;
         let archive = start(&db, new, STARTED_MS).await.unwrap();
@@ -538,7 +540,11 @@ mod tests {
             .await
             .unwrap();
 
-        assert_eq!(kept.status, Status::Available);
+        assert!(kept.is_playable() && kept.is_composing());
+        let available = make_available(&db, archive.id, &FILE, LATER_MS)
+            .await
+            .unwrap();
+        assert_eq!(available.status, Status::Available);
     }
 
     #[sqlx::test]

@@ -7,7 +7,8 @@
 //! ```text
 //! archives/<id>/          one folder an archive
 //!   <stream>.webm         written by the recorder: each stream for itself
-//!   archive.mp4           everybody together, made by the composer from the streams
+//!   archive.mp4           everybody together, made by the composer from the streams; or
+//!   archive.zip           the streams' files as they are, and a manifest, when the archive is individual
 //!   poster.jpg            a frame of it
 //! ```
 
@@ -28,7 +29,7 @@ mod words;
 pub use id::ArchiveId;
 pub use layout::Layout;
 pub use service::{ArchiveChange, Archives, Recover, SessionChange, Settings};
-pub use words::{OutputMode, Reason, Resolution, Status, StreamMode, UnknownWord};
+pub use words::{OutputMode, Quality, Reason, Resolution, Status, StreamMode, UnknownWord};
 
 use crate::opentok::SessionId;
 
@@ -56,7 +57,9 @@ pub struct Archive {
     pub has_video: bool,
     /// Of the composed picture; `None` in individual mode.
     pub resolution: Option<Resolution>,
+    /// The first; what it changed to stands in the recording's manifest.
     pub layout: Layout,
+    pub quality: Quality,
     pub multi_archive_tag: String,
     /// The moderator's name; empty when it was started through the API.
     pub started_by: String,
@@ -111,6 +114,7 @@ pub struct NewArchive {
     /// Of the composed picture; `None`: 640x480.
     pub resolution: Option<Resolution>,
     pub layout: Layout,
+    pub quality: Quality,
     /// Archives with different tags may record one session at once.
     pub multi_archive_tag: String,
     /// The moderator's name, or empty.
@@ -131,6 +135,7 @@ impl NewArchive {
             has_video: true,
             resolution: None,
             layout: Layout::default(),
+            quality: Quality::Usual,
             multi_archive_tag: String::new(),
             started_by: String::new(),
         }

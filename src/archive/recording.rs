@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::ArchiveId;
+use super::{ArchiveId, Layout};
 use crate::session::{ConnectionId, StreamId, media::Sink};
 
 /// Writes what happens in a session to disk, so that nothing written is ever lost.
@@ -51,10 +51,15 @@ pub enum Note {
         connection: ConnectionId,
         /// The stream's name, or else the name in the connection data.
         name: String,
+        #[serde(default)]
+        connection_data: String,
         /// "camera", "screen" or "custom".
         video_type: String,
         has_audio: bool,
         has_video: bool,
+        /// Its layout classes.
+        #[serde(default)]
+        classes: Vec<String>,
     },
     /// Sound or picture was switched on or off.
     StreamChanged {
@@ -65,6 +70,46 @@ pub enum Note {
     StreamDestroyed {
         stream: StreamId,
     },
+    /// What of a stream that is chosen by hand is recorded from now on; neither: it is not in the archive for the time being.
+    StreamChosen {
+        stream: StreamId,
+        has_audio: bool,
+        has_video: bool,
+    },
+    /// Its layout classes are others now.
+    StreamClasses {
+        stream: StreamId,
+        classes: Vec<String>,
+    },
+    /// From now on the picture is arranged otherwise.
+    LayoutChanged {
+        layout: Layout,
+    },
+}
+
+impl Note {
+    /// The stream that it is about, if it is about one.
+    pub fn stream(&self) -> Option<StreamId> {
+        match self {
+            Note::StreamCreated { stream, .. }
+            | Note::StreamChanged { stream, .. }
+            | Note::StreamDestroyed { stream }
+            | Note::StreamChosen { stream, .. }
+            | Note::StreamClasses { stream, .. } => Some(*stream),
+            Note::LayoutChanged { .. } => None,
+        }
+    }
+
+    /// Whether all that an earlier note told is overruled by this one.
+    pub fn overrules(&self, earlier: &Note) -> bool {
+        let is_a_state = !matches!(
+            self,
+            Note::StreamCreated { .. } | Note::StreamDestroyed { .. }
+        );
+        is_a_state
+            && std::mem::discriminant(self) == std::mem::discriminant(earlier)
+            && self.stream() == earlier.stream()
+    }
 }
 
 /// What a recorder reports.
@@ -85,8 +130,27 @@ pub enum Event {
 pub struct Manifest {
     /// From the start of the archive to its stop.
     pub duration_ms: u64,
+    /// The layouts after the first, in the order of their times.
+    #[serde(default)]
+    pub layouts: Vec<LayoutChange>,
     /// In the order in which they appeared.
     pub streams: Vec<RecordedStream>,
+}
+
+/// From this moment of the archive on, the picture is arranged so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LayoutChange {
+    pub at_ms: u64,
+    pub layout: Layout,
+}
+
+/// From this moment of the archive on, a stream has these layout classes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClassChange {
+    pub at_ms: u64,
+    pub classes: Vec<String>,
 }
 
 /// One stream's file, and when it was there. All times count from the start of the archive.
@@ -95,6 +159,9 @@ pub struct Manifest {
 pub struct RecordedStream {
     pub stream: StreamId,
     pub connection: ConnectionId,
+    /// What the publisher's token said of it; empty in recordings of older versions.
+    #[serde(default)]
+    pub connection_data: String,
     pub name: String,
     pub video_type: String,
     /// When the stream was created and destroyed (or the recording ended).
@@ -112,6 +179,25 @@ pub struct RecordedStream {
     pub has_video: bool,
     /// When the picture was on, `[from, to)`; an archive shows the name at other times.
     pub shown: Vec<Span>,
+    /// When it was in the archive, if it was chosen by hand; empty: from `joined_ms` to `left_ms`.
+    #[serde(default)]
+    pub present: Vec<Span>,
+    /// In the order of their times; before the first it has none.
+    #[serde(default)]
+    pub classes: Vec<ClassChange>,
+}
+
+impl RecordedStream {
+    /// When it was in the archive.
+    pub fn presence(&self) -> Vec<Span> {
+        if self.present.is_empty() {
+            return vec![Span {
+                from_ms: self.joined_ms,
+                to_ms: self.left_ms,
+            }];
+        }
+        self.present.clone()
+    }
 }
 
 /// A span of the archive's time, in ms: `[from_ms, to_ms)`.

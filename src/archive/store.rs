@@ -3,8 +3,9 @@
 use sqlx::{SqliteConnection, SqlitePool};
 
 use super::{
-    Archive, ArchiveId, Layout, NewArchive, Reason, composer::Composed, recording::Manifest,
-    recording::RecordedStream,
+    Archive, ArchiveId, Layout, NewArchive, Quality, Reason,
+    composer::Composed,
+    recording::{Manifest, RecordedStream},
 };
 use crate::{
     opentok::SessionId,
@@ -29,6 +30,8 @@ struct Row {
     has_video: bool,
     resolution: String,
     layout: String,
+    max_bitrate: Option<i64>,
+    quantization: Option<i64>,
     multi_archive_tag: String,
     started_by: String,
     created_at_ms: i64,
@@ -66,6 +69,11 @@ impl TryFrom<Row> for Archive {
                 text => Some(text.parse().map_err(decode)?),
             },
             layout: Layout::from_json(&row.layout).map_err(decode)?,
+            quality: match (row.max_bitrate, row.quantization) {
+                (Some(rate), _) => Quality::MaxBitrate(number(rate)?),
+                (None, Some(parameter)) => Quality::Quantization(number(parameter)?),
+                (None, None) => Quality::Usual,
+            },
             multi_archive_tag: row.multi_archive_tag,
             started_by: row.started_by,
             created_at_ms: row.created_at_ms,
@@ -93,6 +101,7 @@ macro_rules! rows {
                      compose_problem AS "compose_problem!: String", output_mode AS "output_mode!: String",
                      stream_mode AS "stream_mode!: String", has_audio AS "has_audio!: bool",
                      has_video AS "has_video!: bool", resolution AS "resolution!: String", layout AS "layout!: String",
+                     max_bitrate AS "max_bitrate?: i64", quantization AS "quantization?: i64",
                      multi_archive_tag AS "multi_archive_tag!: String", started_by AS "started_by!: String",
                      created_at_ms AS "created_at_ms!: i64", updated_at_ms AS "updated_at_ms!: i64",
                      duration_ms AS "duration_ms!: i64", size_bytes AS "size_bytes!: i64", people AS "people!: i64",
@@ -128,11 +137,16 @@ pub(super) async fn insert(db: &SqlitePool, id: ArchiveId, new: &NewArchive, now
     let (output_mode, stream_mode) = (new.output_mode.as_str(), new.stream_mode.as_str());
     let resolution = new.resolution.map_or("", |resolution| resolution.as_str());
     let layout = new.layout.to_json();
+    let (max_bitrate, quantization) = match new.quality {
+        Quality::Usual => (None, None),
+        Quality::MaxBitrate(rate) => (Some(rate), None),
+        Quality::Quantization(parameter) => (None, Some(parameter)),
+    };
     let rows = rows!(
         "INSERT INTO archives (id, api_key, session_id, room, name, status, output_mode, stream_mode, has_audio,
                                has_video, resolution, layout, multi_archive_tag, started_by, created_at_ms,
-                               updated_at_ms)
-         VALUES ($1, $2, $3, $4, $5, 'started', $6, $7, $8, $9, $10, $11, $12, $13, $14, $14)
+                               updated_at_ms, max_bitrate, quantization)
+         VALUES ($1, $2, $3, $4, $5, 'started', $6, $7, $8, $9, $10, $11, $12, $13, $14, $14, $15, $16)
          ON CONFLICT (session_id, multi_archive_tag) WHERE status IN ('started', 'paused') DO NOTHING
          RETURNING",
         "",
@@ -150,6 +164,8 @@ pub(super) async fn insert(db: &SqlitePool, id: ArchiveId, new: &NewArchive, now
         new.multi_archive_tag,
         new.started_by,
         now_ms,
+        max_bitrate,
+        quantization,
     )
     .fetch_all(db)
     .await?;
@@ -326,17 +342,17 @@ pub(super) async fn keep_tracks(
     let has_files = manifest.streams.iter().any(|stream| stream.file.is_some());
     let size_bytes = integer(manifest.streams.iter().map(|s| s.size_bytes).sum());
     let duration_ms = integer(manifest.duration_ms);
+    let layouts = serde_json::to_string(&manifest.layouts).map_err(decode)?;
 
     // The first statement writes, so two of these never deadlock.
     let mut transaction = db.begin().await?;
     let id = id.to_string();
     let row = rows!(
         "UPDATE archives
-         SET status = CASE WHEN NOT $2 THEN 'failed'
-                           WHEN output_mode = 'individual' THEN 'available'
-                           ELSE 'stopped' END,
+         SET status = CASE WHEN $2 THEN 'stopped' ELSE 'failed' END,
              reason = CASE WHEN $2 OR reason = 'system failure' THEN reason ELSE 'nobody published' END,
-             has_tracks = $2, duration_ms = $3, size_bytes = $4, people = $5, people_names = $6, updated_at_ms = $7
+             has_tracks = $2, duration_ms = $3, size_bytes = $4, people = $5, people_names = $6, updated_at_ms = $7,
+             layouts = $8
          WHERE id = $1 AND status IN ('started', 'paused', 'stopped') AND has_tracks = 0
          RETURNING",
         "",
@@ -347,6 +363,7 @@ pub(super) async fn keep_tracks(
         people,
         names,
         now_ms,
+        layouts,
     )
     .fetch_optional(&mut *transaction)
     .await?;
@@ -372,14 +389,18 @@ async fn insert_stream(
     let (starts_ms, ends_ms) = (integer(stream.starts_ms), integer(stream.ends_ms));
     let size_bytes = integer(stream.size_bytes);
     let shown = serde_json::to_string(&stream.shown).map_err(decode)?;
+    let present = serde_json::to_string(&stream.present).map_err(decode)?;
+    let classes = serde_json::to_string(&stream.classes).map_err(decode)?;
     sqlx::query!(
-        "INSERT INTO archive_streams (archive, position, stream_id, connection_id, name, video_type, joined_ms,
-                                      left_ms, file, starts_ms, ends_ms, size_bytes, has_audio, has_video, shown)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+        "INSERT INTO archive_streams (archive, position, stream_id, connection_id, connection_data, name, video_type,
+                                      joined_ms, left_ms, file, starts_ms, ends_ms, size_bytes, has_audio, has_video,
+                                      shown, present, classes)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
         archive,
         position,
         stream_id,
         connection_id,
+        stream.connection_data,
         stream.name,
         stream.video_type,
         joined_ms,
@@ -391,6 +412,8 @@ async fn insert_stream(
         stream.has_audio,
         stream.has_video,
         shown,
+        present,
+        classes,
     )
     .execute(db)
     .await?;
@@ -403,8 +426,8 @@ pub(super) async fn streams(
     archive: &Archive,
 ) -> Result<Vec<RecordedStream>, sqlx::Error> {
     let rows = sqlx::query!(
-        r#"SELECT stream_id, connection_id, name, video_type, joined_ms, left_ms, file, starts_ms, ends_ms, size_bytes,
-                  has_audio AS "has_audio: bool", has_video AS "has_video: bool", shown
+        r#"SELECT stream_id, connection_id, connection_data, name, video_type, joined_ms, left_ms, file, starts_ms,
+                  ends_ms, size_bytes, has_audio AS "has_audio: bool", has_video AS "has_video: bool", shown, present, classes
            FROM archive_streams
            WHERE archive = $1
            ORDER BY position"#,
@@ -417,6 +440,7 @@ pub(super) async fn streams(
             Ok(RecordedStream {
                 stream: parsed("stream_id", StreamId::parse(&row.stream_id))?,
                 connection: parsed("connection_id", ConnectionId::parse(&row.connection_id))?,
+                connection_data: row.connection_data,
                 name: row.name,
                 video_type: row.video_type,
                 joined_ms: number(row.joined_ms)?,
@@ -428,9 +452,28 @@ pub(super) async fn streams(
                 has_audio: row.has_audio,
                 has_video: row.has_video,
                 shown: serde_json::from_str(&row.shown).map_err(decode)?,
+                present: serde_json::from_str(&row.present).map_err(decode)?,
+                classes: serde_json::from_str(&row.classes).map_err(decode)?,
             })
         })
         .collect()
+}
+
+/// What the recording of an archive consists of, as its recorder reported it.
+pub(super) async fn manifest(db: &SqlitePool, archive: &Archive) -> Result<Manifest, sqlx::Error> {
+    let layouts = sqlx::query_scalar!(
+        "SELECT layouts
+         FROM archives
+         WHERE seq = $1",
+        archive.seq,
+    )
+    .fetch_one(db)
+    .await?;
+    Ok(Manifest {
+        duration_ms: archive.duration_ms,
+        layouts: serde_json::from_str(&layouts).map_err(decode)?,
+        streams: streams(db, archive).await?,
+    })
 }
 
 pub(super) async fn fail(

@@ -38,6 +38,7 @@ pub fn new_archive() -> NewArchive {
 pub fn manifest() -> Manifest {
     Manifest {
         duration_ms: 60_000,
+        layouts: Vec::new(),
         streams: vec![stream("Ann", 0), stream("Bob", 10_000)],
     }
 }
@@ -46,6 +47,7 @@ fn stream(name: &str, joined_ms: u64) -> RecordedStream {
     RecordedStream {
         stream: StreamId::random(),
         connection: ConnectionId::random(),
+        connection_data: format!(r#"{{"name":"{name}"}}"#),
         name: name.to_owned(),
         video_type: "camera".to_owned(),
         joined_ms,
@@ -56,6 +58,8 @@ fn stream(name: &str, joined_ms: u64) -> RecordedStream {
         size_bytes: 500_000,
         has_audio: true,
         has_video: true,
+        present: Vec::new(),
+        classes: Vec::new(),
         shown: vec![Span {
             from_ms: joined_ms,
             to_ms: 60_000,

@@ -82,7 +82,7 @@ words! {
     OutputMode {
         /// One MP4 of everybody.
         Composed = "composed",
-        /// A file per stream.
+        /// A ZIP of one file per stream.
         Individual = "individual",
     }
 }
@@ -124,10 +124,31 @@ words! {
     }
 }
 
+/// How many bits the composed picture may take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Quality {
+    #[default]
+    Usual,
+    /// Bits per second, from 100,000 to 6,000,000. OpenTok "maxBitrate".
+    MaxBitrate(u32),
+    /// From 15, good, to 40, small. OpenTok "quantizationParameter".
+    Quantization(u8),
+}
+
 impl Status {
     /// Whether the archive is being recorded.
     pub fn is_running(self) -> bool {
         matches!(self, Status::Started | Status::Paused)
+    }
+}
+
+impl OutputMode {
+    /// What people call the file.
+    pub fn file_kind(self) -> &'static str {
+        match self {
+            OutputMode::Composed => "MP4",
+            OutputMode::Individual => "ZIP",
+        }
     }
 }
 

@@ -85,6 +85,9 @@ impl Inner {
                             }
                         }
                     }
+                    Order::Show { tab, is_seen } => {
+                        self.platform.show(&self.presence, tab, is_seen);
+                    }
                     Order::Unite { from, into } => self.platform.unite(&from, &into),
                     order => {
                         if let Err(lost) = slow.try_send(order) {
@@ -99,7 +102,8 @@ impl Inner {
     async fn keep(&self, mut orders: mpsc::Receiver<Order>) {
         while let Some(order) = orders.recv().await {
             match order {
-                Order::Signal { .. } | Order::Unite { .. } => {} // The other task's.
+                // The other task's.
+                Order::Signal { .. } | Order::Show { .. } | Order::Unite { .. } => {}
                 Order::KeepChat(chat) => {
                     if let Err(problem) = invitation::store::add(&self.db, &chat).await {
                         error!(session.id = %chat.session, "A chat is not kept: {problem}");

@@ -40,6 +40,11 @@ pub(super) enum Order {
         signal_type: String,
         data: Arc<str>,
     },
+    /// Lets others see a tab of a buddy, or no longer.
+    Show {
+        tab: ConnectionId,
+        is_seen: bool,
+    },
     KeepChat(ChatRecord),
     EndChat(ChatEnd),
     /// Keeps somebody's latest name.
@@ -87,6 +92,13 @@ impl Desk {
         let done = act(&mut self.switchboard, now);
         self.settle(now);
         done
+    }
+
+    /// Lets others see all tabs of a buddy, or no longer.
+    pub(super) fn show(&mut self, user: UserId, is_seen: bool) {
+        let tabs = self.switchboard.roster().tabs(user).iter();
+        let orders = tabs.map(|tab| Order::Show { tab: *tab, is_seen });
+        self.orders.extend(orders);
     }
 
     /// Turns what has happened into orders.

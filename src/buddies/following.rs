@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     opentok::SessionId,
-    presence::{Arrival, Leaving, Name, UserId},
+    presence::{Arrival, Availability, Leaving, Name, UserId},
     session::{ClientSignal, ConnectionId, ConnectionInfo, Observer, Reason, Refusal},
 };
 
@@ -79,7 +79,18 @@ impl Desk {
             connection,
             availability: self.choices.remove(&badge.user),
         };
+        // Others see a tab before they hear what its buddy does.
+        let first = self.orders.len();
         self.act(|board, now| board.arrived(arrival, now));
+        let doing = self.switchboard.roster().doing(badge.user);
+        if doing.is_none_or(|(availability, _)| availability == Availability::Invisible) {
+            return;
+        }
+        let show = Order::Show {
+            tab: connection,
+            is_seen: true,
+        };
+        self.orders.insert(first, show);
         self.kit
             .tab_came(badge.user, connection, &self.switchboard, &mut self.orders);
     }

@@ -107,13 +107,10 @@ impl Kit {
     }
 
     fn tell_states(&self, delta: &Delta, board: &Switchboard, orders: &mut VecDeque<Order>) {
-        let listed = delta.joined.iter().chain(&delta.changed);
-        let listed = listed.map(|entry| (entry.person.id, entry.state == State::Available));
-        // Whoever is off the list may be invisible, with tabs that kit's pages see.
-        let unlisted = delta.left.iter().map(|user| (*user, false));
-        for (user, is_available) in listed.chain(unlisted) {
-            for tab in board.roster().tabs(user) {
+        for entry in delta.joined.iter().chain(&delta.changed) {
+            for tab in board.roster().tabs(entry.person.id) {
                 let others = self.tabs.iter().copied().filter(|other| other != tab);
+                let is_available = entry.state == State::Available;
                 orders.push_back(status(*tab, is_available, others.collect()));
             }
         }
@@ -259,7 +256,7 @@ impl Desk {
             return;
         }
         for (_, tabs, state) in self.switchboard.roster().everybody() {
-            if state != Some(State::Available) {
+            if state.is_some_and(|state| state != State::Available) {
                 let others = tabs.iter().filter(|other| **other != tab);
                 let orders = others.map(|other| status(*other, false, vec![tab]));
                 self.orders.extend(orders);

@@ -261,6 +261,7 @@ impl Buddies {
         if desk.switchboard.roster().person(user).is_none() {
             return false;
         }
+        desk.show(user, availability != Availability::Invisible);
         desk.act(|board, now| board.choose(user, availability, now));
         desk.orders.push_back(Order::Choose(user, availability));
         drop(desk);

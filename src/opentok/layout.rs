@@ -158,6 +158,15 @@ impl Layout {
     }
 }
 
+/// A stream has so many layout classes at most.
+pub const MAX_LAYOUT_CLASSES: usize = 16;
+
+/// Whether this may be a stream's layout class: a CSS class name of 1 to 64 letters, digits, hyphens and underscores.
+pub fn is_layout_class(name: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    (1..=64).contains(&name.len()) && name.bytes().all(is_plain)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

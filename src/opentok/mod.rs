@@ -29,7 +29,9 @@ pub use archives::{ArchiveList, ArchiveOptions, Archives, ListOptions, StreamMed
 pub use client::{API_URL, OpenTok, OpenTokBuilder, USER_AGENT};
 pub use error::{Error, Refusal};
 pub use generate::{TokenKind, TokenOptions};
-pub use layout::{Layout, LayoutType, Resolution, UnknownResolution};
+pub use layout::{
+    Layout, LayoutType, MAX_LAYOUT_CLASSES, Resolution, UnknownResolution, is_layout_class,
+};
 pub use moderation::{Project, Signal};
 pub use role::{Role, UnknownRole};
 pub use session::{ArchiveMode, MediaMode, Session, SessionOptions};

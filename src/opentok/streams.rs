@@ -21,7 +21,7 @@ pub struct Stream {
     /// What its publisher called it; may be empty.
     #[serde(default, deserialize_with = "lenient")]
     pub name: String,
-    /// By which a custom layout tells it from others.
+    /// `full` in the layout pip and `focus` in the presentations give it the large place.
     #[serde(default, deserialize_with = "lenient")]
     pub layout_class_list: Vec<String>,
 }

@@ -1,6 +1,7 @@
 //! Sessions that clients have been let into, remembered so that a crowd does not ask the database one by one.
 //!
-//! What is remembered never changes, but that a session is closed; a project's secret stays what it is.
+//! Only sessions of the pages' own project: its secret stays what it is while the server runs, so nothing changes but
+//! that a session is closed.
 
 use std::{
     collections::HashMap,
@@ -72,16 +73,11 @@ impl Doors {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{config::Secret, project::MediaMode};
+    use crate::config::Secret;
 
     fn door(id: &str) -> Arc<Door> {
         Arc::new(Door {
-            session: SessionRecord {
-                id: SessionId::from(id),
-                api_key: 1,
-                media_mode: MediaMode::Routed,
-                is_closed: false,
-            },
+            session: SessionRecord::routed(SessionId::from(id), 1),
             project: Project {
                 api_key: 1,
                 api_secret: Secret::from("secret".to_owned()),

@@ -11,6 +11,7 @@ use super::{Doors, Meter, Platform, PlatformError, Recording, Signal, StartArchi
 use crate::{
     archive::{
         Archive, ArchiveId, Archives, NewArchive, Reason, Resolution, SessionChange, Status,
+        StreamMode,
         lifecycle::{ChangeError, StartError},
         recording::{self, Recorder},
     },
@@ -18,8 +19,8 @@ use crate::{
     opentok::{NewToken, Role, SessionId, Token},
     project::{self, MediaMode, Project, SessionRecord},
     session::{
-        self, Admission, AdmissionError, Admitted, ArchiveInfo, ClientSignal, Observer, Phase,
-        Sessions,
+        self, Admission, AdmissionError, Admitted, ArchiveInfo, ClientSignal, ConnectionId,
+        Happening, Observer, Phase, Sessions, media::Scope,
     },
 };
 
@@ -61,6 +62,10 @@ impl Platform for Embedded {
 
     fn unite(&self, from: &SessionId, into: &SessionId) {
         self.sessions.unite(from, into);
+    }
+
+    fn show(&self, session: &SessionId, connection: ConnectionId, is_seen: bool) {
+        self.sessions.show(session, connection, is_seen);
     }
 
     async fn close_session(&self, session: &SessionId) -> Result<(), PlatformError> {
@@ -222,11 +227,10 @@ impl Platform for Embedded {
 impl Embedded {
     async fn new_session(&self, media_mode: MediaMode) -> Result<SessionId, PlatformError> {
         let now_ms = clock::now_ms();
+        let id = SessionId::generate(self.project.api_key, "", now_ms);
         let record = SessionRecord {
-            id: SessionId::generate(self.project.api_key, "", now_ms),
-            api_key: self.project.api_key,
             media_mode,
-            is_closed: false,
+            ..SessionRecord::routed(id, self.project.api_key)
         };
         project::add_session(&self.db, &record, now_ms).await?;
         Ok(record.id)
@@ -251,7 +255,12 @@ impl Embedded {
             name: archive.name.clone(),
             started_at: archive.created_at_ms,
         };
-        self.sessions.record(&archive.session_id, info, sink);
+        let scope = Scope {
+            audio: archive.has_audio,
+            video: archive.has_video,
+            by_hand: archive.stream_mode == StreamMode::Manual,
+        };
+        self.sessions.record(&archive.session_id, info, sink, scope);
         // Somebody may have stopped it before there was anything to stop.
         let current = self.archives.find(archive.api_key, id).await?;
         if !current.is_some_and(|archive| archive.status.is_running()) {
@@ -292,8 +301,42 @@ impl Embedded {
         self.recorder.stop(archive.id, Instant::now());
     }
 
+    /// Follows what happens in the sessions.
+    pub async fn session_happened(&self, happening: Happening) {
+        match happening {
+            Happening::Archive(change) => self.archive_changed(change).await,
+            Happening::Begun(session) => self.archive_automatically(&session).await,
+        }
+    }
+
+    /// Starts the archive of a session that is always archived, unless it is being recorded.
+    async fn archive_automatically(&self, session: &SessionId) {
+        let started = async {
+            let Some(record) = project::find_session(&self.db, session).await? else {
+                return Ok(());
+            };
+            let Some(auto) = record.always_archived else {
+                return Ok(());
+            };
+            // Checked when the session was made.
+            let resolution = auto.resolution.and_then(|text| text.parse().ok());
+            let new = NewArchive {
+                name: auto.name,
+                resolution,
+                ..NewArchive::of(record.api_key, session.clone())
+            };
+            match self.start(new).await {
+                Err(PlatformError::Conflict(_)) => Ok(()),
+                outcome => outcome.map(|_| ()),
+            }
+        };
+        if let Err(problem) = started.await {
+            error!(session.id = %session, "A session that is always archived is not: {problem}");
+        }
+    }
+
     /// Follows what a session means for its archives.
-    pub async fn archive_changed(&self, change: session::ArchiveChange) {
+    async fn archive_changed(&self, change: session::ArchiveChange) {
         let followed = match change.phase {
             Phase::Paused => SessionChange::NobodyPublishes,
             Phase::Resumed => SessionChange::SomebodyPublishes,
@@ -345,10 +388,17 @@ impl Embedded {
         };
         let now_ms = clock::now_ms();
         for archive in running {
-            if now_ms - archive.created_at_ms >= longest_ms
-                && let Err(problem) = self.stop(archive.id, Reason::MaximumDuration).await
-            {
+            if now_ms - archive.created_at_ms < longest_ms {
+                continue;
+            }
+            if let Err(problem) = self.stop(archive.id, Reason::MaximumDuration).await {
                 warn!(archive.id = %archive.id, "Archive `{}` is not stopped: {problem}", archive.id);
+                continue;
+            }
+            // What is always archived goes on in a new one, as long as somebody is there.
+            let session = &archive.session_id;
+            if archive.multi_archive_tag.is_empty() && !self.sessions.people(session).is_empty() {
+                self.archive_automatically(session).await;
             }
         }
     }
@@ -406,7 +456,10 @@ impl Admission for Embedded {
             project::note_joined(&self.db, session_id, now_s * 1000)
                 .await
                 .map_err(unavailable)?;
-            self.doors.remember(door, asked);
+            // Keys of applications are renewed and revoked by another process, and count at once.
+            if door.project.api_key == self.project.api_key {
+                self.doors.remember(door, asked);
+            }
         }
         Ok(Admitted { claims, relayed })
     }

@@ -35,11 +35,14 @@ pub trait Platform: Send + Sync {
     /// told where to go.
     fn unite(&self, from: &SessionId, into: &SessionId);
 
+    /// Shows a connection to the others in a session that is judged, or hides it as if it had left.
+    fn show(&self, session: &SessionId, connection: ConnectionId, is_seen: bool);
+
     /// Ends a session for good: nobody is let in any more, and whoever is in it is disconnected.
     async fn close_session(&self, session: &SessionId) -> Result<(), PlatformError>;
 
-    /// Has somebody follow who comes and goes in all sessions, and answer for the clients where it judges
-    /// signals. To be called once, before anybody is let in.
+    /// Has somebody follow who comes and goes in all sessions, and stand between the clients where it
+    /// judges. To be called once, before anybody is let in.
     fn observe(&self, observer: Arc<dyn Observer>);
 
     /// Signals in a session.

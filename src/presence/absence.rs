@@ -11,8 +11,8 @@ const CLOSED: Duration = Duration::from_millis(1500);
 /// After the loss of a connection. A lost network is to be noticed within 6 s, so that it is gone within 10 s.
 const LOST: Duration = Duration::from_secs(4);
 
-/// For somebody whose page is on its way: a reload may take that long.
-pub(super) const RELOAD: Duration = Duration::from_secs(5);
+/// For somebody whose page is on its way: a reload on a slow machine may take that long.
+pub(super) const RELOAD: Duration = Duration::from_secs(10);
 
 /// How a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -165,7 +165,7 @@ fn a_reload_that_never_comes_is_given_up() {
     let (ann, tab) = scene.newcomer("Ann");
     scene.roster.expect_back(ann, scene.now);
     scene.leaves(tab, Leaving::Closed);
-    for _ in 0..4 {
+    for _ in 0..9 {
         assert!(scene.wait_ms(1000).departed.is_empty());
         scene.roster.expect_back(ann, scene.now);
     }

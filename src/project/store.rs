@@ -2,7 +2,7 @@
 
 use sqlx::SqlitePool;
 
-use super::Project;
+use super::{NamedProject, Project};
 use crate::{config::Secret, opentok::SessionId};
 
 /// How the media of a session travel. OpenTok "p2p.preference".
@@ -31,6 +31,30 @@ pub struct SessionRecord {
     pub media_mode: MediaMode,
     /// Nobody is let in any more.
     pub is_closed: bool,
+    /// `None`: it is archived when somebody says so.
+    pub always_archived: Option<AutoArchive>,
+}
+
+impl SessionRecord {
+    /// A routed session that is archived when somebody says so.
+    pub fn routed(id: SessionId, api_key: u32) -> SessionRecord {
+        SessionRecord {
+            id,
+            api_key,
+            media_mode: MediaMode::Routed,
+            is_closed: false,
+            always_archived: None,
+        }
+    }
+}
+
+/// How a session is archived whenever somebody publishes in it. OpenTok "archiveMode" always.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AutoArchive {
+    /// OpenTok "archiveName".
+    pub name: String,
+    /// OpenTok "archiveResolution", as in `640x480`.
+    pub resolution: Option<String>,
 }
 
 pub(super) async fn put(
@@ -42,7 +66,7 @@ pub(super) async fn put(
     sqlx::query!(
         "INSERT INTO projects (api_key, api_secret, created_at_ms)
          VALUES ($1, $2, $3)
-         ON CONFLICT (api_key) DO UPDATE SET api_secret = excluded.api_secret",
+         ON CONFLICT (api_key) DO UPDATE SET api_secret = excluded.api_secret, revoked_at_ms = NULL",
         project.api_key,
         secret,
         now_ms,
@@ -56,6 +80,7 @@ pub(super) async fn oldest(db: &SqlitePool) -> Result<Option<Project>, sqlx::Err
     let row = sqlx::query!(
         r#"SELECT api_key AS "api_key: u32", api_secret
            FROM projects
+           WHERE name = ''
            ORDER BY created_at_ms, api_key
            LIMIT 1"#
     )
@@ -71,7 +96,7 @@ pub(super) async fn find(db: &SqlitePool, api_key: u32) -> Result<Option<Project
     let row = sqlx::query!(
         r#"SELECT api_key AS "api_key: u32", api_secret
            FROM projects
-           WHERE api_key = $1"#,
+           WHERE api_key = $1 AND revoked_at_ms IS NULL"#,
         api_key,
     )
     .fetch_optional(db)
@@ -80,6 +105,84 @@ pub(super) async fn find(db: &SqlitePool, api_key: u32) -> Result<Option<Project
         api_key: row.api_key,
         api_secret: Secret::from(row.api_secret),
     }))
+}
+
+/// `false`: there is a project with this key already.
+pub(super) async fn add(
+    db: &SqlitePool,
+    project: &Project,
+    name: &str,
+    now_ms: i64,
+) -> Result<bool, sqlx::Error> {
+    let secret = project.api_secret.expose();
+    let added = sqlx::query!(
+        "INSERT INTO projects (api_key, api_secret, name, created_at_ms)
+         VALUES ($1, $2, $3, $4)
+         ON CONFLICT (api_key) DO NOTHING",
+        project.api_key,
+        secret,
+        name,
+        now_ms,
+    )
+    .execute(db)
+    .await?;
+    Ok(added.rows_affected() == 1)
+}
+
+/// All that have a name, the oldest first.
+pub(super) async fn named(db: &SqlitePool) -> Result<Vec<NamedProject>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"SELECT api_key AS "api_key: u32", name, created_at_ms, revoked_at_ms
+           FROM projects
+           WHERE name <> ''
+           ORDER BY created_at_ms, api_key"#
+    )
+    .fetch_all(db)
+    .await?;
+    let project = rows.into_iter().map(|row| NamedProject {
+        api_key: row.api_key,
+        name: row.name,
+        created_at_ms: row.created_at_ms,
+        is_revoked: row.revoked_at_ms.is_some(),
+    });
+    Ok(project.collect())
+}
+
+/// `false`: there is no such project with a name that is not revoked.
+pub(super) async fn set_secret(
+    db: &SqlitePool,
+    api_key: u32,
+    secret: &Secret,
+) -> Result<bool, sqlx::Error> {
+    let secret = secret.expose();
+    let changed = sqlx::query!(
+        "UPDATE projects
+         SET api_secret = $2
+         WHERE api_key = $1 AND name <> '' AND revoked_at_ms IS NULL",
+        api_key,
+        secret,
+    )
+    .execute(db)
+    .await?;
+    Ok(changed.rows_affected() == 1)
+}
+
+/// As [`set_secret`].
+pub(super) async fn revoke(
+    db: &SqlitePool,
+    api_key: u32,
+    now_ms: i64,
+) -> Result<bool, sqlx::Error> {
+    let changed = sqlx::query!(
+        "UPDATE projects
+         SET revoked_at_ms = $2
+         WHERE api_key = $1 AND name <> '' AND revoked_at_ms IS NULL",
+        api_key,
+        now_ms,
+    )
+    .execute(db)
+    .await?;
+    Ok(changed.rows_affected() == 1)
 }
 
 /// Keeps a new session.
@@ -92,12 +195,19 @@ pub async fn add_session(
     now_ms: i64,
 ) -> Result<(), sqlx::Error> {
     let (id, media_mode) = (session.id.as_str(), session.media_mode.as_str());
+    let auto = session.always_archived.clone();
+    let archive_mode = if auto.is_some() { "always" } else { "manual" };
+    let AutoArchive { name, resolution } = auto.unwrap_or_default();
+    let resolution = resolution.unwrap_or_default();
     sqlx::query!(
-        "INSERT INTO sessions (id, api_key, media_mode, created_at_ms)
-         VALUES ($1, $2, $3, $4)",
+        "INSERT INTO sessions (id, api_key, media_mode, archive_mode, archive_name, archive_resolution, created_at_ms)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
         id,
         session.api_key,
         media_mode,
+        archive_mode,
+        name,
+        resolution,
         now_ms,
     )
     .execute(db)
@@ -115,7 +225,7 @@ pub async fn find_session(
 ) -> Result<Option<SessionRecord>, sqlx::Error> {
     let text = id.as_str();
     let row = sqlx::query!(
-        r#"SELECT api_key AS "api_key: u32", media_mode, closed_at_ms
+        r#"SELECT api_key AS "api_key: u32", media_mode, closed_at_ms, archive_mode, archive_name, archive_resolution
            FROM sessions
            WHERE id = $1"#,
         text,
@@ -130,6 +240,10 @@ pub async fn find_session(
         } else {
             MediaMode::Routed
         },
+        always_archived: (row.archive_mode == "always").then(|| AutoArchive {
+            name: row.archive_name,
+            resolution: Some(row.archive_resolution).filter(|text| !text.is_empty()),
+        }),
         is_closed: row.closed_at_ms.is_some(),
     }))
 }

@@ -14,9 +14,9 @@
 use std::{collections::BTreeSet, fmt::Write, path::Path};
 
 use crate::archive::{
-    layout::{Rect, arrange},
-    recording::{Manifest, RecordedStream},
-    {Layout, Resolution},
+    layout::{self, Rect, arrange},
+    recording::{Manifest, RecordedStream, Span},
+    {Layout, Quality, Resolution},
 };
 
 /// Frames per second of the picture.
@@ -86,17 +86,28 @@ pub fn segments(manifest: &Manifest, layout: Layout, resolution: Resolution) -> 
         .collect();
 
     let mut cuts = BTreeSet::from([0, end]);
+    let changes = manifest.layouts.iter().map(|change| change.at_ms);
+    cuts.extend(changes.map(|at_ms| frame_at(at_ms).min(end)));
     for stream in &seen {
-        cuts.extend([stream.from_frame, stream.to_frame]);
+        for (from_frame, to_frame) in &stream.present {
+            cuts.extend([*from_frame, *to_frame]);
+        }
+        let changes = stream.recorded.classes.iter();
+        cuts.extend(changes.map(|change| frame_at(change.at_ms).min(end)));
         for span in &stream.recorded.shown {
             let frames = [frame_at(span.from_ms), frame_at(span.to_ms)];
-            cuts.extend(frames.map(|f| f.clamp(stream.from_frame, stream.to_frame)));
+            cuts.extend(frames.map(|f| f.min(end)));
         }
     }
 
     let cuts: Vec<u64> = cuts.into_iter().collect();
     let mut segments: Vec<Segment> = Vec::new();
     for (&from_frame, &to_frame) in cuts.iter().zip(cuts.iter().skip(1)) {
+        let changed = manifest.layouts.iter().rev();
+        let layout = changed
+            .map(|change| (frame_at(change.at_ms), change.layout))
+            .find(|(frame, _)| *frame <= from_frame)
+            .map_or(layout, |(_, layout)| layout);
         let tiles = tiles(&seen, from_frame, layout, resolution);
         match segments.last_mut() {
             Some(last) if last.tiles == tiles => last.to_frame = to_frame,
@@ -110,23 +121,36 @@ pub fn segments(manifest: &Manifest, layout: Layout, resolution: Resolution) -> 
     segments
 }
 
-/// A stream that has a tile, and the frames in which it has one.
+/// A stream that has a tile, and the frames in which it has one, `[from, to)`.
 struct Seen<'a> {
     index: usize,
     recorded: &'a RecordedStream,
-    from_frame: u64,
-    to_frame: u64,
+    present: Vec<(u64, u64)>,
 }
 
 impl<'a> Seen<'a> {
     fn new(index: usize, recorded: &'a RecordedStream, end: u64) -> Seen<'a> {
-        let from_frame = frame_at(recorded.joined_ms).min(end);
+        let frames = |span: Span| {
+            let from_frame = frame_at(span.from_ms).min(end);
+            (from_frame, frame_at(span.to_ms).clamp(from_frame, end))
+        };
         Seen {
             index,
             recorded,
-            from_frame,
-            to_frame: frame_at(recorded.left_ms).clamp(from_frame, end),
+            present: recorded.presence().into_iter().map(frames).collect(),
         }
+    }
+
+    fn is_present(&self, frame: u64) -> bool {
+        let mut spans = self.present.iter();
+        spans.any(|(from_frame, to_frame)| (*from_frame..*to_frame).contains(&frame))
+    }
+
+    fn classes(&self, frame: u64) -> &'a [String] {
+        let mut changes = self.recorded.classes.iter().rev();
+        changes
+            .find(|change| frame_at(change.at_ms) <= frame)
+            .map_or(&[], |change| &change.classes)
     }
 
     fn shown_since_ms(&self, frame: u64) -> Option<u64> {
@@ -141,15 +165,18 @@ impl<'a> Seen<'a> {
 fn tiles(seen: &[Seen<'_>], frame: u64, layout: Layout, resolution: Resolution) -> Vec<Tile> {
     let present: Vec<&Seen<'_>> = seen
         .iter()
-        .filter(|stream| stream.from_frame <= frame && frame < stream.to_frame)
+        .filter(|stream| stream.is_present(frame))
         .collect();
-    let screens: Vec<bool> = present
+    let streams: Vec<layout::Seen<'_>> = present
         .iter()
-        .map(|stream| stream.recorded.video_type == "screen")
+        .map(|stream| layout::Seen {
+            is_screen: stream.recorded.video_type == "screen",
+            classes: stream.classes(frame),
+        })
         .collect();
     let mut tiles: Vec<Tile> = present
         .iter()
-        .zip(arrange(layout, resolution.size(), &screens))
+        .zip(arrange(layout, resolution.size(), &streams))
         .filter_map(|(stream, place)| {
             Some(Tile {
                 place: place?,
@@ -163,18 +190,25 @@ fn tiles(seen: &[Seen<'_>], frame: u64, layout: Layout, resolution: Resolution) 
     tiles
 }
 
+/// How the picture is encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Film {
+    pub resolution: Resolution,
+    pub quality: Quality,
+}
+
 /// ffmpeg's arguments for one segment's picture, written to `output`. `files` holds the file with the picture of each
 /// stream by its index.
 pub fn picture_arguments(
     segment: &Segment,
     manifest: &Manifest,
     files: &[Option<&Path>],
-    resolution: Resolution,
+    film: Film,
     threads: usize,
     output: &Path,
 ) -> Vec<String> {
     let mut arguments = common();
-    let mut graph = Graph::new(resolution);
+    let mut graph = Graph::new(film.resolution);
     let mut inputs = 0;
     for tile in &segment.tiles {
         graph.placeholder(tile.place);
@@ -218,8 +252,6 @@ pub fn picture_arguments(
             "libx264",
             "-preset",
             "veryfast",
-            "-crf",
-            "23",
             "-g",
             "60",
             "-pix_fmt",
@@ -229,6 +261,16 @@ pub fn picture_arguments(
         ]
         .map(str::to_owned),
     );
+    arguments.extend(match film.quality {
+        Quality::Usual => vec!["-crf".to_owned(), "23".to_owned()],
+        Quality::Quantization(parameter) => vec!["-crf".to_owned(), parameter.to_string()],
+        Quality::MaxBitrate(rate) => {
+            let (crf, rate, buffer) = ("23".to_owned(), rate.to_string(), (2 * rate).to_string());
+            let mut limited = vec!["-crf".to_owned(), crf];
+            limited.extend(["-maxrate".to_owned(), rate, "-bufsize".to_owned(), buffer]);
+            limited
+        }
+    });
     arguments.push(text(output));
     arguments
 }
@@ -500,4 +542,109 @@ fn seconds(us: i64) -> String {
 
 fn text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        archive::{
+            layout::Arrangement,
+            recording::{ClassChange, LayoutChange},
+        },
+        session::{ConnectionId, StreamId},
+    };
+
+    const WHOLE: Rect = Rect {
+        x: 0,
+        y: 0,
+        width: 640,
+        height: 480,
+    };
+
+    fn stream() -> RecordedStream {
+        RecordedStream {
+            stream: StreamId::random(),
+            connection: ConnectionId::random(),
+            connection_data: String::new(),
+            name: String::new(),
+            video_type: "camera".to_owned(),
+            joined_ms: 0,
+            left_ms: 10_000,
+            file: Some("x.webm".to_owned()),
+            starts_ms: 0,
+            ends_ms: 10_000,
+            size_bytes: 1,
+            has_audio: true,
+            has_video: true,
+            present: Vec::new(),
+            classes: Vec::new(),
+            shown: vec![Span {
+                from_ms: 0,
+                to_ms: 10_000,
+            }],
+        }
+    }
+
+    fn segments_of(manifest: &Manifest) -> Vec<Segment> {
+        let pip = Layout {
+            arrangement: Arrangement::Pip,
+            screenshare: None,
+        };
+        segments(manifest, pip, Resolution::W640H480)
+    }
+
+    #[test]
+    fn the_layout_changes_when_it_was_changed_and_the_classes_too() {
+        let (mut ann, bob) = (stream(), stream());
+        let at = |at_ms, classes: &[&str]| ClassChange {
+            at_ms,
+            classes: classes.iter().map(|&class| class.to_owned()).collect(),
+        };
+        // Whoever is full is large in the picture of pip; without a class the first is.
+        ann.classes = vec![at(0, &["small"]), at(8_000, &["full"])];
+        let mut manifest = Manifest {
+            duration_ms: 10_000,
+            layouts: vec![LayoutChange {
+                at_ms: 5_000,
+                layout: Layout::default(),
+            }],
+            streams: vec![bob, ann],
+        };
+        let cuts = |manifest: &Manifest| -> Vec<(u64, u64, usize)> {
+            let large = |segment: &Segment| segment.tiles[0].stream;
+            segments_of(manifest)
+                .iter()
+                .map(|segment| (segment.from_frame, segment.to_frame, large(segment)))
+                .collect()
+        };
+        // A grid does not know classes.
+        assert_eq!(cuts(&manifest), [(0, 150, 0), (150, 300, 0)]);
+        let places: Vec<Rect> = segments_of(&manifest)
+            .iter()
+            .map(|segment| segment.tiles[0].place)
+            .collect();
+        assert_eq!((places[0], places[1].width), (WHOLE, 320));
+        manifest.layouts[0].at_ms = 9_000;
+        assert_eq!(cuts(&manifest), [(0, 240, 0), (240, 270, 1), (270, 300, 0)]);
+        manifest.layouts[0].at_ms = 99_000;
+        assert_eq!(cuts(&manifest), [(0, 240, 0), (240, 300, 1)]);
+    }
+
+    #[test]
+    fn a_stream_that_was_taken_out_leaves_its_place_to_the_others() {
+        let (ann, mut bob) = (stream(), stream());
+        let span = |from_ms, to_ms| Span { from_ms, to_ms };
+        bob.present = vec![span(1_000, 3_000), span(6_000, 99_000)];
+        let manifest = Manifest {
+            duration_ms: 10_000,
+            layouts: Vec::new(),
+            streams: vec![ann, bob],
+        };
+        let seen: Vec<(u64, usize)> = segments_of(&manifest)
+            .iter()
+            .map(|segment| (segment.from_frame, segment.tiles.len()))
+            .collect();
+        assert_eq!(seen, [(0, 1), (30, 2), (90, 1), (180, 2)]);
+    }
 }

@@ -21,9 +21,13 @@ use tokio::{
 };
 use tracing::{info, instrument, warn};
 
-use super::{compose, recording::discard_journals};
+use super::{
+    compose::{self, Film},
+    pack::pack,
+    recording::discard_journals,
+};
 use crate::archive::{
-    composer::{COMPOSED_FILE, ComposeError, ComposeJob, Composed, Composer, POSTER_FILE},
+    composer::{COMPOSED_FILE, ComposeError, ComposeJob, Composed, Composer, POSTER_FILE, PackJob},
     download::plain_name,
 };
 
@@ -106,6 +110,16 @@ impl Composer for Ffmpeg {
         outcome.unwrap_or(Err(ComposeError::TookTooLong {
             minutes: timeout.as_secs().div_ceil(60),
         }))
+    }
+
+    /// Needs no program.
+    #[instrument(skip_all, fields(archive.id = %job.archive))]
+    async fn pack(
+        &self,
+        job: &PackJob,
+        percent: &watch::Sender<u8>,
+    ) -> Result<Composed, ComposeError> {
+        pack(job, percent).await
     }
 }
 
@@ -285,7 +299,10 @@ impl Work<'_> {
                 segment,
                 &job.manifest,
                 files,
-                job.resolution,
+                Film {
+                    resolution: job.resolution,
+                    quality: job.quality,
+                },
                 self.threads,
                 &self.folder.join(&name),
             );

@@ -401,9 +401,11 @@ mod tests {
             stream,
             connection: ConnectionId::random(),
             name: "Ada".to_owned(),
+            connection_data: r#"{"name":"Ada"}"#.to_owned(),
             video_type: "camera".to_owned(),
             has_audio: true,
             has_video: false,
+            classes: Vec::new(),
         };
         let track = |order, item| Record {
             order,

@@ -15,6 +15,7 @@ pub mod ffmpeg;
 mod journal;
 mod mux;
 mod opus;
+mod pack;
 mod recording;
 mod vp8;
 mod waiting;

@@ -22,7 +22,7 @@ use super::{
     webm::{self, Block},
 };
 use crate::{
-    archive::recording::{Manifest, Note, RecordedStream, Span},
+    archive::recording::{ClassChange, LayoutChange, Manifest, Note, RecordedStream, Span},
     session::{ConnectionId, StreamId, media::Kind},
 };
 
@@ -45,6 +45,7 @@ const PART: &str = ".webm.part";
 pub struct Muxer {
     dir: PathBuf,
     now_us: u64,
+    layouts: Vec<LayoutChange>,
     /// Streams in the order in which they appeared.
     streams: Vec<StreamMux>,
     places: HashMap<StreamId, usize>,
@@ -58,6 +59,7 @@ impl Muxer {
         Muxer {
             dir: dir.to_owned(),
             now_us: 0,
+            layouts: Vec::new(),
             streams: Vec::new(),
             places: HashMap::new(),
             closing: VecDeque::new(),
@@ -95,27 +97,56 @@ impl Muxer {
             Note::StreamCreated {
                 stream,
                 connection,
+                connection_data,
                 name,
                 video_type,
                 has_video,
+                classes,
                 ..
             } => {
                 let stream = self.stream(*stream, at_us);
                 stream.about = Some(About {
                     connection: *connection,
+                    connection_data: connection_data.clone(),
                     name: name.clone(),
                     video_type: video_type.clone(),
                 });
-                stream.show(at_us, *has_video);
+                stream.sends_picture = *has_video;
+                stream.show(at_us);
+                if !classes.is_empty() {
+                    stream.classify(at_us, classes);
+                }
             }
             Note::StreamChanged {
                 stream, has_video, ..
-            } => self.stream(*stream, at_us).show(at_us, *has_video),
+            } => {
+                let stream = self.stream(*stream, at_us);
+                stream.sends_picture = *has_video;
+                stream.show(at_us);
+            }
+            Note::StreamChosen {
+                stream,
+                has_audio,
+                has_video,
+            } => {
+                let stream = self.stream(*stream, at_us);
+                stream.takes_picture = *has_video;
+                stream.show(at_us);
+                stream.choose(at_us, *has_audio || *has_video);
+            }
+            Note::StreamClasses { stream, classes } => {
+                self.stream(*stream, at_us).classify(at_us, classes);
+            }
+            Note::LayoutChanged { layout } => self.layouts.push(LayoutChange {
+                at_ms: at_us / 1000,
+                layout: *layout,
+            }),
             Note::StreamDestroyed { stream } => {
                 let id = *stream;
                 let stream = self.stream(id, at_us);
                 if stream.left_us.is_none() {
-                    stream.show(at_us, false);
+                    stream.sends_picture = false;
+                    stream.show(at_us);
                     stream.left_us = Some(at_us);
                     self.closing.push_back((at_us + LINGER_US, id));
                 }
@@ -144,6 +175,7 @@ impl Muxer {
         }
         Ok(Manifest {
             duration_ms: duration_us / 1000,
+            layouts: self.layouts,
             streams,
         })
     }
@@ -152,6 +184,7 @@ impl Muxer {
 /// What a note told of a stream.
 struct About {
     connection: ConnectionId,
+    connection_data: String,
     name: String,
     video_type: String,
 }
@@ -162,6 +195,12 @@ struct StreamMux {
     about: Option<About>,
     joined_us: u64,
     left_us: Option<u64>,
+    /// Whether its publisher sends a picture, and whether the archive takes it.
+    sends_picture: bool,
+    takes_picture: bool,
+    /// When it was chosen by hand, if streams are.
+    chosen: Vec<(u64, Option<u64>)>,
+    classes: Vec<ClassChange>,
     /// When the picture was on, and the first frame of each time.
     pictures: Vec<Picture>,
 
@@ -207,6 +246,10 @@ impl StreamMux {
             about: None,
             joined_us,
             left_us: None,
+            sends_picture: false,
+            takes_picture: true,
+            chosen: Vec::new(),
+            classes: Vec::new(),
             pictures: Vec::new(),
             clock: StreamClock::default(),
             audio: Waiting::default(),
@@ -219,7 +262,8 @@ impl StreamMux {
         }
     }
 
-    fn show(&mut self, at_us: u64, on: bool) {
+    fn show(&mut self, at_us: u64) {
+        let on = self.sends_picture && self.takes_picture;
         let is_on = self.pictures.last_mut().filter(|last| last.to_us.is_none());
         match (is_on, on) {
             (Some(last), false) => last.to_us = Some(at_us),
@@ -230,6 +274,22 @@ impl StreamMux {
             }),
             _ => {}
         }
+    }
+
+    fn choose(&mut self, at_us: u64, is_chosen: bool) {
+        let open = self.chosen.last_mut().filter(|(_, to)| to.is_none());
+        match (open, is_chosen) {
+            (Some((_, to_us)), false) => *to_us = Some(at_us),
+            (None, true) => self.chosen.push((at_us, None)),
+            _ => {}
+        }
+    }
+
+    fn classify(&mut self, at_us: u64, classes: &[String]) {
+        self.classes.push(ClassChange {
+            at_ms: at_us / 1000,
+            classes: classes.to_vec(),
+        });
     }
 
     fn take(&mut self, kind: Kind, item: &Item, arrival_us: i64) {
@@ -347,12 +407,14 @@ impl StreamMux {
         let about = self.about.take().unwrap_or_else(|| About {
             connection: ConnectionId::parse("00000000-0000-0000-0000-000000000000")
                 .expect("this is a UUID"),
+            connection_data: String::new(),
             name: String::new(),
             video_type: "camera".to_owned(),
         });
         let mut done = RecordedStream {
             stream: self.id,
             connection: about.connection,
+            connection_data: about.connection_data,
             name: about.name,
             video_type: about.video_type,
             joined_ms: self.joined_us / 1000,
@@ -364,6 +426,8 @@ impl StreamMux {
             has_audio: false,
             has_video: false,
             shown: self.shown(left_us),
+            present: self.present(left_us),
+            classes: std::mem::take(&mut self.classes),
         };
         if let Some(output) = self.file.take() {
             let ends_ms = nearest_ms(output.ends_us);
@@ -378,6 +442,14 @@ impl StreamMux {
         }
         self.done = Some(done);
         Ok(())
+    }
+
+    fn present(&self, left_us: u64) -> Vec<Span> {
+        let spans = self.chosen.iter().map(|(from_us, to_us)| Span {
+            from_ms: from_us / 1000,
+            to_ms: to_us.unwrap_or(left_us).min(left_us) / 1000,
+        });
+        spans.filter(|span| span.from_ms < span.to_ms).collect()
     }
 
     fn shown(&self, left_us: u64) -> Vec<Span> {

@@ -36,7 +36,7 @@ const NAP: Duration = Duration::from_millis(50);
 const LOOK_AT_DISK_EVERY: Duration = Duration::from_secs(1);
 /// How often an archive is tried to be completed for which there was no room.
 const TRY_AGAIN_EVERY: Duration = Duration::from_secs(5);
-/// Beyond so many notes that wait, a change of a stream replaces the one before.
+/// Beyond so many notes that wait, a change replaces the one before of its kind.
 const MANY_NOTES: usize = 1_024;
 const MIB: u64 = 1024 * 1024;
 
@@ -138,7 +138,7 @@ impl recording::Recorder for Recorder {
 ///
 /// Not a channel: whoever notes may not wait, and nothing may be lost. The lock is held for a push or
 /// a swap. It stays small without a limit on its length: past [`MANY_NOTES`] only the last change of
-/// each stream is kept, and a session has so many streams and no more.
+/// each kind is kept for each stream, and a session has so many streams and no more.
 #[derive(Default)]
 struct Mailbox(Mutex<Letters>);
 
@@ -150,14 +150,9 @@ struct Letters {
 
 impl Letters {
     fn note(&mut self, now: Instant, note: Note) {
-        if self.notes.len() >= MANY_NOTES
-            && let Note::StreamChanged { stream, .. } = &note
-        {
-            let same = |(_, other): &(Instant, Note)| match other {
-                Note::StreamChanged { stream: other, .. } => other == stream,
-                _ => false,
-            };
-            if let Some(before) = self.notes.iter().rposition(same) {
+        if self.notes.len() >= MANY_NOTES {
+            let overruled = |(_, earlier): &(Instant, Note)| note.overrules(earlier);
+            if let Some(before) = self.notes.iter().rposition(overruled) {
                 self.notes.remove(before);
             }
         }

@@ -261,16 +261,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::project::{self, MediaMode, SessionRecord};
+    use crate::project::{self, SessionRecord};
 
     async fn session(db: &SqlitePool) -> SessionId {
         let project = project::of_pages(db, None, 1).await.unwrap();
-        let record = SessionRecord {
-            id: SessionId::generate(project.api_key, "", 1),
-            api_key: project.api_key,
-            media_mode: MediaMode::Routed,
-            is_closed: false,
-        };
+        let id = SessionId::generate(project.api_key, "", 1);
+        let record = SessionRecord::routed(id, project.api_key);
         project::add_session(db, &record, 1).await.unwrap();
         record.id
     }

@@ -84,10 +84,39 @@ pub enum Command {
     Unpublish { stream: StreamId },
     /// Closes the connection's peer and forgets its streams and slots.
     Close { connection: ConnectionId },
-    /// Copies every stream of the session, those to come included, into `sink`.
-    Record { archive: ArchiveId, sink: Sink },
+    /// Copies the session's streams, those to come included, into `sink`.
+    Record {
+        archive: ArchiveId,
+        sink: Sink,
+        scope: Scope,
+    },
+    /// What of a stream goes into a recording whose streams are chosen by hand.
+    Choose {
+        archive: ArchiveId,
+        stream: StreamId,
+        audio: bool,
+        video: bool,
+    },
     /// Stops copying, and drops the sink.
     StopRecording { archive: ArchiveId },
+}
+
+/// What of a session is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scope {
+    pub audio: bool,
+    pub video: bool,
+    /// Of no stream anything before [`Command::Choose`].
+    pub by_hand: bool,
+}
+
+impl Scope {
+    /// Everything.
+    pub const ALL: Scope = Scope {
+        audio: true,
+        video: true,
+        by_hand: false,
+    };
 }
 
 /// A client's offer, with what its m-lines mean.

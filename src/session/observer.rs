@@ -14,8 +14,9 @@ pub trait Observer: Send + Sync {
     /// A connection is over. A lost socket is told of only when it was not resumed in time.
     fn left(&self, session: &SessionId, connection: ConnectionId, reason: Reason);
 
-    /// Whether [`Observer::signalled`] stands between the clients of this session. Asked when the session comes
-    /// to life.
+    /// Whether the observer stands between the clients of this session: they hear none of each other's signals
+    /// ([`Observer::signalled`]), and see one another only when it says so
+    /// ([`Sessions::show`](super::Sessions::show)). Asked when the session comes to life.
     fn judges(&self, session: &SessionId) -> bool;
 
     /// A client signals in a session that is judged. Nobody else hears of it; what the sender hears is this.

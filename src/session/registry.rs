@@ -18,13 +18,13 @@ use tokio::sync::mpsc::{self, error::TrySendError};
 use super::{
     ArchiveInfo, ClientSignal, ConnectionId, ConnectionInfo, Newcomer, Observer, Reason, Refusal,
     Request, Rerouting, Resume, StreamId, StreamInfo,
-    live::{Closing, LiveSession, Now, Outgoing, Output, Phase, SocketId},
-    media::{self, Command, Media, Sink},
+    live::{Chosen, Closing, LiveSession, Now, Outgoing, Output, Phase, SocketId},
+    media::{self, Command, Media, Scope, Sink},
     outbox::{Nudge, Outbox, OutboxSender, outbox, resumed_outbox},
     pace::{self, Crowd},
 };
 use crate::{
-    archive::{ArchiveId, recording::Recorder},
+    archive::{ArchiveId, Layout, recording::Recorder},
     clock,
     opentok::SessionId,
 };
@@ -38,6 +38,14 @@ pub struct ArchiveChange {
     pub session: SessionId,
     pub archive: ArchiveId,
     pub phase: Phase,
+}
+
+/// What whoever keeps the archives hears of the sessions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Happening {
+    Archive(ArchiveChange),
+    /// Somebody publishes, for the first time since people came.
+    Begun(SessionId),
 }
 
 /// How much is going on.
@@ -57,7 +65,7 @@ struct Shared {
     recorder: Arc<dyn Recorder>,
     /// Set once, while the server starts.
     observer: OnceLock<Arc<dyn Observer>>,
-    archive_changes: mpsc::Sender<ArchiveChange>,
+    happenings: mpsc::Sender<Happening>,
     /// To who wakes crowds a few at a time; set once somebody does.
     crowds: OnceLock<mpsc::Sender<Crowd>>,
     /// Locked for a look-up only, never while a session is locked by the same call before.
@@ -81,8 +89,8 @@ struct Hosted {
     /// Commands that the engine had no room for, in their order. While any wait, requests that
     /// would make more are refused; the rest is bounded by the people and streams there are.
     waiting_commands: VecDeque<Command>,
-    /// Changes that the archives had no room for; one or two for each archive.
-    waiting_changes: VecDeque<ArchiveChange>,
+    /// What the archives had no room for; one or two for each archive, and one more.
+    waiting_happenings: VecDeque<Happening>,
     /// The earliest alarm that is set.
     alarm: Option<Instant>,
     /// What the totals count of this session.
@@ -92,17 +100,17 @@ struct Hosted {
 }
 
 impl Sessions {
-    /// `archive_changes` is read by whoever keeps the archives.
+    /// `happenings` is read by whoever keeps the archives.
     pub fn new(
         media: Arc<dyn Media>,
         recorder: Arc<dyn Recorder>,
-        archive_changes: mpsc::Sender<ArchiveChange>,
+        happenings: mpsc::Sender<Happening>,
     ) -> Self {
         Sessions(Arc::new(Shared {
             media,
             recorder,
             observer: OnceLock::new(),
-            archive_changes,
+            happenings,
             crowds: OnceLock::new(),
             sessions: Mutex::default(),
             united: Mutex::default(),
@@ -212,12 +220,77 @@ impl Sessions {
             .flatten()
     }
 
-    /// Records a session into `sink` from now on and tells everybody in it.
-    pub fn record(&self, session: &SessionId, archive: ArchiveInfo, sink: Sink) {
+    /// Records what `scope` says of a session into `sink` from now on and tells everybody in it.
+    pub fn record(&self, session: &SessionId, archive: ArchiveInfo, sink: Sink, scope: Scope) {
         let now = Now::read();
         self.hosted(session, true, now, |hosted| {
-            hosted.live.start_archive(archive, sink, now.at);
+            hosted.live.start_archive(archive, sink, scope, now.at);
         });
+    }
+
+    /// As [`LiveSession::choose_stream`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn choose_stream(
+        &self,
+        session: &SessionId,
+        archive: ArchiveId,
+        stream: StreamId,
+        chosen: Option<Chosen>,
+    ) -> Result<(), Refusal> {
+        let now = Now::read();
+        self.hosted(session, false, now, |hosted| {
+            hosted.live.choose_stream(archive, stream, chosen, now.at)
+        })
+        .unwrap_or_else(|| Err(nobody_connected()))
+    }
+
+    /// The streams that were chosen by hand for an archive, in the order in which they were published.
+    pub fn chosen_streams(
+        &self,
+        session: &SessionId,
+        archive: ArchiveId,
+    ) -> Vec<(StreamId, Chosen)> {
+        self.look(session, |live| live.chosen_streams(archive))
+            .unwrap_or_default()
+    }
+
+    /// As [`LiveSession::set_layout`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn set_layout(
+        &self,
+        session: &SessionId,
+        archive: ArchiveId,
+        layout: Layout,
+    ) -> Result<(), Refusal> {
+        self.hosted(session, false, Now::read(), |hosted| {
+            hosted.live.set_layout(archive, layout)
+        })
+        .unwrap_or_else(|| Err(nobody_connected()))
+    }
+
+    /// The layout classes of the streams that have any.
+    pub fn layout_classes(&self, session: &SessionId) -> HashMap<StreamId, Vec<String>> {
+        self.look(session, LiveSession::layout_classes)
+            .unwrap_or_default()
+    }
+
+    /// As [`LiveSession::set_layout_classes`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn set_layout_classes(
+        &self,
+        session: &SessionId,
+        changes: Vec<(StreamId, Vec<String>)>,
+    ) -> Result<(), Refusal> {
+        self.hosted(session, false, Now::read(), |hosted| {
+            hosted.live.set_layout_classes(changes)
+        })
+        .unwrap_or_else(|| Err(nobody_connected()))
     }
 
     /// Ends a recording and tells everybody; `false` if there is none of this id.
@@ -275,6 +348,13 @@ impl Sessions {
         let mut united = lock(&self.0.united);
         let gone = united.extract_if(|_, other| other == into);
         gone.map(|(from, _)| from).collect()
+    }
+
+    /// Shows a connection to the others in a session that is judged, or hides it as if it had left.
+    pub fn show(&self, session: &SessionId, connection: ConnectionId, is_seen: bool) {
+        self.hosted(session, false, Now::read(), |hosted| {
+            hosted.live.show(connection, is_seen);
+        });
     }
 
     fn joined_as(&self, session: &SessionId) -> SessionId {
@@ -486,7 +566,7 @@ impl Sessions {
                         let mut hosted = Hosted::new(session.clone());
                         let observer = self.0.observer.get();
                         if observer.is_some_and(|observer| observer.judges(session)) {
-                            hosted.live.have_signals_judged();
+                            hosted.live.have_judged();
                         }
                         let hosted = Arc::new(Mutex::new(hosted));
                         sessions.insert(session.clone(), Arc::clone(&hosted));
@@ -522,7 +602,7 @@ impl Shared {
             self.wake(crowd);
         }
         hosted.send_commands(&*self.media);
-        hosted.send_changes(&self.archive_changes);
+        hosted.send_happenings(&self.happenings);
 
         let counted = (hosted.live.connection_count(), hosted.live.stream_count());
         let before = std::mem::replace(&mut hosted.counted, counted);
@@ -610,14 +690,26 @@ impl Shared {
             Output::Note { archive, note } => self.recorder.note(archive, now.at, note),
             Output::Archive { archive, phase } => {
                 // Only the latest matters to an archive, but that it was abandoned.
-                hosted.waiting_changes.retain(|waiting| {
-                    waiting.archive != archive || waiting.phase == Phase::Abandoned
+                hosted.waiting_happenings.retain(|waiting| match waiting {
+                    Happening::Archive(change) => {
+                        change.archive != archive || change.phase == Phase::Abandoned
+                    }
+                    Happening::Begun(_) => true,
                 });
-                hosted.waiting_changes.push_back(ArchiveChange {
+                let change = ArchiveChange {
                     session: hosted.id.clone(),
                     archive,
                     phase,
-                });
+                };
+                hosted
+                    .waiting_happenings
+                    .push_back(Happening::Archive(change));
+            }
+            Output::Begun => {
+                let begun = Happening::Begun(hosted.id.clone());
+                if !hosted.waiting_happenings.contains(&begun) {
+                    hosted.waiting_happenings.push_back(begun);
+                }
             }
         }
         if hosted.waiting_commands.len() == 1 {
@@ -633,7 +725,7 @@ impl Hosted {
             live: LiveSession::default(),
             outboxes: HashMap::new(),
             waiting_commands: VecDeque::new(),
-            waiting_changes: VecDeque::new(),
+            waiting_happenings: VecDeque::new(),
             alarm: None,
             counted: (0, 0),
             retired: false,
@@ -655,18 +747,19 @@ impl Hosted {
         }
     }
 
-    fn send_changes(&mut self, changes: &mpsc::Sender<ArchiveChange>) {
-        while let Some(change) = self.waiting_changes.front() {
-            if let Err(TrySendError::Full(_)) = changes.try_send(change.clone()) {
+    fn send_happenings(&mut self, happenings: &mpsc::Sender<Happening>) {
+        while let Some(happening) = self.waiting_happenings.front() {
+            let sent = happenings.try_send(happening.clone());
+            if let Err(TrySendError::Full(_)) = sent {
                 return;
             }
-            self.waiting_changes.pop_front();
+            self.waiting_happenings.pop_front();
         }
     }
 
     /// Nothing waits for the engine or for the archives.
     fn is_settled(&self) -> bool {
-        self.waiting_commands.is_empty() && self.waiting_changes.is_empty()
+        self.waiting_commands.is_empty() && self.waiting_happenings.is_empty()
     }
 }
 
@@ -826,7 +919,7 @@ mod tests {
         fn stop(&self, _: ArchiveId, _: Instant) {}
     }
 
-    fn sessions() -> (Sessions, Arc<Engine>, mpsc::Receiver<ArchiveChange>) {
+    fn sessions() -> (Sessions, Arc<Engine>, mpsc::Receiver<Happening>) {
         let engine = Arc::new(Engine::default());
         let (changes, received) = mpsc::channel(1);
         let sessions = Sessions::new(engine.clone(), Arc::new(Deaf), changes);
@@ -843,6 +936,7 @@ mod tests {
             session_id: id(),
             role: Role::Publisher,
             data: String::new(),
+            layout_classes: Vec::new(),
             created_at: 0,
             expires_at: 0,
         };
@@ -954,19 +1048,21 @@ mod tests {
         let (first, second) = (archive("first"), archive("second"));
         for info in [&first, &second] {
             let (sink, _) = std::sync::mpsc::sync_channel(1);
-            sessions.record(&id(), info.clone(), sink);
+            sessions.record(&id(), info.clone(), sink, Scope::ALL);
         }
         assert_eq!(sessions.recording(&id()), Some(first.clone()));
         // Nobody comes; the channel has room for one change.
         sessions.tick(later(61));
-        let change = changes.recv().await.unwrap();
-        assert_eq!((change.archive, change.phase), (first.id, Phase::Abandoned));
+        let abandoned = |archive: &ArchiveInfo| {
+            Happening::Archive(ArchiveChange {
+                session: id(),
+                archive: archive.id,
+                phase: Phase::Abandoned,
+            })
+        };
+        assert_eq!(changes.recv().await.unwrap(), abandoned(&first));
         sessions.tick(later(62));
-        let change = changes.recv().await.unwrap();
-        assert_eq!(
-            (change.archive, change.phase),
-            (second.id, Phase::Abandoned)
-        );
+        assert_eq!(changes.recv().await.unwrap(), abandoned(&second));
     }
 
     #[tokio::test]

@@ -44,7 +44,9 @@ impl Effect {
             Command::Record { archive, .. } => Effect::Records(*archive),
             Command::StopRecording { archive } => Effect::StopsRecording(*archive),
             Command::Subscribe { .. } | Command::SetStream { .. } => Effect::Stays,
-            Command::Unsubscribe { .. } | Command::Unpublish { .. } => Effect::Ends,
+            Command::Unsubscribe { .. } | Command::Unpublish { .. } | Command::Choose { .. } => {
+                Effect::Ends
+            }
         }
     }
 }
@@ -113,6 +115,7 @@ impl Placement {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session::media::Scope;
 
     fn send(placement: &mut Placement, session: &str, command: &Command) -> Option<usize> {
         let session = SessionId::from(session);
@@ -157,7 +160,12 @@ mod tests {
         send(&mut placement, "one", &offer(a));
         let archive = ArchiveId::random();
         let (sink, _queue) = std::sync::mpsc::sync_channel(1);
-        send(&mut placement, "one", &Command::Record { archive, sink });
+        let record = Command::Record {
+            archive,
+            sink,
+            scope: Scope::ALL,
+        };
+        send(&mut placement, "one", &record);
         assert_eq!(send(&mut placement, "one", &close), Some(0));
         assert!(!placement.sessions.is_empty());
         send(&mut placement, "one", &Command::StopRecording { archive });

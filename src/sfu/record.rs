@@ -19,7 +19,7 @@ use crate::{
     archive::ArchiveId,
     session::{
         StreamId,
-        media::{Kind, Recorded, RecordedPacket, Sink},
+        media::{Kind, Recorded, RecordedPacket, Scope, Sink},
     },
 };
 
@@ -35,6 +35,9 @@ const NTP_EPOCH: u64 = 2_208_988_800;
 pub struct Tap {
     pub archive: ArchiveId,
     sink: Sink,
+    scope: Scope,
+    /// What is recorded of the streams that were chosen by hand: sound, picture.
+    chosen: FxHashMap<StreamId, (bool, bool)>,
     tracks: FxHashMap<(StreamKey, Kind), TapTrack>,
     /// The recorder has hung up.
     pub closed: bool,
@@ -66,12 +69,43 @@ pub struct Origin {
 }
 
 impl Tap {
-    pub fn new(archive: ArchiveId, sink: Sink) -> Tap {
+    pub fn new(archive: ArchiveId, sink: Sink, scope: Scope) -> Tap {
         Tap {
             archive,
             sink,
+            scope,
+            chosen: FxHashMap::default(),
             tracks: FxHashMap::default(),
             closed: false,
+        }
+    }
+
+    /// What of a stream is recorded from now on, when streams are chosen by hand.
+    pub fn choose(&mut self, stream: StreamId, audio: bool, video: bool) {
+        if audio || video {
+            self.chosen.insert(stream, (audio, video));
+        } else {
+            self.chosen.remove(&stream);
+        }
+        for kind in [Kind::Audio, Kind::Video] {
+            if !self.takes(stream, kind) {
+                // What comes after a pause goes on without a hole.
+                let tracks = self.tracks.values_mut();
+                tracks
+                    .filter(|track| track.stream == stream && track.kind == kind)
+                    .for_each(|track| track.forwarder.restart());
+            }
+        }
+    }
+
+    fn takes(&self, stream: StreamId, kind: Kind) -> bool {
+        let (audio, video) = match self.scope.by_hand {
+            true => self.chosen.get(&stream).copied().unwrap_or_default(),
+            false => (true, true),
+        };
+        match kind {
+            Kind::Audio => audio && self.scope.audio,
+            Kind::Video => video && self.scope.video,
         }
     }
 
@@ -83,6 +117,9 @@ impl Tap {
         packet: &RtpPacket,
         now: Instant,
     ) -> Option<u8> {
+        if !self.takes(origin.stream, origin.kind) {
+            return None;
+        }
         let track = self
             .tracks
             .entry((origin.key, origin.kind))
@@ -126,6 +163,10 @@ impl Tap {
         ntp: SystemTime,
         now: Instant,
     ) {
+        let stream = self.tracks.get(&origin).map(|track| track.stream);
+        if !stream.is_some_and(|stream| self.takes(stream, origin.1)) {
+            return;
+        }
         let Some(track) = self.tracks.get_mut(&origin) else {
             return;
         };

@@ -7,7 +7,7 @@ use serde_json::json;
 use tracing::info;
 
 use super::{
-    archive_view::{Badge, badge, iso_time, plain_time, why},
+    archive_view::{Badge, badge, iso_time, making, plain_time, why},
     boot::{ArchiveBoot, PlayedStream},
     change::{Change, Nothing},
     error::{PageError, wants_json},
@@ -34,6 +34,10 @@ struct ArchivePage<'a> {
     archive: &'a Archive,
     title: &'a str,
     badge: Badge,
+    /// "Composing"
+    making: &'static str,
+    /// "MP4"
+    file_kind: &'static str,
     why: String,
     iso_time: String,
     plain_time: String,
@@ -59,7 +63,7 @@ impl ArchivePage<'_> {
         self.archive.status.is_running()
     }
 
-    fn has_mp4(&self) -> bool {
+    fn has_file(&self) -> bool {
         self.archive.status == Status::Available
     }
 }
@@ -77,6 +81,8 @@ pub async fn show(
         shell,
         title: title(&archive),
         badge: badge(&archive),
+        making: making(&archive),
+        file_kind: archive.output_mode.file_kind(),
         why: why(&archive),
         iso_time: iso_time(archive.created_at_ms),
         plain_time: plain_time(archive.created_at_ms),
@@ -239,6 +245,7 @@ fn played(archive: &Archive, stream: RecordedStream) -> PlayedStream {
                 Asset::Track(stream.stream)
             )
         }),
+        present: stream.presence(),
         video_type: stream.video_type,
         joined_ms: stream.joined_ms,
         left_ms: stream.left_ms,

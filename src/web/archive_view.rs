@@ -2,7 +2,7 @@
 
 use time::{OffsetDateTime, format_description::well_known::Rfc3339, macros::format_description};
 
-use crate::archive::{Archive, Status};
+use crate::archive::{Archive, OutputMode, Status};
 
 /// A status, as a coloured badge.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,10 +35,14 @@ pub fn badge(archive: &Archive) -> Badge {
         },
         Status::Stopped if !archive.has_tracks => plain("Finishing", "work", "hourglass-split"),
         Status::Stopped if archive.is_composing() => Badge {
-            text: format!("Composing {} %", archive.compose_percent),
+            text: format!("{} {} %", making(archive), archive.compose_percent),
             ..plain("", "work", "hourglass-split")
         },
-        Status::Stopped => plain("Watchable, no MP4", "work", "exclamation-triangle"),
+        Status::Stopped => plain(
+            &format!("Watchable, no {}", archive.output_mode.file_kind()),
+            "work",
+            "exclamation-triangle",
+        ),
         Status::Available | Status::Uploaded if archive.recovered => {
             plain("Available · recovered", "", "")
         }
@@ -47,6 +51,14 @@ pub fn badge(archive: &Archive) -> Badge {
         Status::Failed => plain("Failed", "bad", "exclamation-triangle"),
         Status::Expired => plain("Expired", "bad", ""),
         Status::Deleted => plain("Deleted", "bad", ""),
+    }
+}
+
+/// What is being done to the file to download.
+pub fn making(archive: &Archive) -> &'static str {
+    match archive.output_mode {
+        OutputMode::Composed => "Composing",
+        OutputMode::Individual => "Packing",
     }
 }
 

@@ -107,6 +107,8 @@ pub struct PlayedStream {
     pub ends_ms: u64,
     pub has_audio: bool,
     pub has_video: bool,
+    /// When it was in the archive.
+    pub present: Vec<Span>,
     /// When the picture was on.
     pub shown: Vec<Span>,
 }

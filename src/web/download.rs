@@ -42,7 +42,7 @@ pub async fn download(
     response
         .insert_header((
             header::LOCATION,
-            signed_link(&app, archive.id, Asset::Composed),
+            signed_link(&app, archive.id, Asset::whole(archive.output_mode)),
         ))
         .insert_header((header::CACHE_CONTROL, "no-store"));
     Ok(response.finish())

@@ -16,7 +16,7 @@ use crate::{
     app::App,
     archive::{
         ArchiveId, Archives, NewArchive, Reason, Settings,
-        composer::{ComposeError, ComposeJob, Composed, Composer},
+        composer::{ComposeError, ComposeJob, Composed, Composer, PackJob},
     },
     buddies::Buddies,
     clock::now_ms,
@@ -25,8 +25,8 @@ use crate::{
     moderator::{self, SignInLimiter},
     opentok::{Role, SessionId},
     platform::{Platform, PlatformError, Recording, Signal, StartArchive},
-    project::{self, MediaMode, SessionRecord},
-    session::Observer,
+    project::{self, SessionRecord},
+    session::{ConnectionId, Observer},
 };
 
 const PASSWORD: &str = "correct horse";
@@ -43,12 +43,8 @@ struct Remembering {
 #[async_trait]
 impl Platform for Remembering {
     async fn create_session(&self) -> Result<SessionId, PlatformError> {
-        let record = SessionRecord {
-            id: SessionId::generate(self.api_key, "", now_ms()),
-            api_key: self.api_key,
-            media_mode: MediaMode::Routed,
-            is_closed: false,
-        };
+        let id = SessionId::generate(self.api_key, "", now_ms());
+        let record = SessionRecord::routed(id, self.api_key);
         project::add_session(&self.data.db, &record, now_ms())
             .await
             .map_err(anyhow::Error::from)?;
@@ -68,6 +64,8 @@ impl Platform for Remembering {
     }
 
     fn unite(&self, _: &SessionId, _: &SessionId) {}
+
+    fn show(&self, _: &SessionId, _: ConnectionId, _: bool) {}
 
     fn observe(&self, _: Arc<dyn Observer>) {}
 
@@ -135,6 +133,10 @@ impl Composer for NoComposer {
         Err(ComposeError::ToolMissing {
             program: "ffmpeg".to_owned(),
         })
+    }
+
+    async fn pack(&self, _: &PackJob, _: &watch::Sender<u8>) -> Result<Composed, ComposeError> {
+        Err(ComposeError::Failed("nobody packs here".to_owned()))
     }
 }
 

@@ -32,7 +32,7 @@ use parlor::{
     opentok::SessionId,
     session::{
         ConnectionId, StreamId,
-        media::{Command, Event, Kind, Media, Recorded, Statistics, Wanted},
+        media::{Command, Event, Kind, Media, Recorded, Scope, Statistics, Wanted},
     },
     sfu::{Sfu, SfuConfig, WorkerSockets},
 };
@@ -110,7 +110,11 @@ fn measure(name: &str, rooms: usize, people: usize, audience: usize, record: boo
         if record {
             let (sink, queue) = sync_channel(8_192);
             let archive = ArchiveId::random();
-            let command = Command::Record { archive, sink };
+            let command = Command::Record {
+                archive,
+                sink,
+                scope: Scope::ALL,
+            };
             engine.sfu.send(&session, command).unwrap();
             sinks.push(std::thread::spawn(move || take(&queue)));
         }

@@ -1,8 +1,10 @@
 //! The browser library, as pages written for OpenTok use it.
 
+use actix_web::{App, HttpResponse, HttpServer, web};
 use parlor::{
     clock,
     opentok::{NewToken, Role, SessionId, Token},
+    project::{self, SessionRecord},
 };
 
 use crate::{
@@ -104,5 +106,94 @@ async fn hello_world_in_two_tabs_is_a_group_chat() {
     two.close().await;
     one.until("document.querySelectorAll('#subscribers .OT_subscriber').length == 0")
         .await;
+    world.end([chromium]).await;
+}
+
+/// A page as an application has it, in which everything of Parlor's is the address of the script.
+fn foreign_page(library: &str, key: u32, session: &SessionId, token: &str) -> String {
+    format!(
+        r#"<!doctype html><html lang="en"><head><title>Foreign</title><script src="{library}"></script></head>
+<body><div id="publisher"></div><div id="subscribers"></div><p id="heard"></p><script>
+const session = OT.initSession('{key}', '{session}')
+session.on('streamCreated', event => session.subscribe(event.stream, 'subscribers', {{ insertMode: 'append' }}))
+session.on('signal:hello', event => {{ document.querySelector('#heard').textContent += event.data }})
+session.connect('{token}', error => {{
+  if (error) document.title = error.message
+  else session.publish(OT.initPublisher('publisher', {{ insertMode: 'append' }}))
+}})
+</script></body></html>"#
+    )
+}
+
+/// Serves a page at an origin of its own as long as the test runs.
+fn at_an_origin_of_its_own(page: String) -> String {
+    let server = HttpServer::new(move || {
+        let page = page.clone();
+        App::new().default_service(web::to(move || {
+            let page = page.clone();
+            async move { HttpResponse::Ok().content_type("text/html").body(page) }
+        }))
+    })
+    .workers(1)
+    .disable_signals()
+    .bind(("127.0.0.1", 0))
+    .unwrap();
+    let origin = format!("http://{}", server.addrs()[0]);
+    tokio::spawn(server.run());
+    origin
+}
+
+#[tokio::test]
+async fn a_page_on_another_origin_needs_nothing_but_the_scripts_address() {
+    let world = World::start().await;
+    let chromium = Chromium::start().await;
+    let db = world.server().app().db();
+    // An application's own key, not the pages'.
+    let shop = project::add(db, "Shop", clock::now_ms()).await.unwrap();
+    let session = SessionId::generate(shop.api_key, "", clock::now_ms());
+    let record = SessionRecord::routed(session.clone(), shop.api_key);
+    project::add_session(db, &record, clock::now_ms())
+        .await
+        .unwrap();
+    let token = Token {
+        api_key: shop.api_key,
+        api_secret: shop.api_secret.expose(),
+    };
+    let claims = NewToken {
+        session_id: &session,
+        role: Role::Publisher,
+        data: None,
+        expires_at: None,
+    };
+    let token = token.generate(&claims, clock::now_s(), "nonce");
+    let library = format!("{}/v2/js/opentok.min.js", world.base);
+    let page = foreign_page(&library, shop.api_key, &session, &token);
+    let origin = at_an_origin_of_its_own(page);
+    assert_ne!(origin, world.base);
+
+    let one = chromium.somebody().await;
+    let two = chromium.somebody().await;
+    for tab in [&one, &two] {
+        tab.goto(&origin).await;
+    }
+    for tab in [&one, &two] {
+        tab.until("test.moves(document.querySelector('#publisher video'))")
+            .await;
+        tab.until("test.moves(document.querySelector('#subscribers video'))")
+            .await;
+    }
+    one.eval::<bool>("(session.signal({ type: 'hello', data: 'from one' }), true)")
+        .await;
+    two.until("document.querySelector('#heard').textContent == 'from one'")
+        .await;
+
+    // The library may be read by any page; nothing else is anybody's business.
+    for (path, is_readable) in [("/v2/js/opentok.js", true), ("/openapi.json", false)] {
+        let read = format!(
+            "await fetch('{}{path}').then(() => true, () => false)",
+            world.base
+        );
+        assert_eq!(one.eval::<bool>(&read).await, is_readable, "{path}");
+    }
     world.end([chromium]).await;
 }

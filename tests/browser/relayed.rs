@@ -26,11 +26,10 @@ const NO_WAY: &str = "
 async fn relayed_session(world: &World) -> SessionId {
     let app = world.server().app();
     let now = clock::now_ms();
+    let id = SessionId::generate(app.project.api_key, "", now);
     let record = SessionRecord {
-        id: SessionId::generate(app.project.api_key, "", now),
-        api_key: app.project.api_key,
         media_mode: MediaMode::Relayed,
-        is_closed: false,
+        ..SessionRecord::routed(id, app.project.api_key)
     };
     project::add_session(app.db(), &record, now).await.unwrap();
     record.id

@@ -282,9 +282,11 @@ impl Parlor {
         let stream = StreamId::random();
         let manifest = Manifest {
             duration_ms: 1_000,
+            layouts: Vec::new(),
             streams: vec![RecordedStream {
                 stream,
                 connection: ConnectionId::random(),
+                connection_data: String::new(),
                 name: "Ada".to_owned(),
                 video_type: "camera".to_owned(),
                 joined_ms: 0,
@@ -295,6 +297,8 @@ impl Parlor {
                 size_bytes: 1,
                 has_audio: true,
                 has_video: true,
+                present: Vec::new(),
+                classes: Vec::new(),
                 shown: Vec::new(),
             }],
         };

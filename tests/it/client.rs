@@ -70,7 +70,12 @@ impl Participant {
     /// Joins a room, and returns once media flow.
     pub async fn join(visitor: &Visitor, room: &str, name: &str, part: Part) -> Participant {
         let pass = visitor.pass(room, name).await;
-        let url = format!("ws{}/live", visitor.base().strip_prefix("http").unwrap());
+        Participant::enter(visitor.base(), pass, part).await
+    }
+
+    /// Enters a session with the `sessionId` and the `token` of a pass, and returns once media flow.
+    pub async fn enter(base: &str, pass: Value, part: Part) -> Participant {
+        let url = format!("ws{}/live", base.strip_prefix("http").unwrap());
         let (sender, mut diary) = watch::channel(Diary::default());
         let leaves = Arc::new(AtomicBool::new(false));
         let told_to_leave = Arc::clone(&leaves);

@@ -17,7 +17,7 @@ use std::{
 
 use parlor::{
     archive::{
-        ArchiveId, Layout, Resolution,
+        ArchiveId, Layout, Quality, Resolution,
         composer::{ComposeError, ComposeJob, Composed, Composer},
         recording::{Manifest, RecordedStream, Span},
     },
@@ -71,6 +71,7 @@ fn three_people(folder: &Path) -> Manifest {
     make(folder, "cem.webm", "blue", "120x160", 15, sound, "null");
     Manifest {
         duration_ms: DURATION_MS,
+        layouts: Vec::new(),
         streams: vec![
             stream("ann", (0, 30_000), &[(0, 30_000)]),
             stream("bob", (5_000, 15_000), &[(5_000, 15_000)]),
@@ -87,6 +88,7 @@ fn stream(name: &str, (joined_ms, left_ms): (u64, u64), shown: &[(u64, u64)]) ->
     RecordedStream {
         stream: StreamId::random(),
         connection: ConnectionId::random(),
+        connection_data: String::new(),
         name: name.to_owned(),
         video_type: "camera".to_owned(),
         joined_ms,
@@ -97,6 +99,8 @@ fn stream(name: &str, (joined_ms, left_ms): (u64, u64), shown: &[(u64, u64)]) ->
         size_bytes: 1,
         has_audio: true,
         has_video: true,
+        present: Vec::new(),
+        classes: Vec::new(),
         shown: shown
             .iter()
             .map(|&(from_ms, to_ms)| Span { from_ms, to_ms })
@@ -159,6 +163,7 @@ fn job(folder: &Path, manifest: Manifest) -> ComposeJob {
         manifest,
         resolution: Resolution::W640H480,
         layout: Layout::default(),
+        quality: Quality::Usual,
         has_audio: true,
         has_video: true,
     }
@@ -374,6 +379,7 @@ async fn a_voice_goes_on_without_a_break_from_one_minute_to_the_next() {
     std::fs::rename(folder.join("long.webm"), folder.join("bob.webm")).unwrap();
     let mut manifest = Manifest {
         duration_ms: 131_000,
+        layouts: Vec::new(),
         streams: vec![
             stream("ann", (1_000, 131_000), &[]),
             stream("bob", (1_000, 131_000), &[]),
@@ -436,6 +442,7 @@ async fn an_archive_whose_people_never_sent_anything_that_can_be_read_still_has_
     silent.file = None;
     let manifest = Manifest {
         duration_ms: 2_000,
+        layouts: Vec::new(),
         streams: vec![silent],
     };
 
@@ -460,6 +467,7 @@ async fn what_is_in_the_way_is_said() {
     std::fs::write(folder.path().join("ann.webm"), b"this is no WebM").unwrap();
     let manifest = Manifest {
         duration_ms: 1_000,
+        layouts: Vec::new(),
         streams: vec![stream("ann", (0, 1_000), &[(0, 1_000)])],
     };
     let error = compose(&job(folder.path(), manifest)).await.unwrap_err();
@@ -473,6 +481,7 @@ async fn whoever_drops_the_work_ends_ffmpeg() {
     let folder = TempDir::new().unwrap();
     let manifest = Manifest {
         duration_ms: 3_600_000,
+        layouts: Vec::new(),
         streams: vec![stream("ann", (0, 3_600_000), &[])],
     };
     let job = job(folder.path(), manifest);

@@ -286,3 +286,44 @@ async fn an_archive_survives_kills_while_it_is_finished_and_composed() {
         assert_eq!(between(&page, r#"data-status=""#, '"'), "available");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_individual_archive_survives_a_kill_and_is_packed_by_the_next_start() {
+    const KEY: [&str; 4] = ["--api-key", "123456", "--api-secret", "a-secret-of-tests"];
+    let flags = [FLAGS, &KEY].concat();
+    let data = Data::with_moderator().await;
+    let server = Process::start(&data.path(), &flags);
+    let mut moderator = Moderator::at(&server.base).await;
+    let pass = moderator.pass("main", "Ada").await;
+    let session = pass["sessionId"].clone();
+    let mut ada = Participant::enter(&server.base, pass, Part::Publisher).await;
+    let started = moderator
+        .request("POST", "/v2/project/123456/archive")
+        .header("X-TB-PARTNER-AUTH", format!("{}:{}", KEY[1], KEY[3]))
+        .json(&serde_json::json!({ "sessionId": session, "outputMode": "individual" }));
+    let started: Value = started.send().await.unwrap().json().await.unwrap();
+    let id = ArchiveId::parse(started["id"].as_str().unwrap()).unwrap();
+    let before = ada.sent().len();
+    ada.until(|diary| diary.sent.len() > before + 150).await;
+
+    server.kill();
+    // As if it had been packing.
+    let folder = data.path().join("archives").join(id.to_string());
+    std::fs::write(folder.join("archive.zip.part"), b"half of it").unwrap();
+    let server = Process::start(&data.path(), &flags);
+    moderator.move_to(&server.base);
+
+    let page = moderator.sees(id, is_available).await;
+    assert!(page.contains("Available · recovered"), "{page}");
+    let file = folder.join("../saved.zip");
+    moderator.downloads(id, &file).await;
+    let mut zip = zip::ZipArchive::new(std::fs::File::open(&file).unwrap()).unwrap();
+    let stream = moderator.streams(id).await.remove(0);
+    let name = format!("{}.webm", stream["id"].as_str().unwrap());
+    let path = data.path().join("stream.webm");
+    let mut webm = std::fs::File::create(&path).unwrap();
+    std::io::copy(&mut zip.by_name(&name).unwrap(), &mut webm).unwrap();
+    decode(&path);
+    assert!(packets(&path, "audio") > 20);
+    assert!(!folder.join("archive.zip.part").exists());
+}

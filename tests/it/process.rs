@@ -81,6 +81,15 @@ impl Process {
         (status.code().unwrap(), process.log())
     }
 
+    /// Runs to its end, which is expected to be a good one: what it printed.
+    pub fn output_of(arguments: &[&str]) -> String {
+        let mut process = Process::spawn(&[], arguments);
+        let mut printed = String::new();
+        process.output.read_to_string(&mut printed).unwrap();
+        assert!(process.child.wait().unwrap().success(), "{}", process.log());
+        printed
+    }
+
     fn spawn(prefix: &[&str], arguments: &[&str]) -> Process {
         let log = NamedTempFile::new().unwrap();
         let words = [prefix, &[env!("CARGO_BIN_EXE_parlor")], arguments].concat();

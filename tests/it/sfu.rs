@@ -11,7 +11,7 @@ use parlor::{
     opentok::SessionId,
     session::{
         ConnectionId, StreamId,
-        media::{Command, Event, Kind, Media, Recorded, Wanted},
+        media::{Command, Event, Kind, Media, Recorded, Scope, Wanted},
     },
     sfu::{Sfu, SfuConfig, WorkerSockets},
 };
@@ -530,7 +530,11 @@ fn a_recording_gets_every_track_also_those_to_come() {
     let (mut alice, _) = house.join(&[first], &[], 0);
     let archive = ArchiveId::random();
     let (sink, queue) = sync_channel(8_192);
-    house.send(Command::Record { archive, sink });
+    house.send(Command::Record {
+        archive,
+        sink,
+        scope: Scope::ALL,
+    });
     let (mut carol, _) = house.join(&[second], &[], 0);
     let mut recorded = Vec::new();
     let mut next = Instant::now();
@@ -597,7 +601,11 @@ fn a_recorder_that_lags_is_told_what_it_missed_and_holds_up_nobody() {
     house.subscribe(bob_id, 0, stream, BOTH);
     let archive = ArchiveId::random();
     let (sink, queue) = sync_channel(8);
-    house.send(Command::Record { archive, sink });
+    house.send(Command::Record {
+        archive,
+        sink,
+        scope: Scope::ALL,
+    });
     talk(0, &mut [&mut alice, &mut bob], |clients| {
         clients[1].arrivals.len() > 300
     });

@@ -20,9 +20,9 @@ use parlor::{
     clock,
     opentok::{NewToken, Role, SessionId, Token},
     session::{
-        Admission, AdmissionError, Admitted, ArchiveChange, ArchiveInfo, Counts, Phase, Reason,
-        Sessions,
-        media::{self, Busy, Command, Media, Recorded},
+        Admission, AdmissionError, Admitted, ArchiveChange, ArchiveInfo, Counts, Happening, Phase,
+        Reason, Sessions,
+        media::{self, Busy, Command, Media, Recorded, Scope},
     },
     signaling,
 };
@@ -53,7 +53,7 @@ struct Server {
     session: SessionId,
     engine: Arc<Engine>,
     recorder: Arc<Notebook>,
-    changes: mpsc::Receiver<ArchiveChange>,
+    changes: mpsc::Receiver<Happening>,
 }
 
 /// Answers every offer at once.
@@ -77,6 +77,7 @@ impl Media for Engine {
             Command::Close { .. } => "close",
             Command::Record { .. } => "record",
             Command::StopRecording { .. } => "stop recording",
+            Command::Choose { .. } => "choose",
         };
         self.commands.lock().unwrap().push(word.to_owned());
         if let Command::Offer {
@@ -730,7 +731,7 @@ async fn everybody_hears_of_a_recording() {
     let (sink, _packets) = std::sync::mpsc::sync_channel(1);
     server
         .sessions
-        .record(&server.session, archive.clone(), sink);
+        .record(&server.session, archive.clone(), sink, Scope::ALL);
     let shown = json!({ "id": archive.id, "name": "talk", "startedAt": 1_700_000_000_000_i64 });
     assert_eq!(
         ann.event().await,
@@ -743,15 +744,18 @@ async fn everybody_hears_of_a_recording() {
 
     ann.ask(json!({ "type": "unpublish", "streamId": stream }))
         .await;
-    let change = timeout(PATIENCE, server.changes.recv()).await.unwrap();
-    assert_eq!(
-        change,
-        Some(ArchiveChange {
-            session: server.session.clone(),
-            archive: archive.id,
-            phase: Phase::Paused
-        })
-    );
+    let paused = ArchiveChange {
+        session: server.session.clone(),
+        archive: archive.id,
+        phase: Phase::Paused,
+    };
+    for expected in [
+        Happening::Begun(server.session.clone()),
+        Happening::Archive(paused),
+    ] {
+        let happening = timeout(PATIENCE, server.changes.recv()).await.unwrap();
+        assert_eq!(happening, Some(expected));
+    }
     let notes = server.recorder.0.lock().unwrap().clone();
     assert!(matches!(&notes[0], Note::StreamCreated { name, .. } if name == "Ann"));
     assert!(matches!(&notes[1], Note::StreamDestroyed { .. }));

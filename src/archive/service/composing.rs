@@ -1,12 +1,12 @@
-//! Composing, in the background: as many at once as there are turns, each with a few tries.
+//! Making the file to download, in the background: as many at once as there are turns, each with a few tries.
 
 use tokio::sync::watch;
 use tracing::{debug, error, warn};
 
 use super::Archives;
 use crate::archive::{
-    ArchiveId, OutputMode, Resolution, Status,
-    composer::{ComposeError, ComposeJob, Composed},
+    Archive, ArchiveId, OutputMode, Resolution, Status,
+    composer::{ComposeError, ComposeJob, Composed, PackJob},
     download::folder,
     lifecycle::{self, ChangeError},
     recording::Manifest,
@@ -68,26 +68,12 @@ impl Archives {
         let Some(archive) = store::find(db, id).await? else {
             return Ok(None);
         };
-        let is_due = archive.status == Status::Stopped
-            && archive.has_tracks
-            && archive.output_mode == OutputMode::Composed;
-        if !is_due {
+        if archive.status != Status::Stopped || !archive.has_tracks {
             return Ok(None);
         }
-        let job = ComposeJob {
-            archive: id,
-            folder: folder(&self.inner.settings.folder, id),
-            manifest: Manifest {
-                duration_ms: archive.duration_ms,
-                streams: store::streams(db, &archive).await?,
-            },
-            resolution: archive.resolution.unwrap_or(Resolution::W640H480),
-            layout: archive.layout,
-            has_audio: archive.has_audio,
-            has_video: archive.has_video,
-        };
+        let manifest = store::manifest(db, &archive).await?;
         self.note_composing(id, 0, "").await?;
-        let composed = match self.run(&job).await? {
+        let composed = match self.run(archive, manifest).await? {
             Ok(composed) => composed,
             Err(problem) => return Ok(Some(problem)),
         };
@@ -101,9 +87,15 @@ impl Archives {
         Ok(None)
     }
 
-    async fn run(&self, job: &ComposeJob) -> Result<Result<Composed, ComposeError>, sqlx::Error> {
+    async fn run(
+        &self,
+        archive: Archive,
+        manifest: Manifest,
+    ) -> Result<Result<Composed, ComposeError>, sqlx::Error> {
+        let id = archive.id;
         let (percent, mut percents) = watch::channel(0);
-        let mut work = self.inner.composer.compose(job, &percent);
+        let work = self.make(archive, manifest, &percent);
+        tokio::pin!(work);
         loop {
             tokio::select! {
                 biased;
@@ -111,8 +103,44 @@ impl Archives {
                 // The sender is alive as long as this function runs.
                 _ = percents.changed() => {
                     let percent = *percents.borrow_and_update();
-                    self.note_composing(job.archive, percent.min(100), "").await?;
+                    self.note_composing(id, percent.min(100), "").await?;
                 }
+            }
+        }
+    }
+
+    async fn make(
+        &self,
+        archive: Archive,
+        manifest: Manifest,
+        percent: &watch::Sender<u8>,
+    ) -> Result<Composed, ComposeError> {
+        let composer = &self.inner.composer;
+        let folder = folder(&self.inner.settings.folder, archive.id);
+        match archive.output_mode {
+            OutputMode::Composed => {
+                let job = ComposeJob {
+                    archive: archive.id,
+                    folder,
+                    manifest,
+                    resolution: archive.resolution.unwrap_or(Resolution::W640H480),
+                    layout: archive.layout,
+                    quality: archive.quality,
+                    has_audio: archive.has_audio,
+                    has_video: archive.has_video,
+                };
+                composer.compose(&job, percent).await
+            }
+            OutputMode::Individual => {
+                let job = PackJob {
+                    archive: archive.id,
+                    session: archive.session_id,
+                    name: archive.name,
+                    created_at_ms: archive.created_at_ms,
+                    folder,
+                    manifest,
+                };
+                composer.pack(&job, percent).await
             }
         }
     }

@@ -5,7 +5,8 @@ use tempfile::TempDir;
 use tokio::sync::{Semaphore, broadcast::Receiver, mpsc, watch};
 
 use super::*;
-use crate::archive::composer::{ComposeError, ComposeJob, Composed};
+use crate::archive::OutputMode;
+use crate::archive::composer::{ComposeError, ComposeJob, Composed, PackJob};
 use crate::archive::download::folder;
 use crate::archive::testing::{FILE, LATER_MS, in_status, manifest, new_archive};
 
@@ -13,6 +14,8 @@ use crate::archive::testing::{FILE, LATER_MS, in_status, manifest, new_archive};
 struct Told {
     /// The archives it was asked for.
     asked: mpsc::Sender<ComposeJob>,
+    /// Those that it was asked to pack.
+    packed: mpsc::Sender<PackJob>,
     /// One permit per archive that it may finish.
     may: Semaphore,
     outcomes: Mutex<Vec<Result<Composed, ComposeError>>>,
@@ -32,12 +35,19 @@ impl Composer for Told {
         self.may.acquire().await.unwrap().forget();
         self.outcomes.lock().unwrap().pop().unwrap_or(Ok(FILE))
     }
+
+    async fn pack(&self, job: &PackJob, _: &watch::Sender<u8>) -> Result<Composed, ComposeError> {
+        self.packed.send(job.clone()).await.unwrap();
+        self.may.acquire().await.unwrap().forget();
+        self.outcomes.lock().unwrap().pop().unwrap_or(Ok(FILE))
+    }
 }
 
 struct House {
     archives: Archives,
     composer: Arc<Told>,
     asked: mpsc::Receiver<ComposeJob>,
+    packed: mpsc::Receiver<PackJob>,
     changes: Receiver<ArchiveChange>,
     folder: TempDir,
     db: SqlitePool,
@@ -47,8 +57,10 @@ impl House {
     fn new(db: &SqlitePool, keep: Option<Duration>) -> House {
         let folder = TempDir::new().unwrap();
         let (sender, asked) = mpsc::channel(16);
+        let (packs, packed) = mpsc::channel(16);
         let composer = Arc::new(Told {
             asked: sender,
+            packed: packs,
             may: Semaphore::new(0),
             outcomes: Mutex::default(),
         });
@@ -64,6 +76,7 @@ impl House {
             archives,
             composer,
             asked,
+            packed,
             folder,
             db: db.clone(),
         }
@@ -120,6 +133,40 @@ async fn a_recording_can_be_watched_at_once_and_downloaded_later(db: SqlitePool)
     house.composer.may.add_permits(1);
     let available = house.until(id, Status::Available).await;
     assert_eq!(available.size_bytes, FILE.size_bytes);
+}
+
+#[sqlx::test]
+async fn an_individual_archive_is_watched_at_once_packed_and_then_available(db: SqlitePool) {
+    let house = House::new(&db, None);
+    let mut new = new_archive();
+    new.output_mode = OutputMode::Individual;
+    new.name = "Weekly".to_owned();
+    let id = house.archives.start(new.clone()).await.unwrap().id;
+    house
+        .archives
+        .stop(id, Reason::UserInitiated)
+        .await
+        .unwrap();
+    house.ready(id).await;
+    let stopped = house.find(id).await;
+    assert!(stopped.is_playable() && stopped.is_composing());
+
+    // The server ends while the ZIP is made; the next start makes it.
+    house.archives.close().await;
+    let mut next = House::new(&db, None);
+    next.archives.begin(nothing_to_recover()).await.unwrap();
+    let job = next.packed.recv().await.unwrap();
+    assert_eq!((job.archive, &job.session), (id, &new.session_id));
+    assert_eq!((job.name.as_str(), job.created_at_ms), ("Weekly", LATER_MS));
+    assert_eq!(job.manifest.streams, {
+        let archive = house.find(id).await;
+        store::streams(&db, &archive).await.unwrap()
+    });
+    assert_eq!(job.manifest.streams[0].connection_data, r#"{"name":"Ann"}"#);
+    next.composer.may.add_permits(1);
+    let available = next.until(id, Status::Available).await;
+    assert_eq!(available.size_bytes, FILE.size_bytes);
+    assert!(next.asked.try_recv().is_err(), "nothing is composed");
 }
 
 #[sqlx::test]

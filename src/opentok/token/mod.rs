@@ -13,7 +13,7 @@ use base64::{
 };
 use serde::Deserialize;
 
-use super::{Role, SessionId};
+use super::{MAX_LAYOUT_CLASSES, Role, SessionId, is_layout_class};
 
 /// What a T1 token begins with.
 const SENTINEL: &str = "T1==";
@@ -38,6 +38,8 @@ pub struct Claims {
     pub role: Role,
     /// The application's own words about the client; shown to everyone in the session.
     pub data: String,
+    /// The layout classes that the holder's streams begin with. OpenTok `initial_layout_class_list`.
+    pub layout_classes: Vec<String>,
     /// Unix seconds.
     pub created_at: i64,
     /// Unix seconds; checked only when connecting.
@@ -185,6 +187,7 @@ impl Token<'_> {
                     raw.expires_at = Some(seconds(&value, "expire_time")?);
                 }
                 "connection_data" => raw.data = value.into_owned(),
+                "initial_layout_class_list" => raw.layout_classes = value.into_owned(),
                 _ => {}
             }
         }
@@ -203,6 +206,8 @@ impl Token<'_> {
             session_id: Option<String>,
             #[serde(default)]
             connection_data: Option<String>,
+            #[serde(default)]
+            initial_layout_class_list: Option<String>,
         }
 
         // Expiry is checked with the caller's clock, the issuer below: some SDKs write it as a number.
@@ -235,6 +240,7 @@ impl Token<'_> {
             session_id: body.session_id.ok_or(TokenError::BadField("session_id"))?,
             role: body.role,
             data: body.connection_data.unwrap_or_default(),
+            layout_classes: body.initial_layout_class_list.unwrap_or_default(),
             created_at: body.iat.map(whole),
             expires_at: body.exp.map(whole),
         })
@@ -258,6 +264,8 @@ struct RawClaims {
     session_id: String,
     role: Option<String>,
     data: String,
+    /// Separated by spaces.
+    layout_classes: String,
     created_at: Option<i64>,
     expires_at: Option<i64>,
 }
@@ -277,6 +285,14 @@ impl RawClaims {
         if self.data.chars().count() > LONGEST_DATA {
             return Err(TokenError::BadField("connection_data"));
         }
+        // They give nobody any right: what is no class is left out.
+        let layout_classes = self
+            .layout_classes
+            .split_whitespace()
+            .filter(|name| is_layout_class(name))
+            .take(MAX_LAYOUT_CLASSES)
+            .map(str::to_owned)
+            .collect();
         let created_at = match (self.created_at, self.expires_at) {
             (Some(created_at), _) => created_at,
             (None, Some(expires_at)) => expires_at.saturating_sub(DEFAULT_LIFETIME),
@@ -299,6 +315,7 @@ impl RawClaims {
             session_id: session_id.clone(),
             role,
             data: self.data,
+            layout_classes,
             created_at,
             expires_at,
         })

@@ -47,6 +47,7 @@ fn jwt(header: &Header, claims: &Value) -> String {
 
 fn expected(role: Role, data: &str, expires_at: i64) -> Claims {
     Claims {
+        layout_classes: Vec::new(),
         api_key: KEY,
         session_id: session(),
         role,
@@ -119,9 +120,13 @@ fn the_python_sdks_t1_is_accepted() {
         "session_id={SESSION}&create_time={MADE_AT}&expire_time={EXPIRES_AT}&role=publisheronly\
          &nonce=773413&initial_layout_class_list=focus+full&connection_data=J%C3%B6hn+~"
     ));
+    let classes = ["focus", "full"].map(str::to_owned).to_vec();
     assert_eq!(
         verify(&written),
-        Ok(expected(Role::PublisherOnly, "Jöhn ~", EXPIRES_AT))
+        Ok(Claims {
+            layout_classes: classes,
+            ..expected(Role::PublisherOnly, "Jöhn ~", EXPIRES_AT)
+        })
     );
 }
 

@@ -15,7 +15,11 @@ use proptest::prelude::*;
 use studio::{Arrival, Film, Person, Studio, watch};
 
 use super::{discard_journals, recover};
-use crate::archive::recording::{Manifest, RecordedStream, Span};
+use crate::archive::{
+    Layout,
+    layout::Arrangement,
+    recording::{ClassChange, LayoutChange, Manifest, Note, RecordedStream, Span},
+};
 
 /// The only stream's entry, and its film.
 fn only(dir: &Path, manifest: &Manifest) -> (RecordedStream, Film) {
@@ -83,6 +87,44 @@ fn a_talk_is_recorded_whole_with_its_times() {
     assert_eq!(film.size, Some((640, 480)));
     assert!((film.duration_ms - 18_800.0).abs() < 1.0);
     assert!(film.audio.windows(2).all(|two| two[1].0 - two[0].0 == 20));
+}
+
+#[test]
+fn what_was_chosen_and_arranged_by_hand_is_the_same_from_the_journals() {
+    let layout = Layout {
+        arrangement: Arrangement::Pip,
+        screenshare: None,
+    };
+    let classes = vec!["full".to_owned()];
+    let mut ada = Person::new();
+    ada.joins(1000, true, true);
+    ada.chosen(1000, true, true);
+    ada.talks(1200, 8_000);
+    ada.shows(1240, 8_000);
+    ada.chosen(8_000, false, false);
+    ada.note(9_000, Note::LayoutChanged { layout });
+    ada.chosen(15_000, true, false);
+    ada.talks(15_000, 20_000);
+    let stream = ada.stream;
+    let classified = Note::StreamClasses {
+        stream,
+        classes: classes.clone(),
+    };
+    ada.note(16_000, classified);
+    let mut studio = Studio::open();
+    studio.take_all(&[&ada]);
+    let (dir, manifest) = studio.stop(21_000);
+
+    let span = |from_ms, to_ms| Span { from_ms, to_ms };
+    let (recorded, film) = only(dir.path(), &manifest);
+    assert_eq!(recorded.present, [span(1_000, 8_000), span(15_000, 21_000)]);
+    assert_eq!(recorded.shown, [span(1_255, 8_000)]);
+    let at_ms = 16_000;
+    assert_eq!(recorded.classes, [ClassChange { at_ms, classes }]);
+    let at_ms = 9_000;
+    assert_eq!(manifest.layouts, [LayoutChange { at_ms, layout }]);
+    assert_eq!(film.audio.len(), (8_000 - 1_200 + 5_000) / 20);
+    assert_eq!(again(dir.path()), manifest);
 }
 
 #[test]
@@ -180,6 +222,7 @@ fn an_archive_of_nothing_is_complete() {
         manifest,
         Manifest {
             duration_ms: 3000,
+            layouts: Vec::new(),
             streams: vec![]
         }
     );

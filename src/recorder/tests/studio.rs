@@ -147,9 +147,11 @@ impl Person {
                 stream: self.stream,
                 connection: self.connection,
                 name: "Ada".to_owned(),
+                connection_data: r#"{"name":"Ada"}"#.to_owned(),
                 video_type: "camera".to_owned(),
                 has_audio,
                 has_video,
+                classes: Vec::new(),
             },
         );
     }
@@ -171,7 +173,20 @@ impl Person {
         self.note(at_ms, Note::StreamDestroyed { stream });
     }
 
-    fn note(&mut self, at_ms: u64, note: Note) {
+    /// What of it is recorded from then on, chosen by hand.
+    pub fn chosen(&mut self, at_ms: u64, has_audio: bool, has_video: bool) {
+        let stream = self.stream;
+        self.note(
+            at_ms,
+            Note::StreamChosen {
+                stream,
+                has_audio,
+                has_video,
+            },
+        );
+    }
+
+    pub fn note(&mut self, at_ms: u64, note: Note) {
         self.sent.push((at_ms * 1000, Arrival::Note(note)));
     }
 

@@ -51,9 +51,11 @@ fn created(stream: StreamId) -> Note {
         stream,
         connection: ConnectionId::random(),
         name: "Ada".to_owned(),
+        connection_data: r#"{"name":"Ada"}"#.to_owned(),
         video_type: "camera".to_owned(),
         has_audio: true,
         has_video: true,
+        classes: Vec::new(),
     }
 }
 

@@ -1,15 +1,20 @@
 //! Who is being recorded: everybody hears of it, and the recorder hears of every stream.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 use serde::Deserialize;
 
 use super::{LiveSession, Output, Phase};
 use crate::{
-    archive::{ArchiveId, recording::Note},
+    archive::{ArchiveId, Layout, recording::Note},
     session::{
+        Refusal, StreamId,
         event::{ArchiveInfo, Event, Rerouting, StreamInfo},
-        media::{Command, Sink},
+        media::{Command, Scope, Sink},
+        refusal::code,
     },
 };
 
@@ -19,11 +24,27 @@ const ABANDONED_AFTER: Duration = Duration::from_secs(60);
 /// An archive in progress.
 pub(super) struct RecordedArchive {
     info: ArchiveInfo,
+    scope: Scope,
+    /// The streams that were ever chosen by hand and are still there, and what of them is recorded.
+    chosen: HashMap<StreamId, Chosen>,
     published: Published,
     /// Since when nobody has been connected.
     alone_since: Option<Instant>,
     /// It was told that nobody comes back.
     abandoned: bool,
+}
+
+/// What of a stream that was chosen by hand is recorded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Chosen {
+    pub audio: bool,
+    pub video: bool,
+}
+
+impl Chosen {
+    fn is_any(self) -> bool {
+        self.audio || self.video
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -37,17 +58,25 @@ enum Published {
 
 impl LiveSession {
     /// Records the session into `sink` from now on.
-    pub fn start_archive(&mut self, info: ArchiveInfo, sink: Sink, now: Instant) {
+    pub fn start_archive(&mut self, info: ArchiveInfo, sink: Sink, scope: Scope, now: Instant) {
         // Nothing of a relayed session could be recorded.
         self.route(Rerouting::Recording);
         let archive = info.id;
-        self.media(Command::Record { archive, sink });
-        for stream in self.streams() {
-            let note = self.created_note(&stream);
-            self.outputs.push(Output::Note { archive, note });
+        self.media(Command::Record {
+            archive,
+            sink,
+            scope,
+        });
+        if !scope.by_hand {
+            for stream in self.streams() {
+                let note = self.created_note(&stream);
+                self.outputs.push(Output::Note { archive, note });
+            }
         }
         self.archives.push(RecordedArchive {
             info: info.clone(),
+            scope,
+            chosen: HashMap::new(),
             published: Published::NotYet,
             alone_since: None,
             abandoned: false,
@@ -77,21 +106,103 @@ impl LiveSession {
         self.archives.iter().map(|a| a.info.clone()).collect()
     }
 
-    /// Tells every recorder.
+    /// What of a stream is recorded from now on, in an archive whose streams are chosen by hand; `None`: nothing.
+    ///
+    /// # Errors
+    /// The session does not record this archive, or there is no such stream, in the session or to be taken out.
+    pub fn choose_stream(
+        &mut self,
+        archive: ArchiveId,
+        stream: StreamId,
+        chosen: Option<Chosen>,
+        now: Instant,
+    ) -> Result<(), Refusal> {
+        let no_stream = || Refusal::no_stream(code::UNABLE_TO_SUBSCRIBE);
+        let info = self.streams.get(&stream).filter(|stream| stream.announced);
+        let info = info
+            .map(|stream| stream.info.clone())
+            .ok_or_else(no_stream)?;
+        let created = self.created_note(&info);
+        let recorded = self.archives.iter_mut().find(|a| a.info.id == archive);
+        let Some(recorded) = recorded.filter(|recorded| recorded.scope.by_hand) else {
+            return Err(not_recording());
+        };
+        let before = recorded.chosen.get(&stream).copied();
+        if chosen.is_none() && !before.is_some_and(Chosen::is_any) {
+            return Err(no_stream());
+        }
+        let Chosen { audio, video } = chosen.unwrap_or_default();
+        recorded.chosen.insert(stream, Chosen { audio, video });
+        if before.is_none() {
+            let note = created;
+            self.outputs.push(Output::Note { archive, note });
+        }
+        let note = Note::StreamChosen {
+            stream,
+            has_audio: audio,
+            has_video: video,
+        };
+        self.outputs.push(Output::Note { archive, note });
+        self.media(Command::Choose {
+            archive,
+            stream,
+            audio,
+            video,
+        });
+        self.follow_archives(now);
+        Ok(())
+    }
+
+    /// The streams that were chosen by hand for an archive.
+    pub fn chosen_streams(&self, archive: ArchiveId) -> Vec<(StreamId, Chosen)> {
+        let recorded = self.archives.iter().find(|a| a.info.id == archive);
+        let mut chosen: Vec<_> = recorded
+            .into_iter()
+            .flat_map(|recorded| &recorded.chosen)
+            .filter(|(_, chosen)| chosen.is_any())
+            .map(|(stream, chosen)| (*stream, *chosen))
+            .collect();
+        chosen.sort_unstable_by_key(|(stream, _)| self.streams.get(stream).map(|s| s.order));
+        chosen
+    }
+
+    /// Arranges the picture of an archive otherwise from now on.
+    ///
+    /// # Errors
+    /// The session does not record it.
+    pub fn set_layout(&mut self, archive: ArchiveId, layout: Layout) -> Result<(), Refusal> {
+        if !self.archives.iter().any(|a| a.info.id == archive) {
+            return Err(not_recording());
+        }
+        let note = Note::LayoutChanged { layout };
+        self.outputs.push(Output::Note { archive, note });
+        Ok(())
+    }
+
+    /// Tells every recorder that knows the stream.
     pub(super) fn note(&mut self, note: &Note) {
-        self.outputs
-            .extend(self.archives.iter().map(|recorded| Output::Note {
+        for recorded in &mut self.archives {
+            if let (true, Some(stream)) = (recorded.scope.by_hand, note.stream()) {
+                let is_known = match note {
+                    Note::StreamDestroyed { .. } => recorded.chosen.remove(&stream).is_some(),
+                    _ => recorded.chosen.contains_key(&stream),
+                };
+                if !is_known {
+                    continue;
+                }
+            }
+            self.outputs.push(Output::Note {
                 archive: recorded.info.id,
                 note: note.clone(),
-            }));
+            });
+        }
     }
 
     pub(super) fn created_note(&self, stream: &StreamInfo) -> Note {
+        let publisher = self.connections.get(&stream.connection_id);
+        let connection_data = publisher.map_or("", |publisher| &publisher.info.data);
         let name = if stream.name.is_empty() {
-            self.connections
-                .get(&stream.connection_id)
-                .map(|publisher| name_in(&publisher.info.data))
-                .unwrap_or_default()
+            name_in(connection_data)
         } else {
             stream.name.clone()
         };
@@ -99,21 +210,28 @@ impl LiveSession {
             stream: stream.stream_id,
             connection: stream.connection_id,
             name,
+            connection_data: connection_data.to_owned(),
             video_type: stream.video_type.as_str().to_owned(),
             has_audio: stream.has_audio,
             has_video: stream.has_video,
+            classes: self.classes_of(stream.stream_id),
         }
     }
 
     /// Notices what the coming and going of streams and people means for the archives.
     pub(super) fn follow_archives(&mut self, now: Instant) {
-        if self.archives.is_empty() {
-            return;
-        }
-        let publishing = self.streams.values().any(|stream| stream.announced);
+        let anything = self.streams.values().any(|stream| stream.announced);
         let anybody = !self.connections.is_empty();
+        if anything && !self.has_begun {
+            self.outputs.push(Output::Begun);
+        }
+        self.has_begun = anybody && (self.has_begun || anything);
         for recorded in &mut self.archives {
             let archive = recorded.info.id;
+            let publishing = match recorded.scope.by_hand {
+                true => recorded.chosen.values().any(|chosen| chosen.is_any()),
+                false => anything,
+            };
             let phase = match (recorded.published, publishing) {
                 (Published::Now, false) => {
                     recorded.published = Published::NoMore;
@@ -165,6 +283,14 @@ impl RecordedArchive {
         }
         Some(self.alone_since? + ABANDONED_AFTER)
     }
+}
+
+fn not_recording() -> Refusal {
+    Refusal::new(
+        409,
+        "OT_ARCHIVE_NOT_RECORDING",
+        "the archive is not being recorded any more",
+    )
 }
 
 /// The name in connection data of the form `{"name": …}`, as the pages and the presence kit write it.

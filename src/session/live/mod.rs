@@ -17,6 +17,7 @@ mod relaying;
 mod signals;
 mod streams;
 mod subscriptions;
+mod visibility;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
@@ -24,13 +25,14 @@ use std::{
     time::Instant,
 };
 
+pub use self::{
+    archives::Chosen,
+    liveness::{PING_PERIOD, SOCKET_SILENCE},
+    output::{Closing, Outgoing, Output, Phase, SocketId},
+};
 use self::{
     archives::RecordedArchive, liveness::Lost, negotiation::PendingOffer, streams::Stream,
     subscriptions::Subscription,
-};
-pub use self::{
-    liveness::{PING_PERIOD, SOCKET_SILENCE},
-    output::{Closing, Outgoing, Output, Phase, SocketId},
 };
 use super::{
     ClientSignal, ConnectionId, Refusal, Request, Resume, StreamId,
@@ -71,10 +73,15 @@ pub struct LiveSession {
     /// Offers that the media engine has not answered yet, by their number.
     offers: HashMap<u64, PendingOffer>,
     archives: Vec<RecordedArchive>,
+    /// Somebody has published since the first connection came.
+    has_begun: bool,
     /// A moderator muted everybody, those who publish later included.
     mutes_newcomers: bool,
-    /// Signals of clients are not passed on, but handed to an observer.
-    signals_are_judged: bool,
+    /// An observer decides what clients hear of one another: their signals go to it, and nobody is seen
+    /// before it says so.
+    is_judged: bool,
+    /// Those of whom others know nothing.
+    hidden: HashSet<ConnectionId>,
     /// Media go from browser to browser.
     relayed: bool,
     /// How many have ever joined.
@@ -104,6 +111,8 @@ struct Connection {
     generation: u32,
     /// Its receive slots, and what they show.
     slots: BTreeMap<u16, Option<Subscription>>,
+    /// The layout classes that its streams begin with.
+    classes: Vec<String>,
     /// The streams it publishes, in their order; some may not be announced to others yet.
     streams: Vec<StreamId>,
 }
@@ -143,9 +152,13 @@ impl LiveSession {
             self.relayed = *relayed && self.archives.is_empty();
         }
         self.came += 1;
-        self.tell_curious(Event::ConnectionCreated {
-            connection: info.clone(),
-        });
+        if self.is_judged {
+            self.hidden.insert(id);
+        } else {
+            self.tell_curious(Event::ConnectionCreated {
+                connection: info.clone(),
+            });
+        }
         if !quiet {
             self.curious.insert(id);
         }
@@ -163,6 +176,7 @@ impl LiveSession {
             has_peer: false,
             generation: 0,
             slots: BTreeMap::new(),
+            classes: claims.layout_classes.clone(),
             streams: Vec::new(),
         };
         self.connections.insert(id, connection);
@@ -175,7 +189,7 @@ impl LiveSession {
             connections: if *quiet {
                 vec![info.clone()]
             } else {
-                self.people()
+                self.seen_by(id)
             },
             connection: info,
             streams: self.streams(),
@@ -264,7 +278,7 @@ impl LiveSession {
             }
             return;
         }
-        if self.signals_are_judged
+        if self.is_judged
             && let Request::Signal {
                 signal_type,
                 data,
@@ -386,6 +400,7 @@ impl LiveSession {
         self.offers.clear();
         self.lost.clear();
         self.curious.clear();
+        self.hidden.clear();
         self.mutes_newcomers = false;
         self.follow_archives(now.at);
     }
@@ -480,10 +495,12 @@ impl LiveSession {
             connection: id,
             reason,
         });
-        self.tell_curious(Event::ConnectionDestroyed {
-            connection_id: id,
-            reason,
-        });
+        if !self.hidden.remove(&id) {
+            self.tell_curious(Event::ConnectionDestroyed {
+                connection_id: id,
+                reason,
+            });
+        }
         if self.connections.is_empty() {
             self.mutes_newcomers = false;
         }

@@ -36,6 +36,8 @@ pub enum Output {
         archive: ArchiveId,
         phase: Phase,
     },
+    /// The first stream since somebody came is there.
+    Begun,
     /// Somebody has connected.
     Joined(ConnectionInfo),
     /// A connection is over.

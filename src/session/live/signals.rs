@@ -17,9 +17,9 @@ const MAX_TYPE: usize = 128;
 const MAX_DATA: usize = 8192;
 
 impl LiveSession {
-    /// From now on an observer answers the signals of clients.
-    pub fn have_signals_judged(&mut self) {
-        self.signals_are_judged = true;
+    /// From now on an observer answers the signals of clients, and says who of them is seen.
+    pub fn have_judged(&mut self) {
+        self.is_judged = true;
     }
 
     /// The observer's answer to [`Output::Judge`].

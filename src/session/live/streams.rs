@@ -5,7 +5,7 @@
 //! says when it may be asked for it; when such a session becomes a routed one, subscriptions wait here
 //! for the stream to come to the engine.
 
-use std::time::Instant;
+use std::{collections::HashMap, time::Instant};
 
 use super::{LiveSession, Now};
 use crate::{
@@ -28,6 +28,8 @@ const MAX_NAME: usize = 1000;
 pub(super) struct Stream {
     pub info: StreamInfo,
     pub order: u64,
+    /// Layout classes of composed archives.
+    pub classes: Vec<String>,
     /// An offer has carried its tracks to the engine.
     pub offered: bool,
     /// The engine has answered that offer: it knows the stream.
@@ -80,12 +82,14 @@ impl LiveSession {
             frame_rate: new.frame_rate,
         };
         let stream_id = info.stream_id;
+        let classes = publisher.classes.clone();
         publisher.streams.push(stream_id);
         self.streams.insert(
             stream_id,
             Stream {
                 info,
                 order,
+                classes,
                 offered: false,
                 carried: false,
                 announced: false,
@@ -240,6 +244,45 @@ impl LiveSession {
                 video: info.has_video,
             });
         }
+    }
+
+    pub(super) fn classes_of(&self, stream_id: StreamId) -> Vec<String> {
+        let stream = self.streams.get(&stream_id);
+        stream
+            .map(|stream| stream.classes.clone())
+            .unwrap_or_default()
+    }
+
+    /// The layout classes of the streams that have any.
+    pub fn layout_classes(&self) -> HashMap<StreamId, Vec<String>> {
+        self.streams
+            .iter()
+            .filter(|(_, stream)| stream.announced && !stream.classes.is_empty())
+            .map(|(id, stream)| (*id, stream.classes.clone()))
+            .collect()
+    }
+
+    /// Gives streams other layout classes: to all, or if one is not there, to none.
+    ///
+    /// # Errors
+    /// One of the streams is not there.
+    pub fn set_layout_classes(
+        &mut self,
+        changes: Vec<(StreamId, Vec<String>)>,
+    ) -> Result<(), Refusal> {
+        let is_there = |id| self.streams.get(id).is_some_and(|stream| stream.announced);
+        if !changes.iter().all(|(id, _)| is_there(id)) {
+            return Err(Refusal::no_stream(code::UNABLE_TO_SUBSCRIBE));
+        }
+        for (stream, classes) in changes {
+            if let Some(changed) = self.streams.get_mut(&stream)
+                && changed.classes != classes
+            {
+                changed.classes.clone_from(&classes);
+                self.note(&Note::StreamClasses { stream, classes });
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn own_stream(

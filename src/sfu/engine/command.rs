@@ -49,7 +49,27 @@ impl Engine {
             } => self.set_stream(room, stream, audio, video),
             Command::Unpublish { stream } => self.unpublish(room, stream),
             Command::Close { connection } => self.close(room, connection, now),
-            Command::Record { archive, sink } => self.record(room, Tap::new(archive, sink), now),
+            Command::Record {
+                archive,
+                sink,
+                scope,
+            } => self.record(room, Tap::new(archive, sink, scope), now),
+            Command::Choose {
+                archive,
+                stream,
+                audio,
+                video,
+            } => {
+                let taps = self.room(room).map(|room| room.taps.iter_mut());
+                if let Some(tap) = taps
+                    .into_iter()
+                    .flatten()
+                    .find(|tap| tap.archive == archive)
+                {
+                    tap.choose(stream, audio, video);
+                }
+                self.vacate(room);
+            }
             Command::StopRecording { archive } => {
                 if let Some(room) = self.room(room) {
                     room.taps.iter_mut().for_each(Tap::report_dropped);

@@ -49,6 +49,7 @@
  * @property {number} endsMs
  * @property {boolean} hasAudio
  * @property {boolean} hasVideo
+ * @property {{ fromMs: number, toMs: number }[]} present when it was in the archive
  * @property {{ fromMs: number, toMs: number }[]} shown when the picture was on
  */
 

@@ -205,16 +205,13 @@ export class Player extends EventTarget {
     const at = this.#moment()
     for (const part of this.#parts) {
       const { stream, tile } = part
-      const here = at >= stream.joinedMs && at < stream.leftMs
+      const here = isWithin(stream.present, at)
       if (here !== part.here) {
         part.here = here
         if (here) this.#tiles.add(tile)
         else this.#tiles.remove(tile)
       }
-      tile.hasVideo =
-        here &&
-        stream.url !== null &&
-        stream.shown.some((span) => at >= span.fromMs && at < span.toMs)
+      tile.hasVideo = here && stream.url !== null && isWithin(stream.shown, at)
       this.#follow(part)
     }
   }
@@ -299,6 +296,11 @@ function partOf(stream) {
   tile.hasAudio = stream.hasAudio
   if (isScreen) tile.screen = true
   return { stream, tile, video: null, here: false, soughtAt: 0, behindSince: null }
+}
+
+/** @param {{ fromMs: number, toMs: number }[]} spans @param {number} at ms */
+function isWithin(spans, at) {
+  return spans.some((span) => at >= span.fromMs && at < span.toMs)
 }
 
 /** Whether the file has something at this time. @param {PlayedStream} stream @param {number} at ms */

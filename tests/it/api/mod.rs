@@ -1,7 +1,13 @@
 //! The REST API of a running server: by our own SDK, and by hand where headers and bytes matter.
 
+mod always;
 mod archives;
 mod auth;
+mod choosing;
+mod described;
+mod description;
+mod individual;
+mod keys;
 mod people;
 mod sessions;
 mod world;

@@ -1,6 +1,6 @@
 //! Connections, streams, signals, muting.
 
-use parlor::opentok::{Role, SessionId, Signal, StreamClasses};
+use parlor::opentok::{Role, SessionId, Signal};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -201,21 +201,6 @@ async fn all_are_muted_but_the_excluded_and_later_ones_until_it_ends() {
     assert_eq!(mute(json!({ "active": "false" })).await.status(), 200);
     error(mute(json!({})).await, 400).await;
     error(mute(json!({ "active": "maybe" })).await, 400).await;
-    world.server.stop().await;
-}
-
-#[tokio::test]
-async fn layout_classes_are_not_offered() {
-    let world = World::start().await;
-    let session = world.session().await;
-    let classes = [StreamClasses {
-        id: "x".to_owned(),
-        layout_class_list: vec!["full".to_owned()],
-    }];
-    let set = world.sdk.set_stream_classes(&session.session_id, &classes);
-    assert_eq!(set.await.unwrap_err().status(), Some(501));
-    let path = format!("/session/{}/stream", session.session_id);
-    error(world.ask(Method::PUT, &path, &json!({})).await, 400).await;
     world.server.stop().await;
 }
 

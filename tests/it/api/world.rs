@@ -17,7 +17,12 @@ use tempfile::TempDir;
 use tokio::{net::TcpStream, time::timeout};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
 
-use crate::peer;
+use super::described::Witness;
+use crate::{
+    client::{Part, Participant},
+    peer,
+    people::{Moderator, make_account},
+};
 
 pub const KEY: u32 = 123_456;
 pub const SECRET: &str = "1234567890abcdef1234567890abcdef12345678";
@@ -30,11 +35,14 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct World {
     pub server: Server,
+    /// The witness's; pages are beneath it, too, but no sockets.
     pub url: String,
     pub sdk: OpenTok,
     /// The SDK of the other project.
     pub other: OpenTok,
     pub http: Http,
+    /// Sees every call of the API, which goes to its address.
+    pub witness: Witness,
     /// Removed with this.
     _data: TempDir,
 }
@@ -60,7 +68,8 @@ impl World {
         project::of_pages(server.app().db(), Some(other), clock::now_ms())
             .await
             .unwrap();
-        let url = format!("http://{}", server.addr());
+        let witness = Witness::before(server.addr()).await;
+        let url = witness.url.clone();
         let sdk =
             |key: u32, secret: &str| OpenTok::builder(key, secret).api_url(&url).build().unwrap();
         World {
@@ -69,6 +78,7 @@ impl World {
             http: Http::builder().no_proxy().build().unwrap(),
             server,
             url,
+            witness,
             _data: data,
         }
     }
@@ -94,31 +104,67 @@ impl World {
             .unwrap()
     }
 
+    /// Somebody who sends picture and sound; `data` is the connection's.
+    pub async fn publisher(&self, session: &Session, data: &str) -> Participant {
+        let options = TokenOptions {
+            data: Some(data.to_owned()),
+            ..TokenOptions::default()
+        };
+        let token = session.generate_token(&options).unwrap();
+        let pass = json!({ "sessionId": session.session_id, "token": token });
+        let base = format!("http://{}", self.server.addr());
+        Participant::enter(&base, pass, Part::Publisher).await
+    }
+
+    /// A moderator of the pages.
+    pub async fn moderator(&self) -> Moderator {
+        make_account(self.server.app().db()).await;
+        Moderator::at(&format!("http://{}", self.server.addr())).await
+    }
+
+    /// The code with which a token does not let anybody into its session.
+    pub async fn refusal(&self, session: &Session, token: &str) -> Value {
+        let mut client = self.knock().await;
+        let hello = hello(session, token).to_string();
+        client.socket.send(Message::text(hello)).await.unwrap();
+        client.message().await["error"]["code"].clone()
+    }
+
+    async fn knock(&self) -> Client {
+        let url = format!("ws://{}/live", self.server.addr());
+        let (socket, _) = connect_async(url).await.unwrap();
+        Client {
+            socket,
+            last_id: 0,
+            waiting: Vec::new(),
+            id: String::new(),
+        }
+    }
+
     pub async fn join(&self, session: &Session, role: Role) -> Client {
         let options = TokenOptions {
             role,
             ..TokenOptions::default()
         };
         let token = session.generate_token(&options).unwrap();
-        let url = format!("ws://{}/live", self.server.addr());
-        let (socket, _) = connect_async(url).await.unwrap();
-        let mut client = Client {
-            socket,
-            last_id: 0,
-            waiting: Vec::new(),
-            id: String::new(),
-        };
-        let welcome = client
-            .ask(json!({
-                "type": "hello", "versions": [1], "sessionId": session.session_id, "token": token,
-            }))
-            .await;
+        self.enter(session, &token).await
+    }
+
+    pub async fn enter(&self, session: &Session, token: &str) -> Client {
+        let mut client = self.knock().await;
+        let welcome = client.ask(hello(session, token)).await;
         client.id = welcome["connection"]["connectionId"]
             .as_str()
             .unwrap()
             .to_owned();
         client
     }
+}
+
+fn hello(session: &Session, token: &str) -> Value {
+    json!({
+        "type": "hello", "id": 1, "versions": [1], "sessionId": session.session_id, "token": token,
+    })
 }
 
 /// Checks that a reply is an error as every SDK reads it; its number and message come back.

@@ -291,6 +291,48 @@ async fn what_rings_at_a_page_of_the_kit_stops_when_the_caller_goes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_is_invisible_is_gone_for_a_page_of_the_kit() {
+    let parlor = Parlor::start().await;
+    let mut kit = Page::at(&parlor.base, "Kit").await;
+    let ann = Buddy::at(&parlor.base, "Ann").await;
+    let of_ann = |message: &Value, event: &str| {
+        message["type"] == event
+            && (message["connectionId"] == ann.tab.id
+                || message["connection"]["connectionId"] == ann.tab.id)
+    };
+    let choose = |choice: &str| json!({ "availability": choice });
+    let path = "/buddies/availability";
+    kit.tab
+        .hears(|message| of_ann(message, "connectionCreated"))
+        .await;
+    assert_eq!(ann.sends(path, choose("invisible")).await.0, 204);
+    kit.tab
+        .hears(|message| of_ann(message, "connectionDestroyed"))
+        .await;
+
+    // Nor does who comes now find her, nor any further tab of hers.
+    let later = Page::at(&parlor.base, "Later").await;
+    let second = ann.opens_tab().await;
+    let bob = Buddy::at(&parlor.base, "Bob").await;
+    kit.tab
+        .hears(|message| message["connection"]["connectionId"] == bob.tab.id)
+        .await;
+    for page in [&kit, &later] {
+        for message in page.tab.heard() {
+            assert!(!message.to_string().contains(&second.id), "{message}");
+        }
+    }
+    let welcome = later.tab.welcome.to_string();
+    assert!(welcome.contains(&kit.tab.id) && !welcome.contains(&ann.tab.id));
+
+    assert_eq!(ann.sends(path, choose("available")).await.0, 204);
+    kit.tab
+        .hears(|message| of_ann(message, "connectionCreated"))
+        .await;
+    parlor.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_page_of_the_kit_is_believed_nothing_about_others_or_its_own_state() {
     let parlor = Parlor::start().await;
     let mut kit = Page::at(&parlor.base, "Kit").await;

@@ -208,6 +208,9 @@ fn stream() -> RecordedStream {
     RecordedStream {
         stream,
         connection: ConnectionId::random(),
+        connection_data: String::new(),
+        present: Vec::new(),
+        classes: Vec::new(),
         name: "Ann".to_owned(),
         video_type: "camera".to_owned(),
         joined_ms: 0,
@@ -236,6 +239,7 @@ async fn available(call: &Call) -> ArchiveId {
     std::fs::write(folder.join("archive.mp4"), b"moving pictures").unwrap();
     let manifest = Manifest {
         duration_ms: 1_000,
+        layouts: Vec::new(),
         streams: vec![stream()],
     };
     let ready = Event::Ready {

@@ -55,7 +55,7 @@ async fn when_ffmpeg_is_killed_composing_is_tried_again() {
     let moderator = Moderator::at(&server.base).await;
     let id = record(&moderator).await;
 
-    let told = "Making the MP4 was interrupted: ffmpeg was killed (signal 9).";
+    let told = "Making the file to download was interrupted: ffmpeg was killed (signal 9).";
     let page = moderator.sees(id, |page| page.contains(told)).await;
     assert!(is_playable(&page) && !is_available(&page));
     is_watchable(&moderator, id).await;

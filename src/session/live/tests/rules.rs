@@ -1,15 +1,16 @@
 //! One test for each rule.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use super::world::{World, camera, signal};
 use crate::{
-    archive::recording::Note,
+    archive::{Layout, layout::Arrangement, recording::Note},
     opentok::Role,
     session::{
         ConnectionId, StreamId,
         event::{Event, Outcome, Reason},
-        live::{Closing, Outgoing, Output, Phase},
+        live::{Chosen, Closing, Outgoing, Output, Phase},
+        media::{Command, Scope},
         request::{Request, Resume, StreamUpdate, SubscriptionUpdate},
     },
 };
@@ -185,6 +186,39 @@ fn a_signal_to_who_has_left_is_refused() {
     let ann = world.join(Role::Publisher);
     let refusal = world.refusal(ann, signal(Some(ConnectionId::random())));
     assert_eq!((refusal.code, refusal.name), (404, "OT_NOT_FOUND"));
+}
+
+#[test]
+fn where_an_observer_judges_nobody_is_seen_before_it_says_so() {
+    let mut world = World::new();
+    world.live.have_judged();
+    let (ann, bob) = (world.join(Role::Subscriber), world.join(Role::Subscriber));
+    let [anns, bobs] = [ann, bob].map(|who| world.clients[who].id);
+    let knows = |world: &mut World, who: usize| {
+        world.settle();
+        world.read_all();
+        world.clients[who].people.clone()
+    };
+    assert_eq!(knows(&mut world, ann), BTreeSet::from([anns]));
+    assert_eq!(knows(&mut world, bob), BTreeSet::from([bobs]));
+
+    for _ in 0..2 {
+        world.live.show(anns, true);
+    }
+    assert_eq!(knows(&mut world, bob), BTreeSet::from([anns, bobs]));
+    let late = world.join(Role::Subscriber);
+    let lates = world.clients[late].id;
+    assert_eq!(knows(&mut world, late), BTreeSet::from([anns, lates]));
+
+    for _ in 0..2 {
+        world.live.show(anns, false);
+    }
+    assert_eq!(knows(&mut world, bob), BTreeSet::from([bobs]));
+    assert_eq!(knows(&mut world, ann), BTreeSet::from([anns]));
+    let heard = world.clients[bob].events.len();
+    world.close(ann);
+    world.read_all();
+    assert_eq!(world.clients[bob].events.len(), heard);
 }
 
 #[test]
@@ -669,7 +703,9 @@ fn a_recorder_hears_of_every_stream() {
         name: String::new(),
         started_at: 0,
     };
-    world.live.start_archive(info, sink, world.now.at);
+    world
+        .live
+        .start_archive(info, sink, Scope::ALL, world.now.at);
     let notes = |world: &mut World| -> Vec<Note> {
         let outputs = world.live.outputs().into_iter();
         outputs
@@ -685,9 +721,11 @@ fn a_recorder_hears_of_every_stream() {
             stream: early,
             connection: world.clients[ann].id,
             name: "client 0".to_owned(),
+            connection_data: r#"{"name":"client 0"}"#.to_owned(),
             video_type: "camera".to_owned(),
             has_audio: true,
             has_video: true,
+            classes: Vec::new(),
         }]
     );
     let client = &world.clients[ann];
@@ -711,6 +749,147 @@ fn a_recorder_hears_of_every_stream() {
 }
 
 #[test]
+fn a_recorder_hears_of_the_streams_that_were_chosen_by_hand_and_of_no_other() {
+    let mut world = World::new();
+    let (ann, one) = world.join_and_publish(Role::Publisher);
+    let (_, other) = world.join_and_publish(Role::Publisher);
+    let by_hand = Scope {
+        by_hand: true,
+        ..Scope::ALL
+    };
+    let archive = world.start_archive_of(by_hand);
+    let heard = |world: &mut World| {
+        let outputs = world.live.outputs().into_iter();
+        let heard: Vec<_> = outputs
+            .filter_map(|output| match output {
+                Output::Note { note, .. } => Some(Ok(note)),
+                Output::Media(Command::Choose { audio, video, .. }) => Some(Err((audio, video))),
+                _ => None,
+            })
+            .collect();
+        heard
+    };
+    let choose = |world: &mut World, stream, chosen| {
+        let now = world.now.at;
+        world.live.choose_stream(archive, stream, chosen, now)
+    };
+    let sound = Chosen {
+        audio: true,
+        video: false,
+    };
+    assert_eq!(world.live.chosen_streams(archive), []);
+    assert!(choose(&mut world, one, None).is_err(), "it is not in it");
+    assert!(choose(&mut world, StreamId::random(), Some(sound)).is_err());
+    assert_eq!(heard(&mut world), []);
+
+    choose(&mut world, one, Some(sound)).unwrap();
+    let noted = heard(&mut world);
+    assert!(matches!(
+        noted[..],
+        [
+            Ok(Note::StreamCreated { stream: created, .. }),
+            Ok(Note::StreamChosen { stream, has_audio: true, has_video: false }),
+            Err((true, false)),
+        ] if created == one && stream == one
+    ));
+    assert_eq!(world.live.chosen_streams(archive), [(one, sound)]);
+    // The other one's changes are none of its business.
+    let id = world.clients[1].id;
+    let socket = world.clients[1].socket.unwrap();
+    let mute = audio(other, false);
+    world.live.request(id, socket, 60, mute, world.now);
+    assert_eq!(heard(&mut world), []);
+
+    choose(&mut world, one, None).unwrap();
+    let gone = Note::StreamChosen {
+        stream: one,
+        has_audio: false,
+        has_video: false,
+    };
+    assert_eq!(heard(&mut world), [Ok(gone), Err((false, false))]);
+    assert_eq!(world.live.chosen_streams(archive), []);
+    choose(&mut world, one, Some(sound)).unwrap();
+    assert_eq!(heard(&mut world).len(), 2, "it is known already");
+    let unpublish = Request::Unpublish { stream_id: one };
+    let (id, socket) = (world.clients[ann].id, world.clients[ann].socket.unwrap());
+    world.live.request(id, socket, 61, unpublish, world.now);
+    assert_eq!(
+        heard(&mut world),
+        [Ok(Note::StreamDestroyed { stream: one })]
+    );
+    assert_eq!(world.live.chosen_streams(archive), []);
+}
+
+#[test]
+fn an_archive_of_chosen_streams_pauses_when_the_last_is_taken_out() {
+    let mut world = World::new();
+    let (_, stream) = world.join_and_publish(Role::Publisher);
+    let by_hand = Scope {
+        by_hand: true,
+        ..Scope::ALL
+    };
+    let archive = world.start_archive_of(by_hand);
+    let both = Chosen {
+        audio: true,
+        video: true,
+    };
+    assert_eq!(world.phases, [], "an archive is born started");
+    for (chosen, phase) in [
+        (Some(both), None),
+        (None, Some(Phase::Paused)),
+        (Some(both), Some(Phase::Resumed)),
+    ] {
+        let now = world.now.at;
+        let live = &mut world.live;
+        live.choose_stream(archive, stream, chosen, now).unwrap();
+        world.settle();
+        assert_eq!(world.phases.last().map(|(_, phase)| *phase), phase);
+    }
+}
+
+#[test]
+fn layouts_and_classes_are_noted_for_those_who_record() {
+    let mut world = World::new();
+    let (ann, stream) = world.join_and_publish(Role::Publisher);
+    let archive = world.start_archive();
+    let layout = Layout {
+        arrangement: Arrangement::Pip,
+        screenshare: None,
+    };
+    let classes = vec!["full".to_owned()];
+    world.live.set_layout(archive, layout).unwrap();
+    world
+        .live
+        .set_layout_classes(vec![(stream, classes.clone())])
+        .unwrap();
+    let unknown = vec![(stream, Vec::new()), (StreamId::random(), Vec::new())];
+    assert!(world.live.set_layout_classes(unknown).is_err());
+    let notes: Vec<_> = world
+        .live
+        .outputs()
+        .into_iter()
+        .map(|output| match output {
+            Output::Note { note, .. } => note,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(
+        notes,
+        [
+            Note::LayoutChanged { layout },
+            Note::StreamClasses {
+                stream,
+                classes: classes.clone()
+            }
+        ]
+    );
+    assert_eq!(world.live.layout_classes()[&stream], classes);
+    world.stop_archive(archive);
+    assert!(world.live.set_layout(archive, layout).is_err());
+    assert!(world.is_there(ann));
+}
+
+#[test]
 fn an_archive_pauses_and_resumes_with_those_who_publish() {
     let mut world = World::new();
     let ann = world.join(Role::Publisher);
@@ -726,6 +905,22 @@ fn an_archive_pauses_and_resumes_with_those_who_publish() {
     world.offer(ann, 0);
     world.answer();
     assert_eq!(world.phases.last(), Some(&(archive, Phase::Resumed)));
+}
+
+#[test]
+fn a_session_begins_with_the_first_stream_and_anew_once_everybody_had_left() {
+    let mut world = World::new();
+    let (ann, first) = world.join_and_publish(Role::Publisher);
+    assert_eq!(world.beginnings, 1);
+    world.ask(ann, Request::Unpublish { stream_id: first });
+    world.join_and_publish(Role::Publisher);
+    assert_eq!(world.beginnings, 1);
+    world.close(0);
+    world.close(1);
+    world.join(Role::Publisher);
+    assert_eq!(world.beginnings, 1, "nobody publishes yet");
+    world.join_and_publish(Role::Publisher);
+    assert_eq!(world.beginnings, 2);
 }
 
 #[test]

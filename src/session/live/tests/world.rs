@@ -13,7 +13,7 @@ use crate::{
         ConnectionId, Newcomer, Refusal, StreamId,
         event::{ArchiveInfo, Event, Outcome, StreamInfo},
         live::{Closing, LiveSession, Now, Outgoing, Output, Phase, SocketId},
-        media::{Command, Kind, Offer, PublishedTrack, Slot},
+        media::{Command, Kind, Offer, PublishedTrack, Scope, Slot},
         request::{
             Candidate, Description, DescriptionKind, NewStream, Pair, Request, Resume, Want,
         },
@@ -30,6 +30,8 @@ pub struct World {
     pub engine: Engine,
     pub recorders: HashMap<ArchiveId, HashSet<StreamId>>,
     pub phases: Vec<(ArchiveId, Phase)>,
+    /// How often the session began.
+    pub beginnings: usize,
     /// The session was made for media from browser to browser.
     relayed: bool,
     last_socket: u64,
@@ -86,6 +88,7 @@ impl World {
             engine: Engine::default(),
             recorders: HashMap::new(),
             phases: Vec::new(),
+            beginnings: 0,
             relayed: false,
             last_socket: 0,
         }
@@ -121,6 +124,7 @@ impl World {
             session_id: SessionId::from("s"),
             role,
             data: format!(r#"{{"name":"client {}"}}"#, self.clients.len()),
+            layout_classes: Vec::new(),
             created_at: 0,
             expires_at: i64::MAX,
         };
@@ -330,6 +334,7 @@ impl World {
                 }
                 Output::Media(command) => self.engine.carry_out(command),
                 Output::Note { archive, note } => self.note(archive, note),
+                Output::Begun => self.beginnings += 1,
                 Output::Archive { archive, phase } => self.phases.push((archive, phase)),
                 Output::Joined(_) | Output::Left { .. } => {}
                 Output::Judge { .. } => unreachable!("nobody judges these signals"),
@@ -354,6 +359,10 @@ impl World {
     }
 
     pub fn start_archive(&mut self) -> ArchiveId {
+        self.start_archive_of(Scope::ALL)
+    }
+
+    pub fn start_archive_of(&mut self, scope: Scope) -> ArchiveId {
         let info = ArchiveInfo {
             id: ArchiveId::random(),
             name: "talk".to_owned(),
@@ -362,7 +371,7 @@ impl World {
         let id = info.id;
         self.recorders.insert(id, HashSet::new());
         let (sink, _) = std::sync::mpsc::sync_channel(1);
-        self.live.start_archive(info, sink, self.now.at);
+        self.live.start_archive(info, sink, scope, self.now.at);
         self.settle();
         id
     }
@@ -384,6 +393,10 @@ impl World {
             }
             Note::StreamChanged { stream, .. } => assert!(streams.contains(&stream)),
             Note::StreamDestroyed { stream } => assert!(streams.remove(&stream)),
+            Note::StreamChosen { stream, .. } | Note::StreamClasses { stream, .. } => {
+                assert!(streams.contains(&stream));
+            }
+            Note::LayoutChanged { .. } => {}
         }
     }
 
@@ -601,6 +614,12 @@ impl Engine {
             }
             Command::Record { archive, .. } => assert!(self.recording.insert(archive)),
             Command::StopRecording { archive } => assert!(self.recording.remove(&archive)),
+            Command::Choose {
+                archive, stream, ..
+            } => {
+                assert!(self.recording.contains(&archive));
+                assert!(self.streams.contains_key(&stream), "no such stream");
+            }
         }
     }
 
