@@ -1,6 +1,6 @@
 //! What is published in a session.
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, http::header::USER_AGENT, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -51,13 +51,25 @@ pub async fn find(
     api: web::Data<Api>,
     caller: Caller,
     at: web::Path<OfStream>,
+    request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let session = api.session(&caller, &at.session).await?;
     let wanted = at.stream()?;
     let streams = objects(&api, &session.id);
     let wanted = wanted.to_string();
     let stream = streams.into_iter().find(|stream| stream.id == wanted);
-    Ok(HttpResponse::Ok().json(stream.ok_or_else(no_stream)?))
+    let mut reply = HttpResponse::Ok();
+    if parses_twice(&request) {
+        reply.content_type("text/json");
+    }
+    Ok(reply.json(stream.ok_or_else(no_stream)?))
+}
+
+/// Whether the caller is OpenTok's SDK for Node, whose getStream parses a body again that its transport has parsed: it
+/// fails with every `application/json`, and works with what its transport does not know.
+fn parses_twice(request: &HttpRequest) -> bool {
+    let agent = request.headers().get(USER_AGENT);
+    agent.is_some_and(|agent| agent.as_bytes().starts_with(b"OpenTok-Node-SDK/"))
 }
 
 /// `PUT /session/{session}/stream`: layout classes, of all named streams or of none. Streams that are not named keep theirs.

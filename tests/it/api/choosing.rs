@@ -351,7 +351,7 @@ async fn streams_have_the_layout_classes_of_their_token_and_those_that_are_set()
             ..TokenOptions::default()
         })
         .unwrap();
-    let mut ann = world.enter(&session, &token).await;
+    let mut ann = world.enter(&session.session_id, &token).await;
     let mut bob = world.join(&session, Role::Publisher).await;
     let (of_ann, of_bob) = (ann.publish("").await, bob.publish("").await);
     let classes = async || -> Vec<Vec<String>> {

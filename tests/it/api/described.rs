@@ -114,7 +114,7 @@ impl Description {
         let Some(media) = content.get(kind) else {
             return Err(format!("{what} is of the type {kind:?}"));
         };
-        if kind != "application/json" {
+        if !kind.ends_with("/json") {
             return Ok(());
         }
         let body: Value = serde_json::from_slice(body).map_err(|error| error.to_string())?;

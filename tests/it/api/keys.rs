@@ -84,7 +84,7 @@ async fn a_key_is_made_used_renewed_and_revoked_while_the_server_runs() {
     renewed.archives().stop(&archive.id).await.unwrap();
     // A token of the old secret does not let anybody in.
     let token = session.generate_token(&Default::default()).unwrap();
-    assert_eq!(world.refusal(&session, &token).await, 1004);
+    assert_eq!(world.refusal(&session.session_id, &token).await, 1004);
 
     assert!(keys(&data, &["revoke", &first.0.to_string()]).contains("nobody"));
     let refused = renewed.archives().find(&archive.id).await.unwrap_err();
@@ -102,6 +102,6 @@ async fn a_key_is_made_used_renewed_and_revoked_while_the_server_runs() {
         let (code, told) = Process::fail(&words);
         assert!(code != 0 && told.contains("parlor keys list"), "{told}");
     }
-    assert_eq!(world.refusal(&session, &token).await, 1005);
+    assert_eq!(world.refusal(&session.session_id, &token).await, 1005);
     world.server.stop().await;
 }

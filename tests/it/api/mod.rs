@@ -8,6 +8,7 @@ mod described;
 mod description;
 mod individual;
 mod keys;
+mod official;
 mod people;
 mod sessions;
 mod world;

@@ -152,6 +152,17 @@ async fn streams_are_listed_and_muted() {
         json!({ "id": of_bob, "videoType": "camera", "name": "", "layoutClassList": [] })
     );
 
+    // OpenTok's SDK for Node fails with the usual type, for one stream alone.
+    for (path, kind) in [
+        (path, "text/json"),
+        (format!("/session/{id}/stream"), "application/json"),
+    ] {
+        let call = world.call(Method::GET, &format!("/v2/project/{KEY}{path}"));
+        let call = call.header("User-Agent", "OpenTok-Node-SDK/2.23.2");
+        let reply = call.send().await.unwrap();
+        assert_eq!(reply.headers()["content-type"], kind);
+    }
+
     let project = world.sdk.force_mute_stream(id, &of_ann).await.unwrap();
     assert_eq!(
         (project.status.as_str(), project.environment.as_str()),

@@ -6,7 +6,7 @@ use futures_util::{SinkExt, StreamExt};
 use parlor::{
     clock,
     config::{Config, Secret},
-    opentok::{OpenTok, Role, Session, SessionOptions, TokenOptions},
+    opentok::{OpenTok, Role, Session, SessionId, SessionOptions, TokenOptions},
     project::{self, Project},
     server::Server,
     session::StreamId,
@@ -123,7 +123,7 @@ impl World {
     }
 
     /// The code with which a token does not let anybody into its session.
-    pub async fn refusal(&self, session: &Session, token: &str) -> Value {
+    pub async fn refusal(&self, session: &SessionId, token: &str) -> Value {
         let mut client = self.knock().await;
         let hello = hello(session, token).to_string();
         client.socket.send(Message::text(hello)).await.unwrap();
@@ -138,6 +138,7 @@ impl World {
             last_id: 0,
             waiting: Vec::new(),
             id: String::new(),
+            connection: Value::Null,
         }
     }
 
@@ -147,23 +148,22 @@ impl World {
             ..TokenOptions::default()
         };
         let token = session.generate_token(&options).unwrap();
-        self.enter(session, &token).await
+        self.enter(&session.session_id, &token).await
     }
 
-    pub async fn enter(&self, session: &Session, token: &str) -> Client {
+    pub async fn enter(&self, session: &SessionId, token: &str) -> Client {
         let mut client = self.knock().await;
         let welcome = client.ask(hello(session, token)).await;
-        client.id = welcome["connection"]["connectionId"]
-            .as_str()
-            .unwrap()
-            .to_owned();
+        client.connection = welcome["connection"].clone();
+        let id = client.connection["connectionId"].as_str();
+        client.id = id.unwrap().to_owned();
         client
     }
 }
 
-fn hello(session: &Session, token: &str) -> Value {
+fn hello(session: &SessionId, token: &str) -> Value {
     json!({
-        "type": "hello", "id": 1, "versions": [1], "sessionId": session.session_id, "token": token,
+        "type": "hello", "id": 1, "versions": [1], "sessionId": session, "token": token,
     })
 }
 
@@ -184,6 +184,8 @@ pub struct Client {
     /// Events that came while a reply was waited for.
     waiting: Vec<Value>,
     pub id: String,
+    /// As the welcome has it.
+    pub connection: Value,
 }
 
 impl Client {
