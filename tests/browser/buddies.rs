@@ -158,6 +158,8 @@ async fn buddies_invite_accept_decline_and_end_as_the_presence_kit_says() {
     // An invited user can continue to receive invitations; accepting one declines all others.
     calls(&ann, "Bob").await;
     is_called_by(&bob, "Ann").await;
+    // Rows change places when that is told; a click is for where they are.
+    lists(&cid, "Ann", "Waiting for an answer").await;
     calls(&cid, "Bob").await;
     is_called_by(&bob, "Cid").await;
     bob.until(&ringing("Ann")).await;
