@@ -1,8 +1,8 @@
 //! A few seconds of real picture and sound, cut into what RTP packets carry.
 
-use std::{fs, path::Path, sync::OnceLock};
+use std::sync::OnceLock;
 
-use crate::tools::run;
+use crate::ffmpeg::{ivf_frames, ogg_packets, run};
 
 /// Plays in a loop: its first picture is a key frame, the others are not.
 pub struct Clip {
@@ -50,36 +50,4 @@ fn make(picture: &str, rate: &str) -> Clip {
     let keys = clip.pictures.iter().map(|frame| frame[0] & 1 == 0);
     assert!(keys.enumerate().all(|(n, is_key)| is_key == (n == 0)));
     clip
-}
-
-/// The frames of an IVF file: a 32-byte head, then (length u32, time u64, frame).
-fn ivf_frames(path: &Path) -> Vec<Vec<u8>> {
-    let bytes = fs::read(path).unwrap();
-    let mut rest = &bytes[32..];
-    let mut frames = Vec::new();
-    while let Some((head, after)) = rest.split_first_chunk::<12>() {
-        let length = u32::from_le_bytes(head[..4].try_into().unwrap()) as usize;
-        frames.push(after[..length].to_vec());
-        rest = &after[length..];
-    }
-    frames
-}
-
-/// The Opus packets of an Ogg file (RFC 3533 §6), without its two heads.
-fn ogg_packets(path: &Path) -> Vec<Vec<u8>> {
-    let bytes = fs::read(path).unwrap();
-    let mut rest = &bytes[..];
-    let (mut packets, mut packet) = (Vec::new(), Vec::new());
-    while rest.starts_with(b"OggS") {
-        let segments = &rest[27..27 + usize::from(rest[26])];
-        rest = &rest[27 + segments.len()..];
-        for &length in segments {
-            packet.extend_from_slice(&rest[..usize::from(length)]);
-            rest = &rest[usize::from(length)..];
-            if length < 255 {
-                packets.push(std::mem::take(&mut packet));
-            }
-        }
-    }
-    packets.split_off(2)
 }

@@ -9,6 +9,7 @@ mod client;
 mod clip;
 mod compose;
 mod failures;
+mod ffmpeg;
 mod kill;
 mod layering;
 mod peer;

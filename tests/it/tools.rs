@@ -1,25 +1,8 @@
 //! The programs that look at files from outside.
 
-use std::{path::Path, process::Command};
+use std::path::Path;
 
-/// Runs a tool of the ffmpeg family and gives what it printed; a complaint is a failure.
-pub fn run(tool: &str, arguments: &[&str]) -> String {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a test looks at files from outside"
-    )]
-    let output = Command::new(tool)
-        .args(["-v", "error"])
-        .args(arguments)
-        .output()
-        .unwrap();
-    let complaints = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success() && complaints.is_empty(),
-        "{tool} {arguments:?}: {complaints}"
-    );
-    String::from_utf8(output.stdout).unwrap()
-}
+use crate::ffmpeg::run;
 
 /// Decodes all of a file; a file that is damaged anywhere is a failure.
 pub fn decode(file: &Path) {

@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 
 use super::world::{KEY, World, error};
 use crate::{
+    ffmpeg::run,
     people::{is_available, is_playable},
-    tools::run,
 };
 
 /// What is behind a picture that does not fill its tile.
