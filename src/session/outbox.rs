@@ -6,9 +6,8 @@
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
 };
-
-use tokio::sync::Notify;
 
 use super::{
     backlog,
@@ -48,11 +47,7 @@ fn bounded(max_messages: usize, max_bytes: usize) -> (OutboxSender, Outbox) {
 }
 
 #[derive(Default)]
-struct Shared {
-    queue: Mutex<Queue>,
-    /// Something was put in, or nothing will be any more.
-    changed: Notify,
-}
+struct Shared(Mutex<Queue>);
 
 #[derive(Default)]
 struct Queue {
@@ -62,11 +57,20 @@ struct Queue {
     closing: Option<Closing>,
     /// The socket is gone.
     deaf: bool,
+    /// Whom to wake when something was put in, or nothing will be any more.
+    waiting: Option<Waker>,
 }
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wake(&self) {
+        let waiting = self.lock().waiting.take();
+        if let Some(waiting) = waiting {
+            waiting.wake();
+        }
     }
 }
 
@@ -82,7 +86,7 @@ impl OutboxSender {
     pub fn send(&self, message: Outgoing) -> bool {
         let fits = self.put(message);
         if fits {
-            self.shared.changed.notify_one();
+            self.shared.wake();
         }
         fits
     }
@@ -116,7 +120,7 @@ impl Drop for OutboxSender {
         let mut queue = self.shared.lock();
         queue.closing.get_or_insert(Closing::Replaced);
         drop(queue);
-        self.shared.changed.notify_one();
+        self.shared.wake();
     }
 }
 
@@ -126,7 +130,7 @@ pub(super) struct Nudge(Arc<Shared>);
 impl Nudge {
     pub fn wake(&self) {
         if !self.0.lock().messages.is_empty() {
-            self.0.changed.notify_one();
+            self.0.wake();
         }
     }
 }
@@ -135,30 +139,34 @@ impl Nudge {
 pub struct Outbox(Arc<Shared>);
 
 impl Outbox {
-    /// The next message; an error means to close the socket.
-    ///
-    /// Nothing is lost when the future is dropped.
-    pub async fn next(&mut self) -> Result<Outgoing, Closing> {
-        loop {
-            if let Some(next) = self.take() {
-                return next;
-            }
-            self.0.changed.notified().await;
-        }
+    /// The next message; an error means to close the socket. The latest who polls is woken.
+    pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Result<Outgoing, Closing>> {
+        let mut queue = self.0.lock();
+        let Some(next) = queue.take() else {
+            queue.waiting = Some(context.waker().clone());
+            return Poll::Pending;
+        };
+        Poll::Ready(next)
     }
 
+    #[cfg(test)]
+    pub async fn next(&mut self) -> Result<Outgoing, Closing> {
+        std::future::poll_fn(|context| self.poll_next(context)).await
+    }
+}
+
+impl Queue {
     /// `None` when there is nothing at the moment.
-    fn take(&self) -> Option<Result<Outgoing, Closing>> {
-        let mut queue = self.0.lock();
-        if queue.closing == Some(Closing::Overflow) {
+    fn take(&mut self) -> Option<Result<Outgoing, Closing>> {
+        if self.closing == Some(Closing::Overflow) {
             return Some(Err(Closing::Overflow));
         }
-        let Some(message) = queue.messages.pop_front() else {
-            return queue.closing.map(Err);
+        let Some(message) = self.messages.pop_front() else {
+            return self.closing.map(Err);
         };
-        queue.bytes -= size(&message);
-        if queue.messages.is_empty() && queue.messages.capacity() > KEPT {
-            queue.messages = VecDeque::new();
+        self.bytes -= size(&message);
+        if self.messages.is_empty() && self.messages.capacity() > KEPT {
+            self.messages = VecDeque::new();
         }
         Some(Ok(message))
     }

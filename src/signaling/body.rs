@@ -4,14 +4,23 @@
 //! thousands of idle clients each would keep its own.
 
 use std::{
+    cell::RefCell,
+    convert::Infallible,
+    future::poll_fn,
     pin::Pin,
-    task::{Context, Poll, ready},
+    rc::Rc,
+    task::{Context, Poll, Waker, ready},
 };
 
+use actix_http::ws::{CloseReason, Codec, Message};
 use actix_web::{
-    body::{BodySize, BoxBody, MessageBody},
-    web::Bytes,
+    body::{BodySize, MessageBody},
+    web::{Bytes, BytesMut},
 };
+use tokio_util::codec::Encoder;
+
+use super::message;
+use crate::session::{Closing, Outbox};
 
 /// Bytes that the buffer of a connection has room for from the start.
 const BUFFER: usize = 8 * 1024;
@@ -22,45 +31,178 @@ pub const WRITE_BUFFER: usize = BUFFER / 2;
 /// Bytes of the head of the response, at most; it is in the buffer before the first piece.
 const HEAD: usize = 1024;
 
-/// The frames of one socket.
+/// Bytes that may wait for a client that has pings answered and reads nothing.
+const MAX_PONGS: usize = 4 * 1024;
+
+/// What leaves over one socket, and the body that carries it.
+pub(super) fn wire() -> (Wire, Pieces) {
+    let shared = Rc::new(RefCell::new(Shared::default()));
+    let pieces = Pieces {
+        shared: Rc::clone(&shared),
+        rest: Bytes::new(),
+        buffered: HEAD,
+    };
+    (Wire(shared), pieces)
+}
+
+/// The socket's end. Its frames leave first; behind them, what is in the outbox.
+pub(super) struct Wire(Rc<RefCell<Shared>>);
+
+/// Why nothing more leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// The network's fault, or the client is gone.
+    Lost,
+    /// The session closes the socket; all that was in the outbox has left.
+    Closing(Closing),
+}
+
+#[derive(Default)]
+struct Shared {
+    frames: BytesMut,
+    outbox: Option<Outbox>,
+    /// No frame follows those that wait.
+    is_over: bool,
+    ended: Option<Ended>,
+    body: Option<Waker>,
+    socket: Option<Waker>,
+}
+
+impl Wire {
+    pub fn text(&self, text: String) {
+        self.send(Message::Text(text.into()));
+    }
+
+    pub fn ping(&self) {
+        self.send(Message::Ping(Bytes::new()));
+    }
+
+    /// Answers a ping, unless many answers wait: only the latest counts (RFC 6455 §5.5.3).
+    pub fn pong(&self, bytes: Bytes) {
+        if self.0.borrow().frames.len() < MAX_PONGS {
+            self.send(Message::Pong(bytes));
+        }
+    }
+
+    /// The last frame.
+    pub fn close(&self, reason: Option<CloseReason>) {
+        self.send(Message::Close(reason));
+        self.0.borrow_mut().end();
+    }
+
+    /// From now on everything in the outbox leaves as it comes.
+    pub fn carry(&self, outbox: Outbox) {
+        let mut shared = self.0.borrow_mut();
+        shared.outbox = Some(outbox);
+        shared.wake_body();
+    }
+
+    /// Waits until nothing more leaves.
+    pub async fn ended(&self) -> Ended {
+        poll_fn(|context| {
+            let mut shared = self.0.borrow_mut();
+            if let Some(ended) = shared.ended {
+                return Poll::Ready(ended);
+            }
+            shared.socket = Some(context.waker().clone());
+            Poll::Pending
+        })
+        .await
+    }
+
+    fn send(&self, message: Message) {
+        let mut shared = self.0.borrow_mut();
+        if !shared.is_over {
+            encode(message, &mut shared.frames);
+            shared.wake_body();
+        }
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        self.0.borrow_mut().end();
+    }
+}
+
+impl Shared {
+    fn end(&mut self) {
+        self.is_over = true;
+        self.outbox = None;
+        self.wake_body();
+    }
+
+    fn wake_body(&mut self) {
+        if let Some(body) = self.body.take() {
+            body.wake();
+        }
+    }
+
+    fn tell_socket(&mut self, ended: Ended) {
+        self.outbox = None;
+        self.ended.get_or_insert(ended);
+        if let Some(socket) = self.socket.take() {
+            socket.wake();
+        }
+    }
+
+    /// The next frames; `None` behind the last.
+    fn poll_frames(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        if self.frames.is_empty() && self.is_over {
+            return Poll::Ready(None);
+        }
+        if self.frames.is_empty()
+            && let Some(outbox) = &mut self.outbox
+            && let Poll::Ready(next) = outbox.poll_next(context)
+        {
+            match next {
+                Ok(next) => encode(Message::Text(message::text(&next).into()), &mut self.frames),
+                Err(closing) => self.tell_socket(Ended::Closing(closing)),
+            }
+        }
+        if self.frames.is_empty() {
+            self.body = Some(context.waker().clone());
+            return Poll::Pending;
+        }
+        Poll::Ready(Some(std::mem::take(&mut self.frames).freeze()))
+    }
+}
+
+fn encode(message: Message, frames: &mut BytesMut) {
+    Codec::new()
+        .encode(message, frames)
+        .expect("only fragments can be out of place");
+}
+
+/// The frames of one socket, as the body of the response that opened it.
 pub(super) struct Pieces {
-    frames: BoxBody,
-    /// Of a chunk, what has not been handed out.
+    shared: Rc<RefCell<Shared>>,
+    /// Of the frames, what has not been handed out.
     rest: Bytes,
     /// Bytes that are in the buffer now, unless the client reads too slowly.
     buffered: usize,
 }
 
-impl Pieces {
-    pub fn new(frames: BoxBody) -> Self {
-        Pieces {
-            frames,
-            rest: Bytes::new(),
-            buffered: HEAD,
-        }
-    }
-}
-
 impl MessageBody for Pieces {
-    type Error = Box<dyn std::error::Error>;
+    type Error = Infallible;
 
     fn size(&self) -> BodySize {
-        self.frames.size()
+        BodySize::Stream
     }
 
     fn poll_next(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+    ) -> Poll<Option<Result<Bytes, Infallible>>> {
         let this = self.get_mut();
         if this.rest.is_empty() {
-            let frames = Pin::new(&mut this.frames).poll_next(context);
+            let frames = this.shared.borrow_mut().poll_frames(context);
             if frames.is_pending() {
                 this.buffered = 0;
             }
             match ready!(frames) {
-                Some(Ok(frames)) => this.rest = frames,
-                end => return Poll::Ready(end),
+                Some(frames) => this.rest = frames,
+                None => return Poll::Ready(None),
             }
         }
         let room = BUFFER - this.buffered;
@@ -73,52 +215,35 @@ impl MessageBody for Pieces {
     }
 }
 
+impl Drop for Pieces {
+    fn drop(&mut self) {
+        self.shared.borrow_mut().tell_socket(Ended::Lost);
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::{convert::Infallible, future::poll_fn};
-
     use super::*;
-
-    /// Chunks, and a pause behind each.
-    struct Chunks(Vec<usize>, bool);
-
-    impl MessageBody for Chunks {
-        type Error = Infallible;
-
-        fn size(&self) -> BodySize {
-            BodySize::Stream
-        }
-
-        fn poll_next(
-            mut self: Pin<&mut Self>,
-            context: &mut Context<'_>,
-        ) -> Poll<Option<Result<Bytes, Infallible>>> {
-            self.1 = !self.1;
-            if self.1 {
-                context.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-            let next = self.0.pop();
-            Poll::Ready(next.map(|size| Ok(vec![7; size].into())))
-        }
-    }
 
     #[actix_web::test]
     async fn no_run_of_frames_outgrows_the_buffer() {
-        let sizes = vec![100_000, 10, 9_000, 3, 4_095, 8_192];
-        let total: usize = sizes.iter().sum();
-        let mut pieces = Box::pin(Pieces::new(BoxBody::new(Chunks(sizes, false))));
+        let (wire, pieces) = wire();
+        let mut pieces = Box::pin(pieces);
+        let mut sizes = vec![100_000, 10, 9_000, 3, 4_095, 8_192];
         let (mut buffer, mut sent) = (HEAD, 0);
         loop {
-            let next = poll_fn(|context| {
-                let next = pieces.as_mut().poll_next(context);
-                if next.is_pending() {
+            let next = poll_fn(|context| match pieces.as_mut().poll_next(context) {
+                Poll::Pending => {
                     buffer = 0;
+                    match sizes.pop() {
+                        Some(size) => wire.text("7".repeat(size)),
+                        None => wire.close(None),
+                    }
+                    Poll::Pending
                 }
-                next
+                next => next,
             });
-            let Some(piece) = next.await else { break };
-            let piece = piece.unwrap();
+            let Some(Ok(piece)) = next.await else { break };
             assert!(!piece.is_empty());
             buffer += piece.len();
             sent += piece.len();
@@ -127,6 +252,26 @@ mod tests {
                 buffer = 0;
             }
         }
-        assert_eq!(sent, total);
+        let (text, heads) = (
+            100_000 + 10 + 9_000 + 3 + 4_095 + 8_192,
+            10 + 2 + 4 + 2 + 4 + 4,
+        );
+        assert_eq!(sent, text + heads + 2);
+    }
+
+    #[actix_web::test]
+    async fn the_socket_hears_that_its_body_is_gone() {
+        let (wire, pieces) = wire();
+        drop(pieces);
+        assert_eq!(wire.ended().await, Ended::Lost);
+    }
+
+    #[actix_web::test]
+    async fn who_pings_and_does_not_read_has_few_answers_waiting() {
+        let (wire, _pieces) = wire();
+        for _ in 0..1_000 {
+            wire.pong(Bytes::from_static(&[7; 125]));
+        }
+        assert!(wire.0.borrow().frames.len() < MAX_PONGS + 200);
     }
 }

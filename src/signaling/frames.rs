@@ -1,6 +1,11 @@
 //! The text messages that arrive on a WebSocket, within bounds.
 
-use actix_ws::{CloseReason, Item, Message, MessageStream, ProtocolError};
+use std::{future::poll_fn, pin::Pin};
+
+use actix_http::ws::{CloseReason, Codec, Frame, Item, ProtocolError};
+use actix_web::web::{Bytes, BytesMut, Payload};
+use futures_util::Stream;
+use tokio_util::codec::Decoder;
 
 /// Bytes of a message. An offer is the largest: 64 KiB of SDP, escaped.
 const MAX_MESSAGE: usize = 128 * 1024;
@@ -9,7 +14,7 @@ const MAX_MESSAGE: usize = 128 * 1024;
 pub enum Arrival {
     Text(String),
     /// To be answered with a pong of the same bytes.
-    Ping(Vec<u8>),
+    Ping(Bytes),
     Pong,
     /// The client closes the socket.
     Close(Option<CloseReason>),
@@ -27,15 +32,20 @@ pub enum Broken {
 }
 
 pub struct Frames {
-    stream: MessageStream,
+    payload: Payload,
+    codec: Codec,
+    /// What has arrived of the next frames.
+    bytes: BytesMut,
     /// The fragments so far of a message that comes in several frames.
     partial: Option<Vec<u8>>,
 }
 
 impl Frames {
-    pub fn new(stream: MessageStream) -> Self {
+    pub fn new(payload: Payload) -> Self {
         Frames {
-            stream: stream.max_frame_size(MAX_MESSAGE),
+            payload,
+            codec: Codec::new().max_size(MAX_MESSAGE),
+            bytes: BytesMut::new(),
             partial: None,
         }
     }
@@ -43,26 +53,42 @@ impl Frames {
     /// Nothing is lost when the future is dropped.
     pub async fn next(&mut self) -> Result<Arrival, Broken> {
         loop {
-            let message = match self.stream.recv().await {
-                Some(Ok(message)) => message,
-                Some(Err(ProtocolError::Overflow)) => return Err(Broken::TooLong),
-                Some(Err(ProtocolError::Io(_))) | None => return Err(Broken::Lost),
-                Some(Err(_)) => return Err(Broken::Malformed),
-            };
-            match message {
-                Message::Text(text) => return Ok(Arrival::Text(text.into())),
-                Message::Ping(bytes) => return Ok(Arrival::Ping(bytes.to_vec())),
-                Message::Pong(_) => return Ok(Arrival::Pong),
-                Message::Close(reason) => return Ok(Arrival::Close(reason)),
-                Message::Binary(_) | Message::Continuation(Item::FirstBinary(_)) => {
-                    return Err(Broken::Binary);
-                }
-                Message::Continuation(item) => {
+            match self.frame().await? {
+                Frame::Text(text) => return string(text.into()).map(Arrival::Text),
+                Frame::Ping(bytes) => return Ok(Arrival::Ping(bytes)),
+                Frame::Pong(_) => return Ok(Arrival::Pong),
+                Frame::Close(reason) => return Ok(Arrival::Close(reason)),
+                Frame::Binary(_) => return Err(Broken::Binary),
+                Frame::Continuation(item) => {
                     if let Some(text) = self.join(item)? {
                         return Ok(Arrival::Text(text));
                     }
                 }
-                Message::Nop => {}
+            }
+        }
+    }
+
+    async fn frame(&mut self) -> Result<Frame, Broken> {
+        loop {
+            let frame = self
+                .codec
+                .decode(&mut self.bytes)
+                .map_err(|problem| match problem {
+                    ProtocolError::Overflow => Broken::TooLong,
+                    _ => Broken::Malformed,
+                })?;
+            if let Some(frame) = frame {
+                return Ok(frame);
+            }
+            let more = poll_fn(|context| Pin::new(&mut self.payload).poll_next(context)).await;
+            let Some(Ok(more)) = more else {
+                return Err(Broken::Lost);
+            };
+            if self.bytes.is_empty() {
+                // Of thousands of idle clients none keeps room for what it said once.
+                self.bytes = BytesMut::from(more);
+            } else {
+                self.bytes.extend_from_slice(&more);
             }
         }
     }
@@ -88,9 +114,10 @@ impl Frames {
         if !is_last {
             return Ok(None);
         }
-        let text = self.partial.take().unwrap_or_default();
-        String::from_utf8(text)
-            .map(Some)
-            .map_err(|_| Broken::Malformed)
+        string(self.partial.take().unwrap_or_default()).map(Some)
     }
+}
+
+fn string(bytes: Vec<u8>) -> Result<String, Broken> {
+    String::from_utf8(bytes).map_err(|_| Broken::Malformed)
 }

@@ -5,12 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use actix_web::{HttpRequest, HttpResponse, web};
-use actix_ws::{CloseCode, CloseReason};
+use actix_http::ws::{self, CloseCode, CloseReason};
+use actix_web::{HttpRequest, HttpResponse, body::MessageBody, web};
 use tracing::{Instrument, Span, debug, debug_span, field::Empty};
 
 use super::{
-    body::Pieces,
+    body::{self, Ended, Wire},
     close::{self, Close},
     frames::{Arrival, Broken, Frames},
     message::{self, FirstMessage, Message, Outcome, Refusal, Unreadable},
@@ -44,22 +44,21 @@ pub(super) async fn connect(
     body: web::Payload,
     endpoint: web::Data<Endpoint>,
 ) -> actix_web::Result<HttpResponse> {
-    let (response, sender, stream) = actix_ws::handle(&request, body)?;
+    let mut response = ws::handshake(request.head())?;
+    let (wire, pieces) = body::wire();
     let socket = Socket {
-        sender,
-        frames: Frames::new(stream),
+        wire,
+        frames: Frames::new(body),
         heard_at: Instant::now(),
     };
     let endpoint = endpoint.into_inner();
     let span = debug_span!("socket", session.id = Empty, connection.id = Empty);
     actix_web::rt::spawn(socket.serve(endpoint).instrument(span));
-    Ok(response
-        .map_body(|_, frames| Pieces::new(frames))
-        .map_into_boxed_body())
+    Ok(response.message_body(pieces.boxed())?.into())
 }
 
 struct Socket {
-    sender: actix_ws::Session,
+    wire: Wire,
     frames: Frames,
     /// When something last arrived.
     heard_at: Instant,
@@ -78,14 +77,17 @@ enum End {
 impl Socket {
     async fn serve(mut self, endpoint: Arc<Endpoint>) {
         let end = match Box::pin(self.greet(&endpoint)).await {
-            Ok((attachment, outbox)) => self.converse(attachment, outbox).await,
+            Ok((attachment, outbox)) => {
+                self.wire.carry(outbox);
+                self.converse(attachment).await
+            }
             Err(end) => end,
         };
         match end {
             End::Lost => debug!("The socket broke"),
             End::Closed(reason) => {
                 debug!("The client closed the socket");
-                let _ = self.sender.close(reason).await;
+                self.wire.close(reason);
             }
             End::Close(close) => {
                 debug!(close.code, "The server closes the socket: {}", close.why);
@@ -93,10 +95,9 @@ impl Socket {
                     code: CloseCode::from(close.code),
                     description: Some(close.why.to_owned()),
                 };
-                if self.sender.close(Some(reason)).await.is_ok() {
-                    let drained = async { while self.frames.next().await.is_ok() {} };
-                    let _ = tokio::time::timeout(LINGER, drained).await;
-                }
+                self.wire.close(Some(reason));
+                let drained = async { while self.frames.next().await.is_ok() {} };
+                let _ = tokio::time::timeout(LINGER, drained).await;
             }
         }
     }
@@ -117,14 +118,14 @@ impl Socket {
         else {
             let id = serde_json::from_str(&text).map_or(0, |Unreadable { id }| id);
             let refusal = Refusal::invalid("the first message of a socket is a hello");
-            return Err(self.turn_away(id, refusal).await);
+            return Err(self.turn_away(id, refusal));
         };
         if !versions.contains(&live::VERSION) {
             let refusal = Refusal::connect_failed(format!(
                 "the server speaks version {} of the protocol; load the page again",
                 live::VERSION
             ));
-            return Err(self.turn_away(id, refusal).await);
+            return Err(self.turn_away(id, refusal));
         }
         let span = Span::current();
         span.record("session.id", session_id.as_str());
@@ -140,29 +141,30 @@ impl Socket {
                 debug!("Connection {connection} has a socket");
                 Ok((attachment, outbox))
             }
-            Err(refusal) => Err(self.turn_away(id, refusal).await),
+            Err(refusal) => Err(self.turn_away(id, refusal)),
         }
     }
 
     async fn first_text(&mut self) -> Result<String, End> {
         loop {
-            if let Some(text) = self.arrival().await? {
+            let arrival = self.frames.next().await;
+            if let Some(text) = self.heard(arrival)? {
                 return Ok(text);
             }
         }
     }
 
     /// Says why nobody is let in.
-    async fn turn_away(&mut self, id: u64, refusal: Refusal) -> End {
+    fn turn_away(&self, id: u64, refusal: Refusal) -> End {
         debug!(refusal.code, "Nobody is let in: {}", refusal.message);
         let outcome = Outcome::Error { error: refusal };
-        let _ = self.sender.text(message::reply_text(id, &outcome)).await;
+        self.wire.text(message::reply_text(id, &outcome));
         End::Close(close::NOT_ADMITTED)
     }
 
     /// Requests in, replies and events out, until something ends it.
-    async fn converse(&mut self, attachment: Attachment, mut outbox: Outbox) -> End {
-        let end = self.exchange(&attachment, &mut outbox).await;
+    async fn converse(&mut self, attachment: Attachment) -> End {
+        let end = self.exchange(&attachment).await;
         let left =
             |reason: &CloseReason| matches!(reason.code, CloseCode::Normal | CloseCode::Away);
         match &end {
@@ -173,36 +175,27 @@ impl Socket {
         end
     }
 
-    async fn exchange(&mut self, attachment: &Attachment, outbox: &mut Outbox) -> End {
+    async fn exchange(&mut self, attachment: &Attachment) -> End {
         let mut patience = Patience::default();
         let alarm = tokio::time::sleep_until(patience.due(self.heard_at).into());
         tokio::pin!(alarm);
         loop {
             tokio::select! {
-                arrival = self.arrival() => match arrival {
+                arrival = self.frames.next() => match self.heard(arrival) {
                     Ok(None) => {}
                     Ok(Some(text)) => if let Err(close) = handle(attachment, &text) {
                         return End::Close(close);
                     },
                     Err(end) => return end,
                 },
-                message = outbox.next() => match message {
-                    Ok(message) => {
-                        let sent = self.sender.text(message::text(&message));
-                        // A client that reads nothing for so long does not answer pings either.
-                        match tokio::time::timeout(live::SOCKET_SILENCE, sent).await {
-                            Ok(Ok(())) => {}
-                            Ok(Err(_)) | Err(_) => return End::Lost,
-                        }
-                    }
-                    Err(closing) => return End::Close(closing.into()),
+                ended = self.wire.ended() => return match ended {
+                    Ended::Lost => End::Lost,
+                    Ended::Closing(closing) => End::Close(closing.into()),
                 },
                 () = alarm.as_mut() => {
                     match patience.look(self.heard_at, Instant::now()) {
                         Look::Alive => {}
-                        Look::Ping => if let Err(end) = self.ping().await {
-                            return end;
-                        },
+                        Look::Ping => self.wire.ping(),
                         Look::Dead => return End::Lost,
                     }
                     alarm.as_mut().reset(patience.due(self.heard_at).into());
@@ -211,17 +204,9 @@ impl Socket {
         }
     }
 
-    async fn ping(&mut self) -> Result<(), End> {
-        let ping = self.sender.ping(b"");
-        match tokio::time::timeout(live::SOCKET_SILENCE, ping).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(End::Lost),
-        }
-    }
-
-    /// A text, or nothing of interest. Nothing is lost when the future is dropped while it waits.
-    async fn arrival(&mut self) -> Result<Option<String>, End> {
-        let arrival = self.frames.next().await.map_err(|broken| match broken {
+    /// What has arrived: a text, or nothing of interest.
+    fn heard(&mut self, arrival: Result<Arrival, Broken>) -> Result<Option<String>, End> {
+        let arrival = arrival.map_err(|broken| match broken {
             Broken::Lost => End::Lost,
             Broken::TooLong => End::Close(close::TOO_LONG),
             Broken::Binary => End::Close(close::BINARY),
@@ -232,7 +217,7 @@ impl Socket {
             Arrival::Text(text) => Ok(Some(text)),
             Arrival::Pong => Ok(None),
             Arrival::Ping(bytes) => {
-                let _ = self.sender.pong(&bytes).await;
+                self.wire.pong(bytes);
                 Ok(None)
             }
             Arrival::Close(reason) => Err(End::Closed(reason)),

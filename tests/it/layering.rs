@@ -11,7 +11,7 @@ const OUTSIDE: &[(&str, &[&str])] = &[
         "actix_web",
         &["web", "api", "signaling", "server.rs", "main.rs"],
     ),
-    ("actix_ws", &["signaling"]),
+    ("actix_http", &["signaling"]),
     ("actix_session", &["web", "server.rs"]),
     ("askama", &["web"]),
     ("str0m", &["sfu"]),
