@@ -299,27 +299,7 @@ impl Client {
 
     /// Sends one 20 ms packet of sound on every published stream.
     pub fn send_audio(&mut self, size: usize) {
-        let now = Instant::now();
-        for index in 0..self.sending.len() {
-            let sending = &mut self.sending[index];
-            if sending.kind != Kind::Audio {
-                continue;
-            }
-            sending.time = sending.time.wrapping_add(960);
-            sending.sequence += 1;
-            let (mid, sequence, time) = (sending.mid, sending.sequence, sending.time);
-            let payload = stamped(&[], size.max(STAMP));
-            self.write(
-                mid,
-                None,
-                Codec::Opus,
-                (sequence, time),
-                now,
-                false,
-                payload,
-            );
-        }
-        self.timeout = now;
+        self.send_sound(&stamped(&[], size.max(STAMP)));
     }
 
     /// Sends a real VP8 frame on every published stream, a thirtieth of a second after the one before.

@@ -7,7 +7,7 @@ use parlor::{archive::ArchiveId, clock, config::Config, moderator, server::Serve
 use reqwest::{Client, RequestBuilder, Response, StatusCode, redirect::Policy};
 use serde_json::Value;
 use sqlx::SqlitePool;
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 use tokio::time::timeout;
 
 /// Name and password of the moderator of every test.
@@ -248,6 +248,16 @@ impl Moderator {
         assert_eq!(answer.status(), StatusCode::OK, "{path}");
         let bytes = answer.bytes().await.unwrap();
         std::fs::write(file, bytes).unwrap();
+    }
+
+    /// The only stream of an archive, in a file of its own.
+    pub async fn saves_the_stream(&self, id: ArchiveId) -> NamedTempFile {
+        let file = tempfile::Builder::new().suffix(".webm").tempfile().unwrap();
+        let streams = self.streams(id).await;
+        assert_eq!(streams.len(), 1);
+        self.saves(streams[0]["url"].as_str().unwrap(), file.path())
+            .await;
+        file
     }
 
     /// Saves the file that the download button gives.

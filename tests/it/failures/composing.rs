@@ -32,14 +32,9 @@ async fn record(moderator: &Moderator) -> parlor::archive::ArchiveId {
 }
 
 async fn is_watchable(moderator: &Moderator, id: parlor::archive::ArchiveId) {
-    let folder = tempfile::tempdir().unwrap();
-    let streams = moderator.streams(id).await;
-    assert_eq!(streams.len(), 1);
-    let file = folder.path().join("stream.webm");
-    let url = streams[0]["url"].as_str().unwrap();
-    moderator.saves(url, &file).await;
-    decode(&file);
-    assert!(packets(&file, "audio") > 20);
+    let stream = moderator.saves_the_stream(id).await;
+    decode(stream.path());
+    assert!(packets(stream.path(), "audio") > 20);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,10 +1,6 @@
 //! The disk is full: before a recording, in the middle of it, for real.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{fs, path::PathBuf, process::Command};
 
 use crate::{
     client::{Diary, Part, Participant},
@@ -58,15 +54,11 @@ async fn what_was_written_before_the_disk_refused_is_kept() {
         .sees(id, |page| page.contains(told) && is_playable(page))
         .await;
     assert!(!page.contains("The server went down"), "{page}");
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("stream.webm");
-    let streams = moderator.streams(id).await;
-    moderator
-        .saves(streams[0]["url"].as_str().unwrap(), &file)
-        .await;
-    decode(&file);
-    assert!(fs::metadata(&file).unwrap().len() > 2 * MIB);
-    assert!(packets(&file, "audio") > 20);
+    let stream = moderator.saves_the_stream(id).await;
+    let file = stream.path();
+    decode(file);
+    assert!(fs::metadata(file).unwrap().len() > 2 * MIB);
+    assert!(packets(file, "audio") > 20);
     // The call goes on, and so does the server.
     assert_eq!(ada.closed(), None);
     let status = moderator.page("/rooms/main/status").await;
@@ -148,7 +140,7 @@ async fn a_recording_ends_in_order_before_the_disk_is_full() {
     ada.until(is_told_of_the_end).await;
     let told = |page: &str| page.contains("The disk is almost full (") && is_playable(page);
     moderator.sees(id, told).await;
-    is_whole(&moderator, id, disk.folder.path()).await;
+    is_whole(&moderator, id).await;
 
     let (status, problem) = moderator.ask("/archives", &[("room", "main")]).await;
     assert_eq!(status, 507, "{problem}");
@@ -179,7 +171,7 @@ async fn an_archive_that_was_cut_off_by_a_full_disk_is_there_once_there_is_room(
     // Nothing but room is needed.
     fs::remove_file(something_else).unwrap();
     moderator.sees(id, is_playable).await;
-    is_whole(&moderator, id, disk.folder.path()).await;
+    is_whole(&moderator, id).await;
     ada.leave();
 }
 
@@ -190,12 +182,9 @@ fn is_told_of_the_end(diary: &Diary) -> bool {
         .any(|event| event["type"] == "archiveStopped")
 }
 
-async fn is_whole(moderator: &Moderator, id: parlor::archive::ArchiveId, folder: &Path) {
-    let file = folder.join("stream.webm");
-    let streams = moderator.streams(id).await;
-    moderator
-        .saves(streams[0]["url"].as_str().unwrap(), &file)
-        .await;
-    decode(&file);
-    assert!(packets(&file, "audio") > 20 && packets(&file, "video") > 20);
+async fn is_whole(moderator: &Moderator, id: parlor::archive::ArchiveId) {
+    let stream = moderator.saves_the_stream(id).await;
+    let file = stream.path();
+    decode(file);
+    assert!(packets(file, "audio") > 20 && packets(file, "video") > 20);
 }

@@ -61,14 +61,10 @@ async fn a_server_that_is_asked_to_stop_finishes_its_archives_and_tells_its_peop
     moderator.move_to(&server.base);
     let page = moderator.sees(id, is_playable).await;
     assert!(!page.contains("The server went down"), "{page}");
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("stream.webm");
-    let streams = moderator.streams(id).await;
-    moderator
-        .saves(streams[0]["url"].as_str().unwrap(), &file)
-        .await;
-    decode(&file);
-    assert!(packets(&file, "audio") > 20 && packets(&file, "video") > 10);
+    let stream = moderator.saves_the_stream(id).await;
+    let file = stream.path();
+    decode(file);
+    assert!(packets(file, "audio") > 20 && packets(file, "video") > 10);
     moderator.sees(id, is_available).await;
 }
 
