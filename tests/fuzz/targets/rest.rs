@@ -1,0 +1,245 @@
+//! Bodies of the REST API, through the handlers of a real server: whatever a caller sends is answered, never with 500,
+//! and a refusal is JSON with a sentence.
+//!
+//! The first byte chooses the call, the rest is its body. In it and in paths `$S` is a session with somebody in it who
+//! publishes, `$E` one where nobody has ever been, `$R` a relayed one, `$C` the connection and `$T` the stream.
+
+#![no_main]
+
+use std::{
+    cell::{OnceCell, RefCell},
+    future::poll_fn,
+    net::SocketAddr,
+    pin::Pin,
+    rc::Rc,
+};
+
+use actix_http::Request;
+use actix_web::{
+    App,
+    body::{BoxBody, to_bytes},
+    dev::{Service, ServiceResponse},
+    http::{Method, StatusCode},
+    rt::{System, SystemRunner},
+    test::{TestRequest, init_service},
+    web,
+};
+use libfuzzer_sys::fuzz_target;
+use parlor::{
+    api::{self, Api},
+    config::{Config, Secret},
+    opentok::{Claims, Role, SessionId},
+    platform::Platform,
+    server::Server,
+    session::{Attachment, Newcomer, Request as Asked},
+};
+use serde_json::Value;
+
+const KEY: u32 = 123_456;
+const SECRET: &str = "1234567890abcdef1234567890abcdef12345678";
+
+const CALLS: [(&str, &str); 16] = [
+    ("POST", "/session/create"),
+    ("POST", "/v2/project/123456/archive"),
+    (
+        "POST",
+        "/v2/project/123456/archive/f6e7ee58-d6cf-4a59-896b-6d56b158ec71",
+    ),
+    (
+        "POST",
+        "/v2/project/123456/archive/f6e7ee58-d6cf-4a59-896b-6d56b158ec71/stop",
+    ),
+    (
+        "PUT",
+        "/v2/project/123456/archive/f6e7ee58-d6cf-4a59-896b-6d56b158ec71/layout",
+    ),
+    (
+        "PATCH",
+        "/v2/project/123456/archive/f6e7ee58-d6cf-4a59-896b-6d56b158ec71/streams",
+    ),
+    ("POST", "/v2/project/123456/session/$S/signal"),
+    ("POST", "/v2/project/123456/session/$S/connection/$C/signal"),
+    ("POST", "/v2/project/123456/session/$S/mute"),
+    ("POST", "/v2/project/123456/session/$S/stream/$T/mute"),
+    ("PUT", "/v2/project/123456/session/$S/stream"),
+    ("POST", "/v2/partner/123456/session/$E/signal"),
+    ("POST", "/v2/partner/123456/session/$R/mute"),
+    ("GET", "/v2/project/123456/archive?"),
+    ("GET", "/v2/project/123456/session/"),
+    ("DELETE", "/v2/project/123456/session/$S/connection/"),
+];
+
+thread_local! {
+    /// Lives until the process ends: the fuzzer leaves without clearing up, in the middle of a run.
+    static WORLD: OnceCell<&'static World> = const { OnceCell::new() };
+}
+
+fuzz_target!(|input: &[u8]| {
+    let Some((call, body)) = input.split_first() else {
+        return;
+    };
+    WORLD.with(|world| {
+        world
+            .get_or_init(|| Box::leak(Box::new(World::start())))
+            .call(CALLS[usize::from(*call) % CALLS.len()], body)
+    });
+});
+
+type Answer = Pin<Box<dyn Future<Output = ServiceResponse<BoxBody>>>>;
+
+struct World {
+    system: SystemRunner,
+    /// The handlers.
+    service: Box<dyn Fn(Request) -> Answer>,
+    server: Server,
+    sessions: [SessionId; 3],
+    /// Who is in the first session.
+    present: RefCell<Option<Attachment>>,
+}
+
+impl World {
+    fn start() -> World {
+        let data = std::env::temp_dir().join("parlor-fuzz-rest");
+        let _ = std::fs::remove_dir_all(&data);
+        let mut config = Config::default();
+        config.network.listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        config.data.folder = data;
+        config.keys.api_key = Some(KEY);
+        config.keys.api_secret = Some(Secret::from(SECRET.to_owned()));
+        let system = System::new();
+        let (server, sessions, service) = system.block_on(async {
+            let server = Server::start(config).await.unwrap();
+            let platform = server.platform();
+            let sessions = [
+                platform.create_session().await.unwrap(),
+                platform.create_session().await.unwrap(),
+                platform.create_chat_session().await.unwrap(),
+            ];
+            let api = Api::new(server.app(), platform.clone());
+            let service =
+                init_service(App::new().configure(api::routes(web::Data::new(api)))).await;
+            (server, sessions, Rc::new(service))
+        });
+        let service = move |request| -> Answer {
+            let service = Rc::clone(&service);
+            Box::pin(async move { service.call(request).await.unwrap().map_into_boxed_body() })
+        };
+        World {
+            system,
+            service: Box::new(service),
+            server,
+            sessions,
+            present: RefCell::default(),
+        }
+    }
+
+    fn call(&self, (method, path): (&str, &str), body: &[u8]) {
+        self.system.block_on(async {
+            let names = self.names();
+            let named = |text: &str| {
+                names
+                    .iter()
+                    .fold(text.to_owned(), |text, (name, id)| text.replace(name, id))
+            };
+            let body = named(&String::from_utf8_lossy(body));
+            let mut path = named(path);
+            let mut body = body.into_bytes();
+            if path.ends_with(['?', '/']) {
+                let rest = std::mem::take(&mut body);
+                path.extend(
+                    rest.iter()
+                        .filter(|byte| byte.is_ascii_graphic() && **byte != b'#')
+                        .map(|byte| char::from(*byte)),
+                );
+                if path.parse::<actix_web::http::Uri>().is_err() {
+                    return;
+                }
+            }
+            let request = TestRequest::with_uri(&path)
+                .method(method.parse::<Method>().unwrap())
+                .insert_header(("X-TB-PARTNER-AUTH", format!("{KEY}:{SECRET}")))
+                .insert_header(("Content-Type", "application/json"))
+                .set_payload(body)
+                .to_request();
+            check((self.service)(request).await).await;
+        });
+    }
+
+    /// Sees to it that somebody publishes in the first session.
+    fn names(&self) -> [(&'static str, String); 5] {
+        let sessions = self.server.sessions();
+        if sessions.streams(&self.sessions[0]).is_empty() {
+            *self.present.borrow_mut() = None;
+            *self.present.borrow_mut() = Some(self.enter());
+        }
+        let stream = sessions
+            .streams(&self.sessions[0])
+            .first()
+            .map(|stream| stream.stream_id.to_string());
+        let connection = self
+            .present
+            .borrow()
+            .as_ref()
+            .map(|present| present.connection().to_string());
+        let [here, empty, relayed] = self.sessions.clone();
+        [
+            ("$S", here.to_string()),
+            ("$E", empty.to_string()),
+            ("$R", relayed.to_string()),
+            ("$C", connection.unwrap_or_default()),
+            ("$T", stream.unwrap_or_default()),
+        ]
+    }
+
+    fn enter(&self) -> Attachment {
+        let claims = Claims {
+            api_key: KEY,
+            session_id: self.sessions[0].clone(),
+            role: Role::Moderator,
+            data: String::new(),
+            layout_classes: Vec::new(),
+            created_at: 0,
+            expires_at: i64::MAX,
+        };
+        let newcomer = Newcomer {
+            claims,
+            // A stream counts from its announcement where no engine has to answer first.
+            relayed: true,
+            quiet: false,
+        };
+        let (present, mut outbox) = self
+            .server
+            .sessions()
+            .join(&self.sessions[0], &newcomer, 1)
+            .unwrap();
+        actix_web::rt::spawn(async move {
+            while poll_fn(|context| outbox.poll_next(context)).await.is_ok() {}
+        });
+        let publish = r#"{"type":"publish","name":"","hasAudio":true,"hasVideo":true,"videoType":"camera","width":640,"height":480}"#;
+        present.request(2, serde_json::from_str::<Asked>(publish).unwrap());
+        present
+    }
+}
+
+async fn check(response: ServiceResponse<BoxBody>) {
+    let status = response.status();
+    let is_json = response
+        .headers()
+        .get("content-type")
+        .is_some_and(|kind| kind == "application/json");
+    let body = to_bytes(response.into_body()).await.unwrap();
+    assert_ne!(status, StatusCode::INTERNAL_SERVER_ERROR, "{body:?}");
+    if !status.is_success() {
+        assert!(is_json, "{status}: {body:?}");
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        assert!(
+            body["message"]
+                .as_str()
+                .is_some_and(|message| !message.is_empty()),
+            "{body}"
+        );
+    }
+    if status == StatusCode::NO_CONTENT {
+        assert!(body.is_empty());
+    }
+}
