@@ -16,7 +16,7 @@ use tracing_actix_web::TracingLogger;
 use crate::{
     api::{self, Api},
     app::App,
-    archive::{self, Archives, Resolution, recording},
+    archive::{self, Archives, Resolution, download::Links, object::Objects, recording},
     buddies::Buddies,
     clock,
     config::{self, Config},
@@ -86,6 +86,10 @@ impl Server {
         let engine: Arc<dyn media::Media> = sfu.clone();
         let sessions = Sessions::new(engine, Arc::clone(&recorder), happenings);
         let archives = archives(&config.archives, &data);
+        let objects = Objects {
+            links: Links::new(project.api_secret.expose().as_bytes()),
+            sessions: sessions.clone(),
+        };
         let platform = Embedded {
             db: data.db.clone(),
             project: project.clone(),
@@ -131,7 +135,7 @@ impl Server {
         });
         let serving = {
             let (app, admission) = (app.clone(), Arc::new(platform.clone()));
-            let api = web::Data::new(Api::new(&app, platform.clone()));
+            let api = web::Data::new(Api::new(&app, platform.clone(), objects.clone()));
             HttpServer::new(move || {
                 actix_web::App::new()
                     .wrap(TracingLogger::<crate::web::RequestSpan>::new())

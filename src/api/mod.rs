@@ -6,7 +6,6 @@
 //! `openapi.json` describes all of it, and is served. What this server does not do is answered with 501 and a sentence, never with a success that is none.
 
 mod archive;
-mod archive_object;
 mod auth;
 mod body;
 mod connection;
@@ -27,7 +26,7 @@ use actix_web::{
 use self::{auth::Caller, error::ApiError};
 use crate::{
     app::App,
-    archive::download::Links,
+    archive::object::Objects,
     opentok::SessionId,
     platform::Embedded,
     project::{self, SessionRecord},
@@ -36,7 +35,7 @@ use crate::{
 /// What every handler of the API shares.
 pub struct Api {
     platform: Embedded,
-    links: Links,
+    objects: Objects,
     /// Where people reach the server; `None`: as the caller did.
     public_url: Option<String>,
     /// Whether the header of old SDKs is accepted, which carries the secret.
@@ -44,10 +43,10 @@ pub struct Api {
 }
 
 impl Api {
-    pub fn new(app: &App, platform: Embedded) -> Api {
+    pub fn new(app: &App, platform: Embedded, objects: Objects) -> Api {
         Api {
             platform,
-            links: Links::new(app.project.api_secret.expose().as_bytes()),
+            objects,
             public_url: app.config.network.public_url.clone(),
             legacy_auth: app.config.keys.legacy_auth,
         }
