@@ -8,6 +8,7 @@
 mod archive;
 mod auth;
 mod body;
+mod callback;
 mod connection;
 mod error;
 mod mute;
@@ -36,6 +37,8 @@ use crate::{
 pub struct Api {
     platform: Embedded,
     objects: Objects,
+    /// Whether callbacks may go to private addresses.
+    private_callbacks: bool,
     /// Where people reach the server; `None`: as the caller did.
     public_url: Option<String>,
     /// Whether the header of old SDKs is accepted, which carries the secret.
@@ -47,6 +50,7 @@ impl Api {
         Api {
             platform,
             objects,
+            private_callbacks: app.config.callbacks.callback_allow_private,
             public_url: app.config.network.public_url.clone(),
             legacy_auth: app.config.keys.legacy_auth,
         }
@@ -134,6 +138,14 @@ fn calls(scope: Scope) -> Scope {
             "/session/{session}/stream/{stream}/mute",
             [post().to(mute::one)],
         ))
+        .service(only(
+            "/callback",
+            [get().to(callback::list), post().to(callback::register)],
+        ))
+        .service(only(
+            "/callback/{callback}",
+            [delete().to(callback::unregister)],
+        ))
 }
 
 /// What OpenTok has and this server has not.
@@ -149,7 +161,6 @@ fn not_offered(scope: Scope) -> Scope {
         ("/connect{rest:.*}", "the audio connector"),
         ("/captions{rest:.*}", "captions"),
         ("/render{rest:.*}", "rendering web pages into a session"),
-        ("/callback{rest:.*}", "registering callbacks"),
     ];
     calls.into_iter().fold(scope, |scope, (path, what)| {
         let refuse = move |_: Caller| async move {

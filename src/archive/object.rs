@@ -1,8 +1,12 @@
-//! An archive as the object that OpenTok's SDKs parse.
+//! An archive as the object that OpenTok's SDKs parse, in replies and in callbacks.
+
+use serde::Deserialize;
+use sqlx::SqlitePool;
 
 use super::{
-    Archive, OutputMode, Quality, Status, StreamMode,
+    Archive, ArchiveId, OutputMode, Quality, Status, StreamMode,
     download::{Asset, Links},
+    store,
 };
 use crate::{
     opentok::{self, ArchiveObject, ArchiveStatus, ArchiveStream},
@@ -49,6 +53,37 @@ impl Objects {
                 .collect()
         })
     }
+}
+
+/// What changes of a row with its status, as a trigger keeps it for callbacks (see `migrations/`).
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Snapshot {
+    status: Status,
+    reason: String,
+    updated_at_ms: i64,
+    duration_ms: u64,
+    size_bytes: u64,
+}
+
+/// An archive as it was when its status changed; `None`: there is no such archive.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn as_it_was(
+    db: &SqlitePool,
+    id: ArchiveId,
+    then: Snapshot,
+) -> Result<Option<Archive>, sqlx::Error> {
+    let archive = store::find(db, id).await?;
+    Ok(archive.map(|archive| Archive {
+        status: then.status,
+        reason: then.reason,
+        updated_at_ms: then.updated_at_ms,
+        duration_ms: then.duration_ms,
+        size_bytes: then.size_bytes,
+        ..archive
+    }))
 }
 
 fn object(archive: &Archive) -> ArchiveObject {
