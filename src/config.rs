@@ -4,6 +4,7 @@
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
+    time::Duration,
 };
 
 use clap::{Args, Parser, Subcommand};
@@ -26,7 +27,7 @@ pub enum Command {
     /// Adds or lists the people who may record and moderate.
     #[command(subcommand)]
     Moderator(ModeratorCommand),
-    /// Makes, lists, renews and revokes API keys of applications. Without a command: shows the key and the secret of the pages.
+    /// Makes, lists, renews and revokes API keys of applications, and says where their events go. Without a command: shows the key and the secret of the pages.
     Keys {
         #[command(subcommand)]
         command: Option<KeysCommand>,
@@ -46,6 +47,15 @@ pub enum KeysCommand {
     Renew { key: u32 },
     /// Lets nobody in by a key any more. Its archives stay.
     Revoke { key: u32 },
+    /// Posts all that happens in a key's sessions and to its archives to an address; without one, shows what is posted where.
+    Callback {
+        key: u32,
+        /// http or https.
+        url: Option<String>,
+        /// Nothing is posted any more.
+        #[arg(long, conflicts_with = "url")]
+        off: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -74,6 +84,8 @@ pub struct Config {
     pub keys: Keys,
     #[command(flatten)]
     pub archives: Archives,
+    #[command(flatten)]
+    pub callbacks: Callbacks,
 
     /// What is logged: a level, or `tracing` directives such as `warn,parlor::sfu=debug`.
     #[arg(
@@ -230,6 +242,29 @@ pub struct Archives {
     pub ffmpeg: PathBuf,
 }
 
+/// What is posted to the servers of applications.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Callbacks")]
+pub struct Callbacks {
+    /// Events may be posted to private addresses, too: true or false. Then whoever has an API key can send requests to this machine and its network.
+    #[arg(
+        long,
+        env = "PARLOR_CALLBACK_ALLOW_PRIVATE",
+        value_name = "BOOL",
+        default_value_t = false,
+        num_args = 0..=1,
+        default_missing_value = "true",
+        action = clap::ArgAction::Set,
+        global = true
+    )]
+    pub callback_allow_private: bool,
+
+    /// Waits before the second try to deliver an event, the third, …; empty: as [`Schedule`](crate::callback::Schedule) has them.
+    /// No setting of operators.
+    #[arg(skip)]
+    pub retry_waits: Vec<Duration>,
+}
+
 impl Default for Config {
     /// What runs when nothing is set, whatever the environment says.
     fn default() -> Self {
@@ -256,6 +291,7 @@ impl Default for Config {
                 history_page: 5,
                 ffmpeg: PathBuf::from("ffmpeg"),
             },
+            callbacks: Callbacks::default(),
             log: "info".to_owned(),
         }
     }

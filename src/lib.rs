@@ -15,12 +15,13 @@
 //! | *moderator* | somebody with an account, who may record and moderate; everybody else is a *guest* |
 //! | *buddy* | a visitor with a name on the page of the buddies, listed on the *roster* |
 //! | *invitation* | one buddy asks another for a call; accepted, it becomes a *chat*, a session of two |
+//! | *callback* | where one kind of event of a project is posted: to its application's server |
 //! | *platform* | what makes sessions, tokens and archives for the pages: the embedded engine |
 //!
 //! # Arrows
 //!
 //! ```text
-//! main → server → { web, api, signaling } → app → buddies → platform → domain ← { sfu, recorder }
+//! main → server → { web, api, signaling, callback } → app → buddies → platform → domain ← { sfu, recorder }
 //! domain: room, session, archive, presence, invitation, moderator, project        opentok: depends on nothing of ours
 //! ```
 //!
@@ -59,6 +60,12 @@
 //! What a call changes while an archive records, its streams and its layout, goes through the [`session`] into the
 //! recorder's journal as a note, so the file is composed the same whenever that is. `src/api/openapi.json` describes every call.
 //!
+//! # An application's server is told
+//!
+//! `POST /v2/project/{key}/callback` says what it wants to hear, and where ([`api`], [`callback`]). From then on every change of an
+//! archive's status writes an event in its own transaction, and the [`session`] reports who comes, goes and publishes to a queue that never
+//! makes it wait. What waits in the database is posted, signed with the project's secret, and again later if nobody took it.
+//!
 //! # One buddy invites another
 //!
 //! 1. `GET /buddies` renders the first page of the roster. A name goes by `POST /users`, and a token comes back
@@ -80,6 +87,7 @@ pub mod api;
 pub mod app;
 pub mod archive;
 pub mod buddies;
+pub mod callback;
 pub mod clock;
 pub mod config;
 pub mod data;

@@ -8,6 +8,7 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use clap::Parser;
 use parlor::{
+    callback::{self, Topic},
     clock,
     config::{Command, CommandLine, Config, KeysCommand, ModeratorCommand},
     data::DataFolder,
@@ -150,8 +151,39 @@ async fn change_keys(config: &Config, command: Option<KeysCommand>) -> anyhow::R
             project::revoke(&data.db, key, now_ms).await?;
             say(&format!("{key} lets nobody in any more"));
         }
+        Some(KeysCommand::Callback { key, url, off }) => {
+            change_callbacks(config, &data, key, url.as_deref(), off).await?;
+        }
     }
     data.db.close().await;
+    Ok(())
+}
+
+async fn change_callbacks(
+    config: &Config,
+    data: &DataFolder,
+    key: u32,
+    url: Option<&str>,
+    off: bool,
+) -> anyhow::Result<()> {
+    ensure!(
+        project::find(&data.db, key).await?.is_some(),
+        "there is no key {key}; `parlor keys list` shows those of applications"
+    );
+    if off {
+        callback::unregister_all(&data.db, key).await?;
+        say(&format!("nothing of {key} is posted any more"));
+    } else if let Some(url) = url {
+        callback::check_url(url, config.callbacks.callback_allow_private)?;
+        callback::register(&data.db, key, &Topic::ALL, url, clock::now_ms()).await?;
+        say(&format!(
+            "all events of {key} are posted to {url}, signed with its secret"
+        ));
+    } else {
+        for callback in callback::list(&data.db, key).await? {
+            say(&format!("{} {}", callback.topic, callback.url));
+        }
+    }
     Ok(())
 }
 

@@ -16,8 +16,9 @@ use tracing_actix_web::TracingLogger;
 use crate::{
     api::{self, Api},
     app::App,
-    archive::{self, Archives, Resolution, recording},
+    archive::{self, Archives, Resolution, download::Links, object::Objects, recording},
     buddies::Buddies,
+    callback::{self, Callbacks, Schedule},
     clock,
     config::{self, Config},
     data::DataFolder,
@@ -48,6 +49,7 @@ pub struct Server {
     addr: SocketAddr,
     app: web::Data<App>,
     platform: Embedded,
+    callbacks: Callbacks,
     sfu: Arc<Sfu>,
     http: ServerHandle,
     serving: JoinHandle<std::io::Result<()>>,
@@ -86,6 +88,17 @@ impl Server {
         let engine: Arc<dyn media::Media> = sfu.clone();
         let sessions = Sessions::new(engine, Arc::clone(&recorder), happenings);
         let archives = archives(&config.archives, &data);
+        let objects = Objects {
+            links: Links::new(project.api_secret.expose().as_bytes()),
+            sessions: sessions.clone(),
+        };
+        let callbacks = Callbacks::start(
+            data.db.clone(),
+            objects.clone(),
+            archives.subscribe(),
+            callback_settings(&config, addr),
+        )?;
+        sessions.monitor(Arc::new(callbacks.clone()));
         let platform = Embedded {
             db: data.db.clone(),
             project: project.clone(),
@@ -131,11 +144,13 @@ impl Server {
         });
         let serving = {
             let (app, admission) = (app.clone(), Arc::new(platform.clone()));
-            let api = web::Data::new(Api::new(&app, platform.clone()));
+            let api = web::Data::new(Api::new(&app, platform.clone(), objects));
+            let callbacks = web::Data::new(callbacks.clone());
             HttpServer::new(move || {
                 actix_web::App::new()
                     .wrap(TracingLogger::<crate::web::RequestSpan>::new())
                     .app_data(app.clone())
+                    .app_data(callbacks.clone())
                     .configure(signaling::routes(sessions.clone(), admission.clone()))
                     .configure(api::routes(api.clone()))
                     .service(crate::web::pages(&cookie_key, is_secure))
@@ -153,6 +168,7 @@ impl Server {
             addr,
             app,
             platform,
+            callbacks,
             sfu,
             http,
             serving: tokio::spawn(serving),
@@ -205,6 +221,7 @@ impl Server {
         if let Ok(Err(error)) = self.serving.await {
             warn!("Pages ended with an error: {error}");
         }
+        self.callbacks.close().await;
         let sfu = self.sfu;
         let _ = tokio::task::spawn_blocking(move || sfu.stop()).await;
         for task in self.background {
@@ -242,6 +259,22 @@ fn archives(config: &config::Archives, data: &DataFolder) -> Archives {
     };
     let composer = Ffmpeg::new(config.ffmpeg.clone());
     Archives::new(data.db.clone(), Arc::new(composer), settings)
+}
+
+fn callback_settings(config: &Config, addr: SocketAddr) -> callback::Settings {
+    let reached = config.network.public_url.clone();
+    let mut schedule = Schedule::default();
+    if !config.callbacks.retry_waits.is_empty() {
+        schedule.waits.clone_from(&config.callbacks.retry_waits);
+    }
+    callback::Settings {
+        allow_private: config.callbacks.callback_allow_private,
+        schedule,
+        ..callback::Settings::new(
+            reached.unwrap_or_else(|| format!("http://{addr}")),
+            clock::now_ms,
+        )
+    }
 }
 
 /// One port number for pages (TCP) and media (UDP).

@@ -8,7 +8,6 @@ use serde_json::json;
 
 use super::{
     Api,
-    archive_object::{base_url, written},
     auth::Caller,
     body::{Body, object, truth},
     error::{ApiError, code},
@@ -17,6 +16,7 @@ use super::{
 };
 use crate::{
     archive::{Archive, ArchiveId, OutputMode, Reason, Status, StreamMode, history, history::List},
+    clock,
     opentok::{Layout, SessionId},
     platform::PlatformError,
     project,
@@ -126,7 +126,7 @@ pub async fn list(
     let items: Vec<_> = page
         .archives
         .iter()
-        .map(|archive| written(&api, archive, &base))
+        .map(|archive| api.objects.write(archive, &base, clock::now_ms()))
         .collect();
     Ok(HttpResponse::Ok().json(json!({ "count": page.total, "items": items })))
 }
@@ -286,7 +286,16 @@ async fn find_archive(api: &Api, caller: &Caller, at: &OfArchive) -> Result<Arch
 }
 
 fn reply(api: &Api, request: &HttpRequest, archive: &Archive) -> HttpResponse {
-    HttpResponse::Ok().json(written(api, archive, &base_url(api, request)))
+    let base = base_url(api, request);
+    HttpResponse::Ok().json(api.objects.write(archive, &base, clock::now_ms()))
+}
+
+/// Where the caller, and whoever it hands links to, reaches this server.
+fn base_url(api: &Api, request: &HttpRequest) -> String {
+    api.public_url.clone().unwrap_or_else(|| {
+        let reached = request.connection_info();
+        format!("{}://{}", reached.scheme(), reached.host())
+    })
 }
 
 /// Does it also when the caller hangs up: row, engine and recorder must not disagree.

@@ -6,9 +6,9 @@
 //! `openapi.json` describes all of it, and is served. What this server does not do is answered with 501 and a sentence, never with a success that is none.
 
 mod archive;
-mod archive_object;
 mod auth;
 mod body;
+mod callback;
 mod connection;
 mod error;
 mod mute;
@@ -27,7 +27,7 @@ use actix_web::{
 use self::{auth::Caller, error::ApiError};
 use crate::{
     app::App,
-    archive::download::Links,
+    archive::object::Objects,
     opentok::SessionId,
     platform::Embedded,
     project::{self, SessionRecord},
@@ -36,7 +36,9 @@ use crate::{
 /// What every handler of the API shares.
 pub struct Api {
     platform: Embedded,
-    links: Links,
+    objects: Objects,
+    /// Whether callbacks may go to private addresses.
+    private_callbacks: bool,
     /// Where people reach the server; `None`: as the caller did.
     public_url: Option<String>,
     /// Whether the header of old SDKs is accepted, which carries the secret.
@@ -44,10 +46,11 @@ pub struct Api {
 }
 
 impl Api {
-    pub fn new(app: &App, platform: Embedded) -> Api {
+    pub fn new(app: &App, platform: Embedded, objects: Objects) -> Api {
         Api {
             platform,
-            links: Links::new(app.project.api_secret.expose().as_bytes()),
+            objects,
+            private_callbacks: app.config.callbacks.callback_allow_private,
             public_url: app.config.network.public_url.clone(),
             legacy_auth: app.config.keys.legacy_auth,
         }
@@ -135,6 +138,14 @@ fn calls(scope: Scope) -> Scope {
             "/session/{session}/stream/{stream}/mute",
             [post().to(mute::one)],
         ))
+        .service(only(
+            "/callback",
+            [get().to(callback::list), post().to(callback::register)],
+        ))
+        .service(only(
+            "/callback/{callback}",
+            [delete().to(callback::unregister)],
+        ))
 }
 
 /// What OpenTok has and this server has not.
@@ -150,7 +161,6 @@ fn not_offered(scope: Scope) -> Scope {
         ("/connect{rest:.*}", "the audio connector"),
         ("/captions{rest:.*}", "captions"),
         ("/render{rest:.*}", "rendering web pages into a session"),
-        ("/callback{rest:.*}", "registering callbacks"),
     ];
     calls.into_iter().fold(scope, |scope, (path, what)| {
         let refuse = move |_: Caller| async move {

@@ -18,6 +18,7 @@ pub mod history;
 mod id;
 pub mod layout;
 pub mod lifecycle;
+pub mod object;
 pub mod recording;
 pub mod retention;
 mod service;

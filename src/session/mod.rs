@@ -11,6 +11,7 @@ mod id;
 mod limits;
 pub mod live;
 pub mod media;
+mod monitor;
 mod observer;
 mod outbox;
 mod pace;
@@ -23,6 +24,7 @@ pub use event::{ArchiveInfo, ConnectionInfo, Event, Outcome, Reason, Rerouting, 
 pub(crate) use id::id;
 pub use id::{ConnectionId, StreamId};
 pub use live::{Chosen, Closing, LiveSession, Now, Outgoing, Output, Phase, SocketId};
+pub use monitor::{Monitor, Occurrence, Report};
 pub use observer::{ClientSignal, Observer};
 pub use outbox::Outbox;
 pub use refusal::Refusal;

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use actix_web::{HttpResponse, web};
 use tracing::error;
 
-use crate::app::App;
+use crate::{app::App, callback::Callbacks};
 
 /// `GET /healthz`: 200 while the database answers, else 503.
 pub async fn health(app: web::Data<App>) -> HttpResponse {
@@ -19,7 +19,7 @@ pub async fn health(app: web::Data<App>) -> HttpResponse {
 }
 
 /// `GET /metrics` in the text format of Prometheus.
-pub async fn metrics(app: web::Data<App>) -> HttpResponse {
+pub async fn metrics(app: web::Data<App>, callbacks: Option<web::Data<Callbacks>>) -> HttpResponse {
     let mut text = String::new();
     let mut write = |name: &str, help: &str, value: u64| {
         let kind = if name.ends_with("_total") {
@@ -39,6 +39,33 @@ pub async fn metrics(app: web::Data<App>) -> HttpResponse {
     if let Ok(running) = app.archives.running(None).await {
         let running = u64::try_from(running.len()).unwrap_or(u64::MAX);
         write("archives_running", "Archives that record now", running);
+    }
+    let counts = match callbacks {
+        Some(callbacks) => callbacks.counts().await.ok(),
+        None => None,
+    };
+    if let Some(counts) = counts {
+        for (name, help, value) in [
+            (
+                "delivered_total",
+                "Events that were taken",
+                counts.delivered,
+            ),
+            ("failed_total", "Tries that failed", counts.failed),
+            (
+                "given_up_total",
+                "Events that nobody took for a day",
+                counts.given_up,
+            ),
+            (
+                "dropped_total",
+                "Events for which there was no room",
+                counts.dropped,
+            ),
+            ("waiting", "Events that wait", counts.waiting),
+        ] {
+            write(&format!("callbacks_{name}"), help, value);
+        }
     }
     HttpResponse::Ok()
         .content_type("text/plain; version=0.0.4")

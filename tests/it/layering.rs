@@ -16,7 +16,7 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("askama", &["web"]),
     ("str0m", &["sfu"]),
     ("mio", &["sfu"]),
-    ("reqwest", &["opentok"]),
+    ("reqwest", &["opentok", "callback"]),
     ("roxmltree", &["opentok"]),
 ];
 
@@ -49,6 +49,7 @@ const INSIDE: &[(&str, &[&str])] = &[
         ],
     ),
     ("signaling", &["archive", "clock", "opentok", "session"]),
+    ("callback", &["archive", "config", "opentok", "session"]),
 ];
 
 #[test]

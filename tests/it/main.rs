@@ -5,6 +5,7 @@
 mod access;
 mod api;
 mod buddies;
+mod callbacks;
 mod client;
 mod clip;
 mod compose;

@@ -293,10 +293,37 @@ async function notOffered({ routed: session }) {
   await no(/does not offer rendering/, 'getRender', NOTHING)
   await no(/does not offer rendering/, 'stopRender', NOTHING)
   await no(/does not offer rendering/, 'listRenders', {})
-  await no(/does not offer registering callbacks/, 'registerCallback', {
-    group: 'archive', event: 'status', url: 'https://example.org',
-  })
-  await no(/does not offer registering callbacks/, 'unregisterCallback', NOTHING)
+}
+
+async function callbacks() {
+  assert.deepEqual(await first('listCallbacks'), [])
+  const url = 'https://receiver.invalid/events'
+  const made = []
+  for (const [group, event] of [['connection', 'created'], ['stream', 'destroyed'], ['archive', 'status']]) {
+    const callback = await first('registerCallback', { group, event, url })
+    assert.deepEqual([callback.group, callback.event, callback.url], [group, event, url])
+    assert.ok(Math.abs(Date.now() - callback.createdAt) < 60_000)
+    made.push(callback)
+  }
+  const moved = await first('registerCallback', { group: 'archive', event: 'status', url: `${url}?2` })
+  assert.deepEqual([moved.id, moved.url], [made[2].id, `${url}?2`])
+  const plain = (list) => list.map(({ id, group, event }) => ({ id, group, event }))
+  assert.deepEqual(plain(await first('listCallbacks')), plain(made))
+  assert.deepEqual(await call(other, 'listCallbacks').then(([list]) => list), [])
+
+  const refuse = (message, options) => refused(RequestError, message, ours('registerCallback', options))
+  await refuse(/one of these pairs/, { event: 'created', url })
+  await refuse(/one of these pairs/, { group: 'connection', url })
+  await refuse(/one of these pairs/, { group: 'connection', event: 'status', url })
+  await refuse(/http or https/, { group: 'connection', event: 'created' })
+  await refuse(/not on the public internet/, { group: 'connection', event: 'created', url: 'http://127.0.0.1:1/' })
+  await refused(AuthError, /Invalid API key or secret/, call(stranger, 'registerCallback', {
+    group: 'connection', event: 'created', url,
+  }))
+  await refused(NotFoundError, /Not Found/, call(other, 'unregisterCallback', made[0].id))
+  await refused(NotFoundError, /Not Found/, ours('unregisterCallback', NOTHING))
+  for (const { id } of made) await ours('unregisterCallback', id)
+  assert.deepEqual(await first('listCallbacks'), [])
 }
 
 const made = await sessions()
@@ -304,9 +331,8 @@ await tokens(made)
 await streams()
 await archives(made)
 await notOffered(made)
+await callbacks()
 
-// Any refusal of this call ends in an exception inside of the SDK that nobody can catch.
-called.add('listCallbacks')
 called.add('generateJwt') // Every call above is signed with it.
 const there = new Set()
 for (let object = opentok; object !== Object.prototype; object = Object.getPrototypeOf(object)) {

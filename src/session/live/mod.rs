@@ -35,7 +35,7 @@ use self::{
     subscriptions::Subscription,
 };
 use super::{
-    ClientSignal, ConnectionId, Refusal, Request, Resume, StreamId,
+    ClientSignal, ConnectionId, Occurrence, Refusal, Request, Resume, StreamId,
     admission::Newcomer,
     backlog::Backlog,
     event::{ConnectionInfo, Event, Outcome, Reason, SharedEvent, StreamInfo, Welcome},
@@ -152,6 +152,9 @@ impl LiveSession {
             self.relayed = *relayed && self.archives.is_empty();
         }
         self.came += 1;
+        if self.connections.is_empty() {
+            self.report(Occurrence::SessionCreated);
+        }
         if self.is_judged {
             self.hidden.insert(id);
         } else {
@@ -197,6 +200,7 @@ impl LiveSession {
         };
         self.outputs
             .push(Output::Joined(welcome.connection.clone()));
+        self.report(Occurrence::ConnectionCreated(welcome.connection.clone()));
         self.reply(socket, request, Outcome::Welcome(Box::new(welcome)));
         self.follow_archives(now.at);
         Ok(id)
@@ -378,10 +382,14 @@ impl LiveSession {
     /// Ends every connection at once; nobody is told of the others.
     pub fn disconnect_all(&mut self, reason: Reason, now: Now) {
         let event = Arc::new(SharedEvent::new(Event::Disconnected { reason }));
+        let was_anybody = !self.connections.is_empty();
         for id in self.in_order() {
             let Some(mut connection) = self.connections.remove(&id) else {
                 continue;
             };
+            for stream in &connection.streams {
+                self.report_end(*stream, reason);
+            }
             if connection.has_peer {
                 self.media(Command::Close { connection: id });
             }
@@ -390,6 +398,13 @@ impl LiveSession {
                 connection: id,
                 reason,
             });
+            self.report(Occurrence::ConnectionDestroyed {
+                connection: connection.info,
+                reason,
+            });
+        }
+        if was_anybody {
+            self.report(Occurrence::SessionDestroyed);
         }
         for stream in self.streams() {
             self.note(&Note::StreamDestroyed {
@@ -495,6 +510,10 @@ impl LiveSession {
             connection: id,
             reason,
         });
+        self.report(Occurrence::ConnectionDestroyed {
+            connection: connection.info,
+            reason,
+        });
         if !self.hidden.remove(&id) {
             self.tell_curious(Event::ConnectionDestroyed {
                 connection_id: id,
@@ -503,8 +522,13 @@ impl LiveSession {
         }
         if self.connections.is_empty() {
             self.mutes_newcomers = false;
+            self.report(Occurrence::SessionDestroyed);
         }
         self.follow_archives(now);
+    }
+
+    fn report(&mut self, occurrence: Occurrence) {
+        self.outputs.push(Output::Report(occurrence));
     }
 
     fn reply(&mut self, socket: SocketId, request: u64, outcome: Outcome) {

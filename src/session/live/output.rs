@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     archive::{ArchiveId, recording::Note},
     session::{
-        ClientSignal, ConnectionId,
+        ClientSignal, ConnectionId, Occurrence,
         event::{ConnectionInfo, Outcome, Reason, SharedEvent},
         media::Command,
     },
@@ -45,6 +45,8 @@ pub enum Output {
         connection: ConnectionId,
         reason: Reason,
     },
+    /// For whoever monitors the session.
+    Report(Occurrence),
     /// A signal in a session that is judged; to be answered by [`LiveSession::judged`](super::LiveSession::judged).
     Judge {
         socket: SocketId,

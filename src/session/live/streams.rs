@@ -11,7 +11,7 @@ use super::{LiveSession, Now};
 use crate::{
     archive::recording::Note,
     session::{
-        ConnectionId, Refusal, StreamId,
+        ConnectionId, ConnectionInfo, Occurrence, Refusal, StreamId,
         event::{Event, Outcome, Reason, StreamInfo},
         media::Command,
         refusal::code,
@@ -27,6 +27,8 @@ const MAX_NAME: usize = 1000;
 
 pub(super) struct Stream {
     pub info: StreamInfo,
+    /// Who publishes it; the stream is told of when the connection is gone already.
+    pub publisher: ConnectionInfo,
     pub order: u64,
     /// Layout classes of composed archives.
     pub classes: Vec<String>,
@@ -83,11 +85,13 @@ impl LiveSession {
         };
         let stream_id = info.stream_id;
         let classes = publisher.classes.clone();
+        let of = publisher.info.clone();
         publisher.streams.push(stream_id);
         self.streams.insert(
             stream_id,
             Stream {
                 info,
+                publisher: of,
                 order,
                 classes,
                 offered: false,
@@ -133,6 +137,11 @@ impl LiveSession {
         stream.announced = true;
         let muted = std::mem::take(&mut stream.muted_unheard);
         let info = stream.info.clone();
+        let connection = stream.publisher.clone();
+        self.report(Occurrence::StreamCreated {
+            stream: info.clone(),
+            connection,
+        });
         let note = self.created_note(&info);
         self.note(&note);
         let publisher = info.connection_id;
@@ -184,6 +193,7 @@ impl LiveSession {
         reason: Reason,
         silent: Option<ConnectionId>,
     ) {
+        self.report_end(stream_id, reason);
         let Some(stream) = self.streams.remove(&stream_id) else {
             return;
         };
@@ -204,6 +214,19 @@ impl LiveSession {
         if stream.announced {
             self.note(&Note::StreamDestroyed { stream: stream_id });
             self.tell_everyone(silent, Event::StreamDestroyed { stream_id, reason });
+        }
+    }
+
+    /// Tells whoever monitors the session that a stream ends which others know of.
+    pub(super) fn report_end(&mut self, stream_id: StreamId, reason: Reason) {
+        if let Some(stream) = self.streams.get(&stream_id)
+            && stream.announced
+        {
+            self.report(Occurrence::StreamDestroyed {
+                stream: stream.info.clone(),
+                connection: stream.publisher.clone(),
+                reason,
+            });
         }
     }
 

@@ -16,8 +16,8 @@ use std::{
 use tokio::sync::mpsc::{self, error::TrySendError};
 
 use super::{
-    ArchiveInfo, ClientSignal, ConnectionId, ConnectionInfo, Newcomer, Observer, Reason, Refusal,
-    Request, Rerouting, Resume, StreamId, StreamInfo,
+    ArchiveInfo, ClientSignal, ConnectionId, ConnectionInfo, Monitor, Newcomer, Observer, Reason,
+    Refusal, Report, Request, Rerouting, Resume, StreamId, StreamInfo,
     live::{Chosen, Closing, LiveSession, Now, Outgoing, Output, Phase, SocketId},
     media::{self, Command, Media, Scope, Sink},
     outbox::{Nudge, Outbox, OutboxSender, outbox, resumed_outbox},
@@ -65,6 +65,8 @@ struct Shared {
     recorder: Arc<dyn Recorder>,
     /// Set once, while the server starts.
     observer: OnceLock<Arc<dyn Observer>>,
+    /// Likewise.
+    monitor: OnceLock<Arc<dyn Monitor>>,
     happenings: mpsc::Sender<Happening>,
     /// To who wakes crowds a few at a time; set once somebody does.
     crowds: OnceLock<mpsc::Sender<Crowd>>,
@@ -110,6 +112,7 @@ impl Sessions {
             media,
             recorder,
             observer: OnceLock::new(),
+            monitor: OnceLock::new(),
             happenings,
             crowds: OnceLock::new(),
             sessions: Mutex::default(),
@@ -125,6 +128,11 @@ impl Sessions {
     /// Has somebody follow all sessions. There is one observer, and the first one stays.
     pub fn observe(&self, observer: Arc<dyn Observer>) {
         let _ = self.0.observer.set(observer);
+    }
+
+    /// Has somebody hear what applications may hear. There is one, and the first one stays.
+    pub fn monitor(&self, monitor: Arc<dyn Monitor>) {
+        let _ = self.0.monitor.set(monitor);
     }
 
     /// Carries the engine's events to the sessions, and time: to be spawned once. Ends when the
@@ -673,6 +681,15 @@ impl Shared {
             Output::Left { connection, reason } => {
                 if let Some(observer) = self.observer.get() {
                     observer.left(&hosted.id, connection, reason);
+                }
+            }
+            Output::Report(occurrence) => {
+                if let Some(monitor) = self.monitor.get() {
+                    monitor.report(Report {
+                        session: hosted.id.clone(),
+                        at_ms: now.unix_ms,
+                        occurrence,
+                    });
                 }
             }
             Output::Judge {

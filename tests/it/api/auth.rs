@@ -116,7 +116,9 @@ async fn what_is_not_there_is_told_in_json() {
         (Method::POST, "/captions", 501),
         (Method::POST, "/captions/1/stop", 501),
         (Method::GET, "/render/1", 501),
-        (Method::POST, "/callback", 501),
+        (Method::PUT, "/callback", 405),
+        (Method::GET, "/callback/1", 405),
+        (Method::GET, "/callback/1/2", 404),
     ] {
         let reply = world.ask(method, path, &json!({})).await;
         error(reply, status).await;

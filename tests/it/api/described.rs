@@ -97,6 +97,12 @@ impl Description {
         Some(found.map(|(template, _)| template.as_str()))
     }
 
+    /// Whether a value is as one of the schemas has it.
+    pub fn has(&self, schema: &str, value: &Value) -> bool {
+        let schema = json!({ "$ref": format!("#/components/schemas/{schema}") });
+        self.validator(&schema).is_valid(value)
+    }
+
     fn validator(&self, schema: &Value) -> Validator {
         let mut schema = schema.clone();
         schema["components"] = self.root["components"].clone();

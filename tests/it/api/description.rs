@@ -51,7 +51,7 @@ fn routes_of_the_source() -> BTreeSet<(String, String)> {
 }
 
 fn template(path: &str) -> String {
-    ["archive", "session", "stream", "connection"]
+    ["archive", "session", "stream", "connection", "callback"]
         .into_iter()
         .fold(path.to_owned(), |path, noun| {
             path.replace(&format!("{{{noun}}}"), &format!("{{{noun}Id}}"))
@@ -96,7 +96,8 @@ async fn all_that_is_described_happens() {
             .replace("{sessionId}", "2_nowhere")
             .replace("{archiveId}", "nothing")
             .replace("{streamId}", "nothing")
-            .replace("{connectionId}", "nothing");
+            .replace("{connectionId}", "nothing")
+            .replace("{callbackId}", "nothing");
         let body = json!({
             "sessionId": "2_nowhere", "action": "stop", "type": "pip", "addStream": "x", "data": "x",
             "active": true, "items": [],
@@ -237,6 +238,13 @@ async fn all_that_is_described_happens() {
     while archives.find(KEY, done).await.unwrap().unwrap().status != Status::Failed {
         changes.recv().await.unwrap();
     }
+    ask("DELETE", &path, Value::Null).await;
+
+    let callback =
+        json!({ "group": "stream", "event": "created", "url": "https://receiver.invalid/" });
+    let callback = ask("POST", "/callback", callback).await;
+    ask("GET", "/callback", Value::Null).await;
+    let path = format!("/callback/{}", callback["id"].as_str().unwrap());
     ask("DELETE", &path, Value::Null).await;
 
     let missing: Vec<_> = description

@@ -252,6 +252,7 @@ fn request(world: &World, step: &Step, pick: impl Fn(usize) -> usize) -> (usize,
 /// What the session believes, its engine does; and nothing is left of those who are gone.
 fn check(world: &World) {
     let live = &world.live;
+    world.monitored.check(live);
     let mut shown = BTreeMap::new();
     for (id, connection) in &live.connections {
         assert_eq!(connection.socket.is_none(), connection.lost.is_some());

@@ -1,4 +1,5 @@
 mod interleavings;
+mod monitored;
 mod relaying;
 mod rules;
 mod world;

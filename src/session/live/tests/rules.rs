@@ -7,7 +7,7 @@ use crate::{
     archive::{Layout, layout::Arrangement, recording::Note},
     opentok::Role,
     session::{
-        ConnectionId, StreamId,
+        ConnectionId, Occurrence, StreamId,
         event::{Event, Outcome, Reason},
         live::{Chosen, Closing, Outgoing, Output, Phase},
         media::{Command, Scope},
@@ -106,7 +106,14 @@ fn a_coming_and_a_going_touch_none_of_the_quiet() {
     world.live.socket_closed(id, socket, world.now);
     let outputs = world.live.outputs();
     assert!(
-        matches!(outputs[..], [Output::Close { .. }, Output::Left { .. }]),
+        matches!(
+            outputs[..],
+            [
+                Output::Close { .. },
+                Output::Left { .. },
+                Output::Report(Occurrence::ConnectionDestroyed { .. })
+            ]
+        ),
         "{outputs:?}"
     );
     world.read_all();

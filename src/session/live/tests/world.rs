@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::monitored::Monitored;
 use crate::{
     archive::{ArchiveId, recording::Note},
     opentok::{Claims, Role, SessionId},
@@ -30,6 +31,7 @@ pub struct World {
     pub engine: Engine,
     pub recorders: HashMap<ArchiveId, HashSet<StreamId>>,
     pub phases: Vec<(ArchiveId, Phase)>,
+    pub monitored: Monitored,
     /// How often the session began.
     pub beginnings: usize,
     /// The session was made for media from browser to browser.
@@ -88,6 +90,7 @@ impl World {
             engine: Engine::default(),
             recorders: HashMap::new(),
             phases: Vec::new(),
+            monitored: Monitored::default(),
             beginnings: 0,
             relayed: false,
             last_socket: 0,
@@ -337,6 +340,7 @@ impl World {
                 Output::Begun => self.beginnings += 1,
                 Output::Archive { archive, phase } => self.phases.push((archive, phase)),
                 Output::Joined(_) | Output::Left { .. } => {}
+                Output::Report(occurrence) => self.monitored.hear(occurrence),
                 Output::Judge { .. } => unreachable!("nobody judges these signals"),
             }
         }

@@ -1,0 +1,271 @@
+//! Delivers what waits: one event of a project after the other, several projects at once.
+
+use std::{collections::HashMap, time::Duration};
+
+use tokio::{task, task::JoinSet, time::timeout};
+use tracing::{debug, error, info, warn};
+
+use super::{
+    Callbacks, count,
+    post::{NotTaken, Request},
+    schedule::millis,
+    signature::sign,
+    store::{self, Waiting},
+};
+use crate::archive::object;
+
+/// Tries at once. A receiver that does not answer takes one of them for ten seconds.
+const AT_ONCE: usize = 64;
+/// How often it is looked for events of which nobody told.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+/// How long the database is left alone when it did not answer.
+const AGAIN_AFTER: Duration = Duration::from_secs(5);
+/// How long tries may take that are on their way when the server stops.
+const LAST_TRIES: Duration = Duration::from_secs(2);
+
+/// The projects for which events wait.
+#[derive(Default)]
+struct Lanes {
+    /// When it is looked again for an event of a project of which none is on its way. Unix time, ms.
+    due: HashMap<u32, i64>,
+    on_their_way: JoinSet<Outcome>,
+    /// Whose they are.
+    of: HashMap<task::Id, u32>,
+    /// How many tries of a project have failed since one was taken.
+    failing: HashMap<u32, u32>,
+}
+
+/// What came of a try.
+enum Outcome {
+    Taken,
+    NotTaken(NotTaken),
+    /// There is nothing to deliver any more.
+    Void,
+}
+
+/// Runs until callbacks are closed.
+pub async fn carry(callbacks: Callbacks) {
+    let mut lanes = Lanes::default();
+    let mut look_everywhere = true;
+    loop {
+        if look_everywhere {
+            callbacks.look(&mut lanes).await;
+        }
+        callbacks.send(&mut lanes).await;
+        let wait = callbacks.until_due(&lanes);
+        tokio::select! {
+            () = callbacks.closed() => break,
+            () = callbacks.0.work.notified() => look_everywhere = true,
+            Some(done) = lanes.on_their_way.join_next_with_id() => {
+                look_everywhere = false;
+                callbacks.note(&mut lanes, done).await;
+            }
+            () = tokio::time::sleep(wait) => look_everywhere = true,
+        }
+    }
+    let ended = async { while lanes.on_their_way.join_next().await.is_some() {} };
+    // What does not end is delivered again after the next start.
+    let _ = timeout(LAST_TRIES, ended).await;
+}
+
+impl Callbacks {
+    /// Finds the projects for which events wait.
+    async fn look(&self, lanes: &mut Lanes) {
+        let now_ms = self.now_ms();
+        match store::projects(&self.0.db).await {
+            Ok(keys) => {
+                for key in keys {
+                    if !lanes.of.values().any(|busy| *busy == key) {
+                        let at = lanes.due.entry(key).or_insert(now_ms);
+                        *at = now_ms.min(*at);
+                    }
+                }
+            }
+            Err(problem) => error!("Events for callbacks cannot be found: {problem}"),
+        }
+    }
+
+    /// Sends what is due, as long as there is room; who has waited longest is first.
+    async fn send(&self, lanes: &mut Lanes) {
+        let now_ms = self.now_ms();
+        let mut due: Vec<(i64, u32)> = lanes.due.iter().map(|(key, at)| (*at, *key)).collect();
+        due.retain(|(at, _)| *at <= now_ms);
+        due.sort_unstable();
+        for (_, key) in due {
+            if lanes.on_their_way.len() >= AT_ONCE {
+                return;
+            }
+            let next = match self.next(key, now_ms).await {
+                Ok(Next::Now(event)) => {
+                    lanes.due.remove(&key);
+                    let this = self.clone();
+                    let deliver = async move { this.deliver(key, *event).await };
+                    let task = lanes.on_their_way.spawn(deliver);
+                    lanes.of.insert(task.id(), key);
+                    continue;
+                }
+                Ok(Next::Later(at)) => at,
+                Err(problem) => {
+                    error!(
+                        project.key = key,
+                        "An event of project {key} cannot be read: {problem}"
+                    );
+                    Some(now_ms.saturating_add(millis(AGAIN_AFTER)))
+                }
+            };
+            match next {
+                Some(at) => lanes.due.insert(key, at),
+                None => lanes.due.remove(&key),
+            };
+        }
+    }
+
+    /// How long nothing will be due that could be sent.
+    fn until_due(&self, lanes: &Lanes) -> Duration {
+        if lanes.on_their_way.len() >= AT_ONCE {
+            return LOOK_EVERY;
+        }
+        let first = lanes.due.values().min();
+        let wait = first.map_or(i64::MAX, |at| at.saturating_sub(self.now_ms()));
+        Duration::from_millis(wait.try_into().unwrap_or_default()).min(LOOK_EVERY)
+    }
+
+    async fn next(&self, key: u32, now_ms: i64) -> Result<Next, sqlx::Error> {
+        let holding_tries = self.0.settings.schedule.holding_tries;
+        let event = store::next(&self.0.db, key, holding_tries, now_ms).await?;
+        Ok(match event {
+            Some(event) if event.due_at_ms <= now_ms => Next::Now(Box::new(event)),
+            Some(event) => Next::Later(Some(event.due_at_ms)),
+            None => Next::Later(store::due_at_ms(&self.0.db, key).await?),
+        })
+    }
+
+    /// Takes note of a try that is over: the project's next event may come.
+    async fn note(&self, lanes: &mut Lanes, done: Result<(task::Id, Outcome), task::JoinError>) {
+        let (id, outcome) = match done {
+            Ok((id, outcome)) => (id, outcome),
+            Err(panic) => {
+                error!("Delivering an event failed: {panic}");
+                (panic.id(), Outcome::Void)
+            }
+        };
+        let Some(key) = lanes.of.remove(&id) else {
+            return;
+        };
+        lanes.due.insert(key, self.now_ms());
+        match outcome {
+            Outcome::Taken => {
+                let failed = lanes.failing.remove(&key).unwrap_or_default();
+                // Fewer were the trouble of one event, which those behind it have passed.
+                if failed > self.0.settings.schedule.holding_tries {
+                    info!(
+                        project.key = key,
+                        "Project {key} takes its events again, after {failed} tries that failed"
+                    );
+                    self.hurry(key).await;
+                }
+            }
+            Outcome::NotTaken(why) => {
+                let failed = lanes.failing.entry(key).or_default();
+                *failed += 1;
+                if *failed == 1 {
+                    warn!(
+                        project.key = key,
+                        "An event of project {key} is not taken: {why}. It is tried again, for a day"
+                    );
+                } else {
+                    debug!(
+                        project.key = key,
+                        "An event of project {key} is not taken: {why}"
+                    );
+                }
+            }
+            Outcome::Void => {}
+        }
+    }
+
+    /// What has failed while a receiver was not there need not wait any longer, now that it is.
+    async fn hurry(&self, key: u32) {
+        if let Err(problem) = store::hurry(&self.0.db, key, self.now_ms()).await {
+            error!("Events wait for longer than they need to: {problem}");
+        }
+    }
+
+    /// One try, and what it means for the event.
+    async fn deliver(&self, key: u32, event: Waiting) -> Outcome {
+        match self.try_once(key, &event).await {
+            Ok(outcome) => outcome,
+            Err(problem) => {
+                error!("An event for a callback cannot be read or changed: {problem}");
+                // It is delivered again, so not at once.
+                tokio::time::sleep(AGAIN_AFTER).await;
+                Outcome::Void
+            }
+        }
+    }
+
+    async fn try_once(&self, key: u32, event: &Waiting) -> Result<Outcome, sqlx::Error> {
+        let counters = &self.0.counters;
+        let Some(body) = self.body(event).await? else {
+            store::forget(&self.0.db, event.seq).await?;
+            return Ok(Outcome::Void);
+        };
+        let timestamp_s = self.now_ms() / 1000;
+        let secret = event.secret.expose().as_bytes();
+        let request = Request {
+            url: &event.url,
+            id: &event.id,
+            timestamp_s,
+            signature: &sign(secret, &event.id, timestamp_s, &body),
+            body,
+        };
+        let Err(why) = self.0.poster.post(request).await else {
+            count(&counters.delivered, 1);
+            store::forget(&self.0.db, event.seq).await?;
+            return Ok(Outcome::Taken);
+        };
+        count(&counters.failed, 1);
+        let tries = event.tries.saturating_add(1);
+        let schedule = &self.0.settings.schedule;
+        match schedule.next_try(tries, event.happened_at_ms, self.now_ms()) {
+            Some(due) => store::put_off(&self.0.db, event.seq, tries, due).await?,
+            None => {
+                count(&counters.given_up, 1);
+                warn!(
+                    project.key = key,
+                    event.id = %event.id,
+                    "Event `{}` of project {key} is given up after {tries} tries: {why}", event.id
+                );
+                store::forget(&self.0.db, event.seq).await?;
+            }
+        }
+        Ok(Outcome::NotTaken(why))
+    }
+
+    /// What is posted. Of an archive it is written now, so that its link is good for ten minutes from now on.
+    async fn body(&self, event: &Waiting) -> Result<Option<String>, sqlx::Error> {
+        let Some(id) = event.archive else {
+            return Ok(Some(event.body.clone()));
+        };
+        let then = serde_json::from_str(&event.body)
+            .map_err(|problem| sqlx::Error::Decode(Box::new(problem)))?;
+        let archive = object::as_it_was(&self.0.db, id, then).await?;
+        Ok(archive.map(|archive| {
+            let base = &self.0.settings.base;
+            let object = self.0.objects.write(&archive, base, self.now_ms());
+            serde_json::to_string(&object).expect("an archive has string keys only")
+        }))
+    }
+
+    fn now_ms(&self) -> i64 {
+        (self.0.settings.now_ms)()
+    }
+}
+
+/// What is to be done for a project.
+enum Next {
+    /// Deliver this.
+    Now(Box<Waiting>),
+    /// Look again at this moment (Unix time, ms); `None`: nothing waits.
+    Later(Option<i64>),
+}

@@ -1,0 +1,123 @@
+//! Writes the events of live sessions down, and sees to it that not too many wait.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
+
+use tokio::sync::{broadcast, mpsc};
+use tracing::{error, warn};
+
+use super::{
+    Callback, Callbacks, Topic, body, count,
+    store::{self, NewEvent},
+};
+use crate::{archive::ArchiveChange, session::Report};
+
+/// Reports that are written in one transaction.
+const BATCH: usize = 256;
+
+/// How long reports wait when the database could not take them, for instance on a full disk.
+const AGAIN_AFTER: Duration = Duration::from_secs(5);
+
+/// Runs until callbacks are closed, and then until nothing is left to be written.
+pub async fn keep(
+    callbacks: Callbacks,
+    mut reports: mpsc::Receiver<Report>,
+    mut changes: broadcast::Receiver<ArchiveChange>,
+) {
+    let mut batch = Vec::new();
+    loop {
+        tokio::select! {
+            () = callbacks.closed() => break,
+            _ = reports.recv_many(&mut batch, BATCH) => {
+                callbacks.keep_batch(&mut batch).await;
+            }
+            change = changes.recv() => match change {
+                Ok(change) => callbacks.trim([change.archive.api_key]).await,
+                // The rows are there, whoever missed being told of them.
+                Err(broadcast::error::RecvError::Lagged(_)) => callbacks.trim_all().await,
+                Err(broadcast::error::RecvError::Closed) => break,
+            },
+        }
+        callbacks.0.work.notify_one();
+    }
+    reports.close();
+    while reports.recv_many(&mut batch, BATCH).await > 0 {
+        callbacks.keep_batch(&mut batch).await;
+    }
+}
+
+impl Callbacks {
+    /// Writes a batch down, however long that takes, unless the server stops.
+    async fn keep_batch(&self, batch: &mut Vec<Report>) {
+        while let Err(problem) = self.write(batch).await {
+            error!("Events of sessions cannot be kept for their callbacks yet: {problem}");
+            if tokio::time::timeout(AGAIN_AFTER, self.closed())
+                .await
+                .is_ok()
+            {
+                count(&self.0.counters.dropped, batch.len() as u64);
+                break;
+            }
+        }
+        batch.clear();
+    }
+
+    async fn write(&self, batch: &[Report]) -> Result<(), sqlx::Error> {
+        let keys: BTreeSet<u32> = batch.iter().filter_map(|r| r.session.api_key()).collect();
+        // Registrations are made by other processes, too, and count at once.
+        let mut registered = HashMap::new();
+        for key in keys {
+            for callback in store::list(&self.0.db, key).await? {
+                let Callback { id, topic, .. } = callback;
+                registered.insert((key, topic), id);
+            }
+        }
+        let mut events = Vec::new();
+        for report in batch {
+            let topic = Topic::of_occurrence(&report.occurrence);
+            if let Some(api_key) = report.session.api_key()
+                && let Some(callback) = registered.get(&(api_key, topic))
+            {
+                events.push(NewEvent {
+                    callback,
+                    api_key,
+                    body: body::of_report(report, api_key),
+                    happened_at_ms: report.at_ms,
+                });
+            }
+        }
+        if events.is_empty() {
+            return Ok(());
+        }
+        store::enqueue(&self.0.db, &events).await?;
+        let keys: BTreeSet<u32> = events.iter().map(|event| event.api_key).collect();
+        self.trim(keys).await;
+        Ok(())
+    }
+
+    /// Drops what is too much; if that fails, the next event tries it again.
+    async fn trim(&self, keys: impl IntoIterator<Item = u32>) {
+        for key in keys {
+            match store::trim(&self.0.db, key, self.0.settings.most_waiting).await {
+                Ok(0) => {}
+                Ok(dropped) => {
+                    count(&self.0.counters.dropped, dropped);
+                    warn!(
+                        project.key = key,
+                        "Too many events wait for the callbacks of project {key}: the oldest {dropped} are dropped"
+                    );
+                }
+                Err(problem) => error!("Events that wait cannot be counted: {problem}"),
+            }
+        }
+    }
+
+    async fn trim_all(&self) {
+        match store::projects(&self.0.db).await {
+            Ok(keys) => self.trim(keys).await,
+            Err(problem) => error!("Events that wait cannot be counted: {problem}"),
+        }
+    }
+}

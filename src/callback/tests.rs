@@ -1,0 +1,364 @@
+//! Registrations, and the events that wait: against the real schema, with nobody to deliver them.
+
+use std::{sync::Arc, time::Instant};
+
+use serde_json::{Value, json};
+
+use super::{store::NewEvent, *};
+use crate::{
+    archive::{
+        ArchiveId, NewArchive, Reason, Status,
+        download::Links,
+        lifecycle,
+        object::{Objects, as_it_was},
+        recording::{CannotRecord, Note, Recorder},
+    },
+    config::Secret,
+    opentok::SessionId,
+    project::{self, Project},
+    session::{
+        Occurrence, Sessions,
+        media::{Busy, Command, Media, Sink},
+    },
+};
+
+const KEY: u32 = 123_456;
+const OTHER: u32 = 654_321;
+const URL: &str = "https://receiver.invalid/";
+const NOW: i64 = 1_700_000_000_000;
+
+async fn projects(db: &SqlitePool) {
+    for api_key in [KEY, OTHER] {
+        let given = Project {
+            api_key,
+            api_secret: Secret::from(format!("the secret of {api_key}")),
+        };
+        project::of_pages(db, Some(given), NOW).await.unwrap();
+    }
+}
+
+async fn registered(db: &SqlitePool, api_key: u32, topic: Topic) -> Callback {
+    let made = register(db, api_key, &[topic], URL, NOW).await.unwrap();
+    made.into_iter().next().unwrap()
+}
+
+async fn add(db: &SqlitePool, callback: &Callback, number: i64) {
+    let event = NewEvent {
+        callback: &callback.id,
+        api_key: KEY,
+        body: number.to_string(),
+        happened_at_ms: NOW + number,
+    };
+    store::enqueue(db, &[event]).await.unwrap();
+}
+
+/// The body of the event whose turn it is, if one is due.
+async fn turn(db: &SqlitePool, now_ms: i64) -> Option<String> {
+    let next = store::next(db, KEY, 2, now_ms).await.unwrap();
+    next.filter(|event| event.due_at_ms <= now_ms)
+        .map(|event| event.body)
+}
+
+#[sqlx::test]
+async fn one_address_for_each_topic_and_none_of_another_project(db: SqlitePool) {
+    projects(&db).await;
+    let all = register(&db, KEY, &Topic::ALL, URL, NOW).await.unwrap();
+    assert_eq!(list(&db, KEY).await.unwrap(), all);
+    assert_eq!(all.len(), Topic::ALL.len());
+
+    let moved = [all[2].topic];
+    let moved = register(&db, KEY, &moved, "https://other.invalid/", NOW + 1).await;
+    let moved = moved.unwrap();
+    assert_eq!(
+        (moved[0].id.as_str(), moved[0].created_at_ms),
+        (all[2].id.as_str(), NOW)
+    );
+    assert_eq!(
+        list(&db, KEY).await.unwrap()[2].url,
+        "https://other.invalid/"
+    );
+
+    assert_eq!(list(&db, OTHER).await.unwrap(), []);
+    assert!(!unregister(&db, OTHER, &all[0].id).await.unwrap());
+    assert!(!unregister(&db, KEY, "nothing").await.unwrap());
+    assert!(unregister(&db, KEY, &all[0].id).await.unwrap());
+    assert_eq!(list(&db, KEY).await.unwrap().len(), all.len() - 1);
+    unregister_all(&db, KEY).await.unwrap();
+    assert_eq!(list(&db, KEY).await.unwrap(), []);
+
+    let unknown = register(&db, 5, &Topic::ALL, URL, NOW).await;
+    assert!(matches!(unknown, Err(RegisterError::NoSuchKey(5))));
+}
+
+#[sqlx::test]
+async fn whatever_waits_goes_with_its_callback_and_with_its_project(db: SqlitePool) {
+    projects(&db).await;
+    let shop = project::add(&db, "Shop", NOW).await.unwrap().api_key;
+    let made = register(&db, shop, &Topic::ALL, URL, NOW).await.unwrap();
+    let kept = registered(&db, KEY, Topic::StreamCreated).await;
+    add(&db, &kept, 1).await;
+    for callback in &made[..2] {
+        let event = NewEvent {
+            callback: &callback.id,
+            api_key: shop,
+            body: String::new(),
+            happened_at_ms: NOW,
+        };
+        store::enqueue(&db, &[event]).await.unwrap();
+    }
+    assert_eq!(store::count(&db).await.unwrap(), 3);
+    unregister(&db, shop, &made[0].id).await.unwrap();
+    assert_eq!(store::count(&db).await.unwrap(), 2);
+    // One that was meant for it comes too late.
+    let late = NewEvent {
+        callback: &made[0].id,
+        api_key: shop,
+        body: String::new(),
+        happened_at_ms: NOW,
+    };
+    store::enqueue(&db, &[late]).await.unwrap();
+
+    project::revoke(&db, shop, NOW).await.unwrap();
+    assert_eq!(list(&db, shop).await.unwrap(), []);
+    assert_eq!(store::projects(&db).await.unwrap(), [KEY]);
+    assert_eq!(store::count(&db).await.unwrap(), 1);
+    let refused = register(&db, shop, &Topic::ALL, URL, NOW).await;
+    assert!(matches!(refused, Err(RegisterError::NoSuchKey(_))));
+}
+
+#[sqlx::test]
+async fn every_status_of_an_archive_is_kept_as_it_was(db: SqlitePool) {
+    projects(&db).await;
+    registered(&db, KEY, Topic::ArchiveStatus).await;
+    registered(&db, KEY, Topic::SessionCreated).await;
+    let new = |key| NewArchive::of(key, SessionId::generate(key, "", NOW));
+    let id = lifecycle::start(&db, new(KEY), NOW).await.unwrap().id;
+    lifecycle::start(&db, new(OTHER), NOW).await.unwrap();
+    lifecycle::pause(&db, id, NOW + 1_000).await.unwrap();
+    lifecycle::resume(&db, id, NOW + 2_000).await.unwrap();
+    lifecycle::resume(&db, id, NOW + 2_500).await.unwrap_err();
+    lifecycle::stop(&db, id, Reason::UserInitiated, NOW + 3_000)
+        .await
+        .unwrap();
+    lifecycle::interrupt(&db, id, "told late", NOW + 3_500)
+        .await
+        .unwrap();
+    lifecycle::fail(&db, id, Reason::SystemFailure, "nothing came", NOW + 4_000)
+        .await
+        .unwrap();
+    lifecycle::delete(&db, id, NOW + 5_000).await.unwrap();
+
+    let mut told = Vec::new();
+    let mut ids = Vec::new();
+    while let Some(event) = store::next(&db, KEY, 2, NOW).await.unwrap() {
+        assert_eq!(event.archive, Some(id));
+        assert_eq!(event.secret.expose(), "the secret of 123456");
+        let then = serde_json::from_str(&event.body).unwrap();
+        let then = as_it_was(&db, id, then).await.unwrap().unwrap();
+        assert_eq!(then.updated_at_ms, event.happened_at_ms);
+        told.push((
+            then.status,
+            then.reason,
+            then.updated_at_ms - NOW,
+            then.duration_ms,
+        ));
+        ids.push(event.id);
+        store::forget(&db, event.seq).await.unwrap();
+    }
+    let row = |status, reason: &str, at, duration| (status, reason.to_owned(), at, duration);
+    assert_eq!(
+        told,
+        [
+            row(Status::Started, "", 0, 0),
+            row(Status::Paused, "", 1_000, 0),
+            row(Status::Started, "", 2_000, 0),
+            row(Status::Stopped, "user initiated", 3_000, 3_000),
+            row(Status::Failed, "system failure", 4_000, 3_000),
+        ]
+    );
+    assert!(
+        ids.iter()
+            .all(|id| id.starts_with("evt_") && id.len() == 36)
+    );
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), told.len());
+    let nobody = json!({ "status": "started", "reason": "", "updatedAtMs": 1, "durationMs": 0, "sizeBytes": 0 });
+    let nobody = serde_json::from_value(nobody).unwrap();
+    let unknown = as_it_was(&db, ArchiveId::random(), nobody).await.unwrap();
+    assert_eq!(unknown, None);
+}
+
+#[sqlx::test]
+async fn an_event_holds_up_others_for_its_first_tries_only(db: SqlitePool) {
+    projects(&db).await;
+    let callback = registered(&db, KEY, Topic::StreamCreated).await;
+    for number in [1, 2, 3] {
+        add(&db, &callback, number).await;
+    }
+    let now = NOW + 1_000;
+    let first = store::next(&db, KEY, 2, now).await.unwrap().unwrap().seq;
+    assert_eq!(turn(&db, now).await.as_deref(), Some("1"));
+    for tries in [1, 2] {
+        store::put_off(&db, first, tries, now + 500).await.unwrap();
+        assert_eq!(turn(&db, now).await, None, "they wait");
+        assert_eq!(turn(&db, now + 500).await.as_deref(), Some("1"));
+    }
+    store::put_off(&db, first, 3, now + 500).await.unwrap();
+    assert_eq!(turn(&db, now).await.as_deref(), Some("2"), "they pass");
+    assert_eq!(store::due_at_ms(&db, KEY).await.unwrap(), Some(NOW + 2));
+    // When it is due again, it is the oldest.
+    assert_eq!(turn(&db, now + 500).await.as_deref(), Some("1"));
+    store::forget(&db, first).await.unwrap();
+    assert_eq!(turn(&db, now + 500).await.as_deref(), Some("2"));
+    assert_eq!(
+        turn(&db, NOW).await,
+        None,
+        "it is not due before it happened"
+    );
+    assert_eq!(store::due_at_ms(&db, OTHER).await.unwrap(), None);
+}
+
+#[sqlx::test]
+async fn the_oldest_are_dropped_of_those_that_are_too_many(db: SqlitePool) {
+    projects(&db).await;
+    let callback = registered(&db, KEY, Topic::StreamCreated).await;
+    for number in 0..7 {
+        assert_eq!(store::trim(&db, KEY, 7).await.unwrap(), 0);
+        add(&db, &callback, number).await;
+    }
+    assert_eq!(store::trim(&db, OTHER, 0).await.unwrap(), 0);
+    assert_eq!(store::trim(&db, KEY, 3).await.unwrap(), 4);
+    assert_eq!(store::count(&db).await.unwrap(), 3);
+    assert_eq!(turn(&db, NOW + 10).await.as_deref(), Some("4"));
+}
+
+struct Deaf;
+
+impl Media for Deaf {
+    fn send(&self, _: &SessionId, _: Command) -> Result<(), Busy> {
+        Ok(())
+    }
+}
+
+impl Recorder for Deaf {
+    fn start(&self, _: ArchiveId, _: Instant) -> Result<Sink, CannotRecord> {
+        Ok(std::sync::mpsc::sync_channel(1).0)
+    }
+    fn note(&self, _: ArchiveId, _: Instant, _: Note) {}
+    fn stop(&self, _: ArchiveId, _: Instant) {}
+}
+
+/// What delivers, if the settings are the usual ones but for `change`. It lives as long as the sender.
+fn callbacks(
+    db: &SqlitePool,
+    change: impl FnOnce(&mut Settings),
+) -> (Callbacks, broadcast::Sender<ArchiveChange>) {
+    let (happenings, _) = mpsc::channel(1);
+    let objects = Objects {
+        links: Links::new(b"secret"),
+        sessions: Sessions::new(Arc::new(Deaf), Arc::new(Deaf), happenings),
+    };
+    let changes = broadcast::Sender::new(1);
+    let mut settings = Settings::new("http://parlor.invalid".to_owned(), || NOW);
+    change(&mut settings);
+    let received = changes.subscribe();
+    let callbacks = Callbacks::start(db.clone(), objects, received, settings).unwrap();
+    (callbacks, changes)
+}
+
+/// Waits for the counts to be so.
+async fn until(callbacks: &Callbacks, wished: impl Fn(Counts) -> bool) {
+    for _ in 0..6_000 {
+        if wished(callbacks.counts().await.unwrap()) {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("{:?}", callbacks.counts().await);
+}
+
+fn created(session: &SessionId, number: i64) -> Report {
+    Report {
+        session: session.clone(),
+        at_ms: NOW + 1_000_000 + number, // Nothing is due before the test is over.
+        occurrence: Occurrence::SessionCreated,
+    }
+}
+
+#[sqlx::test]
+async fn a_flood_never_makes_sessions_wait_and_what_was_taken_is_written_before_the_end(
+    db: SqlitePool,
+) {
+    projects(&db).await;
+    registered(&db, KEY, Topic::SessionCreated).await;
+    let (callbacks, _changes) = callbacks(&db, |_| {});
+    let ours = SessionId::generate(KEY, "", NOW);
+    let others = SessionId::generate(OTHER, "", NOW);
+    let room = i64::try_from(REPORTS).unwrap();
+    // Nothing else runs in between: this is one thread, and nothing is awaited.
+    for number in 0..room + 10 {
+        let session = if number % 2 == 0 { &ours } else { &others };
+        callbacks.report(created(session, number));
+    }
+    assert_eq!(callbacks.counts().await.unwrap().dropped, 10);
+
+    callbacks.close().await;
+    let counts = callbacks.counts().await.unwrap();
+    assert_eq!(counts.waiting, u64::try_from(room / 2).unwrap());
+    assert_eq!(counts.dropped, 10);
+    let first = store::next(&db, KEY, 2, i64::MAX).await.unwrap().unwrap();
+    let body: Value = serde_json::from_str(&first.body).unwrap();
+    assert_eq!(body["sessionId"], ours.as_str());
+    assert_eq!(body["timestamp"], NOW + 1_000_000);
+    assert_eq!(first.happened_at_ms, NOW + 1_000_000);
+
+    // Whoever reports later is not heard, and does not count as a loss.
+    callbacks.report(created(&ours, 0));
+    assert_eq!(callbacks.counts().await.unwrap(), counts);
+}
+
+#[sqlx::test]
+async fn no_more_wait_than_may(db: SqlitePool) {
+    projects(&db).await;
+    registered(&db, KEY, Topic::SessionCreated).await;
+    let (callbacks, _changes) = callbacks(&db, |settings| settings.most_waiting = 5_000);
+    let session = SessionId::generate(KEY, "", NOW);
+    for number in 0..4_000 {
+        callbacks.report(created(&session, number));
+    }
+    until(&callbacks, |counts| counts.waiting == 4_000).await;
+    for number in 4_000..6_000 {
+        callbacks.report(created(&session, number));
+    }
+    callbacks.close().await;
+    let counts = callbacks.counts().await.unwrap();
+    assert_eq!((counts.waiting, counts.dropped), (5_000, 1_000));
+    let first = store::next(&db, KEY, 2, i64::MAX).await.unwrap().unwrap();
+    assert_eq!(first.happened_at_ms, NOW + 1_000_000 + 1_000);
+}
+
+#[sqlx::test]
+async fn what_nobody_takes_in_time_is_given_up_and_holds_up_nothing(db: SqlitePool) {
+    projects(&db).await;
+    // Refused at once: it is private, and a setting that allowed it is gone.
+    let url = "http://127.0.0.1:9/";
+    for key in [KEY, OTHER] {
+        register(&db, key, &Topic::ALL, url, NOW).await.unwrap();
+    }
+    let shown = list(&db, KEY).await.unwrap().pop().unwrap();
+    for number in [-3, -2, -1] {
+        add(&db, &shown, number).await;
+    }
+    let (callbacks, _changes) = callbacks(&db, |settings| {
+        settings.schedule.holding_tries = 0;
+        settings.schedule.give_up_after = std::time::Duration::from_secs(2);
+        settings.schedule.waits = vec![std::time::Duration::from_millis(1_998)];
+    });
+    // The clock stands: the next try of the oldest would be a millisecond too late.
+    until(&callbacks, |counts| counts.failed == 3).await;
+    callbacks.close().await;
+    let counts = callbacks.counts().await.unwrap();
+    assert_eq!((counts.failed, counts.given_up, counts.waiting), (3, 1, 2));
+    assert_eq!((counts.delivered, counts.dropped), (0, 0));
+}

@@ -1,0 +1,44 @@
+//! What an application's server may hear of the live sessions. OpenTok calls it session monitoring.
+
+use super::{ConnectionInfo, Reason, StreamInfo};
+use crate::opentok::SessionId;
+
+/// Something that happened in a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    pub session: SessionId,
+    /// Unix time, ms.
+    pub at_ms: i64,
+    pub occurrence: Occurrence,
+}
+
+/// What happened. Connections and streams are told of when others can hear of them, and each that was created is
+/// destroyed once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Occurrence {
+    /// Somebody connects while nobody else is connected. [`Occurrence::ConnectionCreated`] follows.
+    SessionCreated,
+    /// Nobody is connected any more.
+    SessionDestroyed,
+    ConnectionCreated(ConnectionInfo),
+    /// Comes behind [`Occurrence::StreamDestroyed`] of each of its streams.
+    ConnectionDestroyed {
+        connection: ConnectionInfo,
+        reason: Reason,
+    },
+    StreamCreated {
+        stream: StreamInfo,
+        connection: ConnectionInfo,
+    },
+    StreamDestroyed {
+        stream: StreamInfo,
+        connection: ConnectionInfo,
+        reason: Reason,
+    },
+}
+
+/// Is told of all of it, in the session's order, while the session is locked: it must not wait, and must not ask
+/// anything of the live sessions.
+pub trait Monitor: Send + Sync {
+    fn report(&self, report: Report);
+}

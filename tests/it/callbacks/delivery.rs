@@ -1,0 +1,253 @@
+//! Receivers that do not take an event at once.
+
+use std::time::Duration;
+
+use parlor::{
+    callback::{self, Topic},
+    clock,
+    config::Config,
+    opentok::Role,
+};
+
+use super::receiver::{Delivery, Mood, Receiver};
+use crate::api::world::{KEY, OTHER_KEY, OTHER_SECRET, SECRET, World};
+
+/// A server that posts to this machine. It waits little before three tries, and an hour before all others.
+pub fn listening() -> Config {
+    let mut config = Config::default();
+    config.callbacks.callback_allow_private = true;
+    let [little, long] = [Duration::from_millis(20), Duration::from_secs(3600)];
+    config.callbacks.retry_waits = vec![little, little, little, long];
+    config
+}
+
+/// Has these topics of a project posted to the receiver.
+pub async fn listen(world: &World, api_key: u32, topics: &[Topic], receiver: &Receiver) {
+    let db = world.server.app().db();
+    callback::register(db, api_key, topics, &receiver.url, clock::now_ms())
+        .await
+        .unwrap();
+}
+
+/// What came, and whether it was taken.
+fn told(heard: &[Delivery]) -> Vec<(&str, bool)> {
+    heard.iter().map(|d| (d.event(), d.taken)).collect()
+}
+
+/// A number of `/metrics`.
+pub async fn meter(world: &World, name: &str) -> u64 {
+    let url = format!("http://{}/metrics", world.server.addr());
+    let text = world.http.get(url).send().await.unwrap();
+    let text = text.text().await.unwrap();
+    let line = format!("\nparlor_{name} ");
+    let (_, rest) = text.split_once(&line).expect(&text);
+    rest.lines().next().unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn what_is_not_taken_comes_again_with_the_same_id_and_before_the_next() {
+    let world = World::with(listening()).await;
+    let receiver = Receiver::start();
+    let lure = Receiver::start();
+    listen(&world, KEY, &Topic::ALL, &receiver).await;
+    receiver.will([
+        Mood::Status(500),
+        Mood::Redirect(lure.url.clone()),
+        Mood::Status(404),
+    ]);
+    let session = world.session().await;
+    let _ann = world.join(&session, Role::Publisher).await;
+
+    let heard = receiver.until_taken("connectionCreated").await;
+    assert_eq!(
+        told(&heard),
+        [
+            ("sessionCreated", false),
+            ("sessionCreated", false),
+            ("sessionCreated", false),
+            ("sessionCreated", true),
+            ("connectionCreated", true),
+        ]
+    );
+    assert!(heard.iter().all(|d| d.is_signed_with(SECRET)));
+    assert!(
+        heard[..4]
+            .iter()
+            .all(|d| d.id == heard[0].id && d.raw == heard[0].raw)
+    );
+    assert_ne!(heard[4].id, heard[0].id);
+    assert!(lure.heard().is_empty(), "a redirect was followed");
+    assert_eq!(meter(&world, "callbacks_failed_total").await, 3);
+    world.server.stop().await;
+}
+
+#[tokio::test]
+async fn an_event_that_is_never_taken_holds_up_others_for_its_first_tries_only() {
+    let world = World::with(listening()).await;
+    let receiver = Receiver::start();
+    listen(&world, KEY, &Topic::ALL, &receiver).await;
+    // Behind the fourth try the others pass. When one of them is taken, it may be that the receiver was away, so that the event is
+    // tried once more; from then on it is the event that is wrong.
+    let no = Mood::Status(400);
+    let moods = [&no, &no, &no, &no, &Mood::Take, &no];
+    receiver.will(moods.into_iter().cloned());
+    let session = world.session().await;
+    let mut ann = world.join(&session, Role::Publisher).await;
+    receiver.until(|heard| heard.len() == 6).await;
+    ann.publish("").await;
+    let heard = receiver.until_taken("streamCreated").await;
+    ann.leave().await;
+    let more = receiver.until_taken("sessionDestroyed").await;
+    assert_eq!(
+        told(&more),
+        [
+            ("sessionCreated", false),
+            ("sessionCreated", false),
+            ("sessionCreated", false),
+            ("sessionCreated", false),
+            ("connectionCreated", true),
+            ("sessionCreated", false),
+            ("streamCreated", true),
+            ("streamDestroyed", true),
+            ("connectionDestroyed", true),
+            ("sessionDestroyed", true),
+        ]
+    );
+    assert_eq!(heard[0].id, heard[5].id);
+    assert_eq!(meter(&world, "callbacks_waiting").await, 1);
+    world.server.stop().await;
+}
+
+#[tokio::test]
+async fn what_waits_comes_at_once_when_a_receiver_is_back() {
+    let world = World::with(listening()).await;
+    let receiver = Receiver::start();
+    listen(&world, KEY, &Topic::ALL, &receiver).await;
+    // The first two events fail four times each, and would wait for an hour.
+    receiver.will((0..8).map(|_| Mood::Status(503)));
+    let session = world.session().await;
+    let mut ann = world.join(&session, Role::Publisher).await;
+    receiver.until(|heard| heard.len() == 8).await;
+    ann.publish("").await;
+    let heard = receiver.until_taken("connectionCreated").await;
+    assert_eq!(
+        told(&heard[8..]),
+        [
+            ("streamCreated", true),
+            ("sessionCreated", true),
+            ("connectionCreated", true),
+        ]
+    );
+    world.server.stop().await;
+}
+
+#[tokio::test]
+async fn a_receiver_that_hangs_costs_ten_seconds_and_others_nothing() {
+    let world = World::with(listening()).await;
+    let (slow, quick) = (Receiver::start(), Receiver::start());
+    listen(&world, KEY, &[Topic::ConnectionCreated], &slow).await;
+    listen(&world, OTHER_KEY, &[Topic::ConnectionCreated], &quick).await;
+    slow.will([Mood::Hang]);
+    let session = world.session().await;
+    let _ann = world.join(&session, Role::Publisher).await;
+    slow.until(|heard| !heard.is_empty()).await;
+
+    let theirs = world
+        .other
+        .create_session(&Default::default())
+        .await
+        .unwrap();
+    let _bob = world.join(&theirs, Role::Publisher).await;
+    let heard = quick.until_taken("connectionCreated").await;
+    assert!(heard[0].is_signed_with(OTHER_SECRET));
+    assert_eq!(
+        slow.heard().len(),
+        1,
+        "the slow one has not been given up yet"
+    );
+
+    let heard = slow.until_taken("connectionCreated").await;
+    assert_eq!(
+        (heard.len(), heard[0].id.as_str()),
+        (2, heard[1].id.as_str())
+    );
+    world.server.stop().await;
+}
+
+#[tokio::test]
+async fn an_answer_without_end_is_not_read() {
+    let world = World::with(listening()).await;
+    let receiver = Receiver::start();
+    listen(&world, KEY, &Topic::ALL, &receiver).await;
+    receiver.will([Mood::Chatter, Mood::Chatter]);
+    let session = world.session().await;
+    let _ann = world.join(&session, Role::Publisher).await;
+    let heard = receiver.until_taken("connectionCreated").await;
+    assert_eq!(heard.len(), 2);
+    assert_eq!(meter(&world, "callbacks_failed_total").await, 0);
+    world.server.stop().await;
+}
+
+#[tokio::test]
+async fn private_addresses_are_not_connected_to_also_if_they_are_registered() {
+    // As it is while an operator allows it, and after that.
+    let config = Config {
+        callbacks: parlor::config::Callbacks {
+            callback_allow_private: false,
+            ..listening().callbacks
+        },
+        ..Config::default()
+    };
+    let world = World::with(config).await;
+    let receiver = Receiver::start();
+    listen(&world, KEY, &Topic::ALL, &receiver).await;
+    let session = world.session().await;
+    let _ann = world.join(&session, Role::Publisher).await;
+    let refused = async {
+        while meter(&world, "callbacks_failed_total").await < 3 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let outcome = tokio::select! {
+        () = refused => Ok(()),
+        heard = receiver.until(|heard| !heard.is_empty()) => Err(heard),
+    };
+    assert!(outcome.is_ok(), "somebody connected: {outcome:?}");
+    assert_eq!(meter(&world, "callbacks_delivered_total").await, 0);
+    assert_eq!(meter(&world, "callbacks_waiting").await, 2);
+    world.server.stop().await;
+}
+
+#[tokio::test]
+async fn a_renewed_secret_signs_what_waits_and_a_revoked_key_hears_nothing() {
+    let mut config = listening();
+    config.callbacks.retry_waits.truncate(1);
+    let world = World::with(config).await;
+    let receiver = Receiver::start();
+    let db = world.server.app().db();
+    let shop = parlor::project::add(db, "Shop", clock::now_ms())
+        .await
+        .unwrap();
+    let sdk = parlor::opentok::OpenTok::builder(shop.api_key, shop.api_secret.expose())
+        .api_url(&world.url)
+        .build()
+        .unwrap();
+    let session = sdk.create_session(&Default::default()).await.unwrap();
+    listen(&world, shop.api_key, &[Topic::ConnectionCreated], &receiver).await;
+    receiver.will((0..200).map(|_| Mood::Status(503)));
+    let _ann = world.join(&session, Role::Publisher).await;
+    receiver.until(|heard| heard.len() > 1).await;
+
+    let renewed = parlor::project::renew(db, shop.api_key).await.unwrap();
+    let (old, new) = (shop.api_secret.expose(), renewed.api_secret.expose());
+    let heard = receiver
+        .until(|heard| heard.last().unwrap().is_signed_with(new))
+        .await;
+    assert!(heard[0].is_signed_with(old));
+    parlor::project::revoke(db, shop.api_key, clock::now_ms())
+        .await
+        .unwrap();
+    assert_eq!(meter(&world, "callbacks_waiting").await, 0);
+    assert_eq!(meter(&world, "callbacks_delivered_total").await, 0);
+    world.server.stop().await;
+}
