@@ -118,7 +118,8 @@ impl Server {
             .await?;
 
         let shared: Arc<dyn Platform> = Arc::new(platform.clone());
-        let buddies = Buddies::open(Arc::clone(&shared), data.db.clone(), project.api_key)
+        let lobby = Arc::new(platform.clone());
+        let buddies = Buddies::open(Arc::clone(&shared), lobby, data.db.clone(), project.api_key)
             .await
             .context("taking up the presence session")?;
         let background = vec![

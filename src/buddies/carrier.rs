@@ -78,7 +78,7 @@ impl Inner {
                                 signal_type: signal_type.clone(),
                                 data: data.to_string(),
                             };
-                            match self.platform.signal(&self.presence, signal).await {
+                            match self.lobby.signal(&self.presence, signal) {
                                 // Whoever has left meanwhile will ask for what was missed.
                                 Ok(()) | Err(PlatformError::NotFound(_)) => {}
                                 Err(problem) => error!("A signal to buddies is lost: {problem}"),
@@ -86,9 +86,9 @@ impl Inner {
                         }
                     }
                     Order::Show { tab, is_seen } => {
-                        self.platform.show(&self.presence, tab, is_seen);
+                        self.lobby.show(&self.presence, tab, is_seen);
                     }
-                    Order::Unite { from, into } => self.platform.unite(&from, &into),
+                    Order::Unite { from, into } => self.lobby.unite(&from, &into),
                     order => {
                         if let Err(lost) = slow.try_send(order) {
                             error!("Too much waits for the database; this is lost: {lost:?}");

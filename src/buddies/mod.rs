@@ -33,7 +33,7 @@ use crate::{
         Outcome, Outgoing, RecordingAction, RecordingError, Refused, Switchboard,
     },
     opentok::SessionId,
-    platform::{Platform, PlatformError},
+    platform::{Lobby, Platform, PlatformError},
     presence::{self, Availability, Name, Page, Query, UserId},
     session::ConnectionId,
 };
@@ -49,7 +49,10 @@ const CHOICES_MAX: u32 = 10_000;
 pub struct Buddies(Arc<Inner>);
 
 struct Inner {
+    /// Where they talk.
     platform: Arc<dyn Platform>,
+    /// Where they meet.
+    lobby: Arc<dyn Lobby>,
     db: SqlitePool,
     api_key: String,
     presence: SessionId,
@@ -84,10 +87,11 @@ impl Buddies {
     /// When the database or the platform does not answer.
     pub async fn open(
         platform: Arc<dyn Platform>,
+        lobby: Arc<dyn Lobby>,
         db: SqlitePool,
         api_key: u32,
     ) -> anyhow::Result<Buddies> {
-        let presence = presence_session(&*platform, &db, api_key).await?;
+        let presence = presence_session(&*lobby, &db, api_key).await?;
         let now_ms = clock::now_ms();
         for session in invitation::store::end_interrupted(&db, now_ms).await? {
             platform.close_session(&session).await?;
@@ -98,19 +102,25 @@ impl Buddies {
         let api_key = api_key.to_string();
         let buddies = Buddies(Arc::new(Inner {
             desk: Mutex::new(Desk::new(api_key.clone(), choices)),
-            platform: Arc::clone(&platform),
+            platform,
+            lobby: Arc::clone(&lobby),
             db,
             api_key,
             presence,
             work: Notify::new(),
         }));
-        platform.observe(Arc::clone(&buddies.0) as Arc<_>);
+        lobby.observe(Arc::clone(&buddies.0) as Arc<_>);
         Ok(buddies)
     }
 
     /// The presence session, and the key it belongs to.
     pub fn presence(&self) -> (&SessionId, &str) {
         (&self.0.presence, &self.0.api_key)
+    }
+
+    /// A token of the presence session; `badge` is what it says of its holder.
+    pub fn presence_token(&self, badge: &str) -> String {
+        self.0.lobby.presence_token(&self.0.presence, badge)
     }
 
     /// A part of the roster.
@@ -303,14 +313,14 @@ fn now() -> Moment {
 
 /// The session where buddies meet; made when there is none.
 async fn presence_session(
-    platform: &dyn Platform,
+    lobby: &dyn Lobby,
     db: &SqlitePool,
     api_key: u32,
 ) -> anyhow::Result<SessionId> {
     if let Some(session) = presence::store::session(db, api_key).await? {
         return Ok(session);
     }
-    let session = platform.create_session().await?;
+    let session = lobby.create_presence_session().await?;
     presence::store::keep_session(db, api_key, &session).await?;
     Ok(session)
 }

@@ -7,7 +7,9 @@ use async_trait::async_trait;
 use sqlx::SqlitePool;
 use tracing::{error, warn};
 
-use super::{Doors, Meter, Platform, PlatformError, Recording, Signal, StartArchive, doors::Door};
+use super::{
+    Doors, Lobby, Meter, Platform, PlatformError, Recording, Signal, StartArchive, doors::Door,
+};
 use crate::{
     archive::{
         Archive, ArchiveId, Archives, NewArchive, Reason, Resolution, SessionChange, Status,
@@ -60,14 +62,6 @@ impl Platform for Embedded {
         })
     }
 
-    fn unite(&self, from: &SessionId, into: &SessionId) {
-        self.sessions.unite(from, into);
-    }
-
-    fn show(&self, session: &SessionId, connection: ConnectionId, is_seen: bool) {
-        self.sessions.show(session, connection, is_seen);
-    }
-
     async fn close_session(&self, session: &SessionId) -> Result<(), PlatformError> {
         let reason = session::Reason::ForceDisconnected;
         self.sessions.disconnect_everybody(session, reason);
@@ -80,54 +74,13 @@ impl Platform for Embedded {
         Ok(())
     }
 
-    fn observe(&self, observer: Arc<dyn Observer>) {
-        self.sessions.observe(observer);
-    }
-
-    async fn signal(&self, session: &SessionId, signal: Signal) -> Result<(), PlatformError> {
-        let Signal {
-            from,
-            to,
-            signal_type,
-            data,
-        } = signal;
-        let (signal_type, data) = (Some(signal_type), Some(data.into()));
-        let sent = match from {
-            None => self.sessions.signal(session, to, signal_type, data),
-            Some(from) => {
-                let signal = ClientSignal {
-                    from,
-                    to,
-                    signal_type,
-                    data,
-                };
-                self.sessions.signal_as(session, signal)
-            }
-        };
-        sent.map_err(|refusal| match refusal.code {
-            404 => PlatformError::NotFound("connection"),
-            _ => PlatformError::BadRequest(refusal.message),
-        })
-    }
-
     async fn token(
         &self,
         session: &SessionId,
         role: Role,
         data: &str,
     ) -> Result<String, PlatformError> {
-        let token = Token {
-            api_key: self.project.api_key,
-            api_secret: self.project.api_secret.expose(),
-        };
-        let claims = NewToken {
-            session_id: session,
-            role,
-            data: Some(data),
-            expires_at: None,
-        };
-        let nonce = uuid::Uuid::new_v4().to_string();
-        Ok(token.generate(&claims, clock::now_s(), &nonce))
+        Ok(self.new_token(session, role, data))
     }
 
     async fn people(&self, session: &SessionId) -> Result<Vec<String>, PlatformError> {
@@ -224,6 +177,55 @@ impl Platform for Embedded {
     }
 }
 
+#[async_trait]
+impl Lobby for Embedded {
+    async fn create_presence_session(&self) -> Result<SessionId, PlatformError> {
+        self.new_session(MediaMode::Routed).await
+    }
+
+    fn presence_token(&self, session: &SessionId, data: &str) -> String {
+        self.new_token(session, Role::Subscriber, data)
+    }
+
+    fn observe(&self, observer: Arc<dyn Observer>) {
+        self.sessions.observe(observer);
+    }
+
+    fn signal(&self, session: &SessionId, signal: Signal) -> Result<(), PlatformError> {
+        let Signal {
+            from,
+            to,
+            signal_type,
+            data,
+        } = signal;
+        let (signal_type, data) = (Some(signal_type), Some(data.into()));
+        let sent = match from {
+            None => self.sessions.signal(session, to, signal_type, data),
+            Some(from) => {
+                let signal = ClientSignal {
+                    from,
+                    to,
+                    signal_type,
+                    data,
+                };
+                self.sessions.signal_as(session, signal)
+            }
+        };
+        sent.map_err(|refusal| match refusal.code {
+            404 => PlatformError::NotFound("connection"),
+            _ => PlatformError::BadRequest(refusal.message),
+        })
+    }
+
+    fn show(&self, session: &SessionId, connection: ConnectionId, is_seen: bool) {
+        self.sessions.show(session, connection, is_seen);
+    }
+
+    fn unite(&self, from: &SessionId, into: &SessionId) {
+        self.sessions.unite(from, into);
+    }
+}
+
 impl Embedded {
     async fn new_session(&self, media_mode: MediaMode) -> Result<SessionId, PlatformError> {
         let now_ms = clock::now_ms();
@@ -234,6 +236,21 @@ impl Embedded {
         };
         project::add_session(&self.db, &record, now_ms).await?;
         Ok(record.id)
+    }
+
+    fn new_token(&self, session: &SessionId, role: Role, data: &str) -> String {
+        let token = Token {
+            api_key: self.project.api_key,
+            api_secret: self.project.api_secret.expose(),
+        };
+        let claims = NewToken {
+            session_id: session,
+            role,
+            data: Some(data),
+            expires_at: None,
+        };
+        let nonce = uuid::Uuid::new_v4().to_string();
+        token.generate(&claims, clock::now_s(), &nonce)
     }
 
     /// The row is there; now the engine and the recorder follow it.

@@ -1,7 +1,8 @@
 //! The video platform behind the pages: what they need of it, whoever provides it.
 //!
 //! `embedded` is Parlor's own media engine in this process. Pages, rooms, roles and history do not
-//! know which platform they stand on.
+//! know which platform they stand on. Who is here and who rings is never a platform's business: the
+//! presence session stays in the [`Lobby`], on this server.
 
 mod doors;
 mod embedded;
@@ -19,7 +20,7 @@ use crate::{
     session::{ConnectionId, Observer},
 };
 
-/// What pages ask of a video platform.
+/// What calls and archives ask of a video platform.
 #[async_trait]
 pub trait Platform: Send + Sync {
     /// Makes a routed session.
@@ -31,25 +32,8 @@ pub trait Platform: Send + Sync {
     /// Has the media of a session go through the server from now on, so that they can be recorded.
     async fn route(&self, session: &SessionId) -> Result<(), PlatformError>;
 
-    /// Whoever joins `from` with a token of it joins `into`, until that one is closed; for clients that cannot be
-    /// told where to go.
-    fn unite(&self, from: &SessionId, into: &SessionId);
-
-    /// Shows a connection to the others in a session that is judged, or hides it as if it had left.
-    fn show(&self, session: &SessionId, connection: ConnectionId, is_seen: bool);
-
     /// Ends a session for good: nobody is let in any more, and whoever is in it is disconnected.
     async fn close_session(&self, session: &SessionId) -> Result<(), PlatformError>;
-
-    /// Has somebody follow who comes and goes in all sessions, and stand between the clients where it
-    /// judges. To be called once, before anybody is let in.
-    fn observe(&self, observer: Arc<dyn Observer>);
-
-    /// Signals in a session.
-    ///
-    /// # Errors
-    /// [`PlatformError::NotFound`] when there is nobody to receive it.
-    async fn signal(&self, session: &SessionId, signal: Signal) -> Result<(), PlatformError>;
 
     /// A token to join `session` with, good for a day. `data` is shown to everybody in the session.
     async fn token(
@@ -82,6 +66,34 @@ pub trait Platform: Send + Sync {
     fn meters(&self) -> Vec<Meter> {
         Vec::new()
     }
+}
+
+/// What buddies ask of this server's own live sessions: the presence session is one of them, wherever calls are.
+#[async_trait]
+pub trait Lobby: Send + Sync {
+    /// Makes a session for buddies to meet in.
+    async fn create_presence_session(&self) -> Result<SessionId, PlatformError>;
+
+    /// A token to join the presence session and publish nothing in it, good for a day. `data` is shown to everybody
+    /// who sees its holder.
+    fn presence_token(&self, session: &SessionId, data: &str) -> String;
+
+    /// Has somebody follow who comes and goes in all sessions, and stand between the clients where it
+    /// judges. To be called once, before anybody is let in.
+    fn observe(&self, observer: Arc<dyn Observer>);
+
+    /// Signals in a session.
+    ///
+    /// # Errors
+    /// [`PlatformError::NotFound`] when there is nobody to receive it.
+    fn signal(&self, session: &SessionId, signal: Signal) -> Result<(), PlatformError>;
+
+    /// Shows a connection to the others in a session that is judged, or hides it as if it had left.
+    fn show(&self, session: &SessionId, connection: ConnectionId, is_seen: bool);
+
+    /// Whoever joins `from` with a token of it joins `into`, until that one is closed; for clients that cannot be
+    /// told where to go.
+    fn unite(&self, from: &SessionId, into: &SessionId);
 }
 
 /// A signal of the server.

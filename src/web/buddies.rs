@@ -19,7 +19,6 @@ use super::{
 };
 use crate::{
     app::App,
-    opentok::Role,
     presence::{Availability, Entry, Name, Page, Query, State, UserId},
 };
 
@@ -155,11 +154,7 @@ pub async fn name(
     let user = visitor.user()?;
     visitor.remember_buddy(&name)?;
     app.buddies.named(user, name.clone());
-    let (session, _) = app.buddies.presence();
-    let token = app
-        .platform
-        .token(session, Role::Subscriber, &badge(&name, user))
-        .await?;
+    let token = app.buddies.presence_token(&badge(&name, user));
     Ok(fresh().json(json!({ "token": token })))
 }
 

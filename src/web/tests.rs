@@ -24,7 +24,7 @@ use crate::{
     data::DataFolder,
     moderator::{self, SignInLimiter},
     opentok::{Role, SessionId},
-    platform::{Platform, PlatformError, Recording, Signal, StartArchive},
+    platform::{Lobby, Platform, PlatformError, Recording, Signal, StartArchive},
     project::{self, SessionRecord},
     session::{ConnectionId, Observer},
 };
@@ -61,16 +61,6 @@ impl Platform for Remembering {
 
     async fn close_session(&self, _: &SessionId) -> Result<(), PlatformError> {
         Ok(())
-    }
-
-    fn unite(&self, _: &SessionId, _: &SessionId) {}
-
-    fn show(&self, _: &SessionId, _: ConnectionId, _: bool) {}
-
-    fn observe(&self, _: Arc<dyn Observer>) {}
-
-    async fn signal(&self, _: &SessionId, _: Signal) -> Result<(), PlatformError> {
-        Err(PlatformError::NotFound("connection"))
     }
 
     async fn token(&self, _: &SessionId, role: Role, data: &str) -> Result<String, PlatformError> {
@@ -120,6 +110,27 @@ impl Platform for Remembering {
     }
 }
 
+#[async_trait]
+impl Lobby for Remembering {
+    async fn create_presence_session(&self) -> Result<SessionId, PlatformError> {
+        self.create_session().await
+    }
+
+    fn presence_token(&self, _: &SessionId, data: &str) -> String {
+        format!("{} {data}", Role::Subscriber)
+    }
+
+    fn observe(&self, _: Arc<dyn Observer>) {}
+
+    fn signal(&self, _: &SessionId, _: Signal) -> Result<(), PlatformError> {
+        Err(PlatformError::NotFound("connection"))
+    }
+
+    fn show(&self, _: &SessionId, _: ConnectionId, _: bool) {}
+
+    fn unite(&self, _: &SessionId, _: &SessionId) {}
+}
+
 /// Composes nothing.
 struct NoComposer;
 
@@ -162,7 +173,12 @@ impl Site {
             people: Mutex::default(),
         });
         let key = data.cookie_key().unwrap();
-        let buddies = Buddies::open(platform.clone(), data.db.clone(), project.api_key);
+        let buddies = Buddies::open(
+            platform.clone(),
+            platform.clone(),
+            data.db.clone(),
+            project.api_key,
+        );
         let app = Data::new(App {
             config: Config::default(),
             data,
