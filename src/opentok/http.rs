@@ -7,7 +7,7 @@ use std::{fmt, time::Duration};
 
 use form_urlencoded::Serializer;
 use reqwest::{
-    Client, Method, Url,
+    Client, Method, Response, Url,
     header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER},
     redirect,
 };
@@ -157,6 +157,15 @@ impl Http {
         Ok(second)
     }
 
+    /// Asks for a file at any address, without saying who asks. It may take `longest` until its last byte.
+    pub(super) async fn fetch(&self, url: &str, longest: Duration) -> Result<Response, Error> {
+        let url = Url::parse(url)
+            .ok()
+            .filter(|url| ["http", "https"].contains(&url.scheme()))
+            .ok_or_else(|| Error::Argument("a file's url must be http or https".to_owned()))?;
+        Ok(self.client.get(url).timeout(longest).send().await?)
+    }
+
     async fn attempt(&self, call: &Call<'_>) -> Result<Reply, NoReply> {
         let mut auth = HeaderValue::try_from(self.credentials.request_jwt(now()))
             .expect("a JWT is plain ASCII");
@@ -246,6 +255,12 @@ enum NoReply {
 impl From<reqwest::Error> for NoReply {
     fn from(error: reqwest::Error) -> Self {
         NoReply::Failed(error)
+    }
+}
+
+impl From<reqwest::Error> for Error {
+    fn from(error: reqwest::Error) -> Self {
+        NoReply::Failed(error).into()
     }
 }
 

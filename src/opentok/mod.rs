@@ -8,6 +8,7 @@ mod archive_object;
 mod archives;
 mod client;
 mod credentials;
+mod download;
 mod error;
 mod generate;
 mod http;
@@ -27,6 +28,7 @@ pub use archive_object::{
 };
 pub use archives::{ArchiveList, ArchiveOptions, Archives, ListOptions, StreamMedia};
 pub use client::{API_URL, OpenTok, OpenTokBuilder, USER_AGENT};
+pub use download::Download;
 pub use error::{Error, Refusal};
 pub use generate::{TokenKind, TokenOptions};
 pub use layout::{

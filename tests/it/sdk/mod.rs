@@ -2,8 +2,9 @@
 //! OpenTok's REST API answers.
 
 mod archives;
+mod download;
 mod errors;
-mod service;
+pub mod service;
 mod sessions;
 mod streams;
 mod transport;
