@@ -46,6 +46,7 @@ pub async fn create(
     let now_ms = clock::now_ms();
     let session = SessionRecord {
         id: SessionId::generate(caller.api_key, &wanted.location, now_ms),
+        platform: String::new(),
         api_key: caller.api_key,
         media_mode: wanted.media_mode,
         always_archived: wanted.always_archived,

@@ -302,6 +302,8 @@ mod tests {
             has_tracks: true,
             has_poster: false,
             compose_percent: 100,
+            platform: String::new(),
+            is_pulled: false,
         }
     }
 

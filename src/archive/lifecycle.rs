@@ -1,4 +1,5 @@
-//! The life of an archive. Every change of an archive's status is a function in this file.
+//! The life of an archive that is recorded here. Every change of such an archive's status is a function in this file;
+//! those of archives that another platform has are in `elsewhere/`.
 //!
 //! ```text
 //! started ◀──▶ paused

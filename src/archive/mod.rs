@@ -13,7 +13,9 @@
 //! ```
 
 pub mod composer;
+pub mod disk;
 pub mod download;
+pub mod elsewhere;
 pub mod history;
 mod id;
 pub mod layout;
@@ -81,6 +83,10 @@ pub struct Archive {
     pub has_poster: bool,
     /// 0 to 100.
     pub compose_percent: u8,
+    /// Address of the project of the video platform that has it; empty: this server, which recorded it.
+    pub platform: String,
+    /// Its file was copied here from there, and stays when the platform deletes it.
+    pub is_pulled: bool,
 }
 
 impl Archive {
@@ -91,7 +97,25 @@ impl Archive {
 
     /// Whether there is anything to watch.
     pub fn is_playable(&self) -> bool {
-        self.has_tracks && matches!(self.status, Status::Stopped | Status::Available)
+        self.plays_whole()
+            || self.has_tracks && matches!(self.status, Status::Stopped | Status::Available)
+    }
+
+    /// Whether what there is to watch is the composed file: another platform recorded it, and gives nothing else.
+    pub fn plays_whole(&self) -> bool {
+        self.is_elsewhere()
+            && self.status == Status::Available
+            && self.output_mode == OutputMode::Composed
+    }
+
+    /// Whether another platform recorded it, and decides what becomes of it.
+    pub fn is_elsewhere(&self) -> bool {
+        !self.platform.is_empty()
+    }
+
+    /// Whether the file to download is in the data folder, once there is one.
+    pub fn has_file_here(&self) -> bool {
+        !self.is_elsewhere() || self.is_pulled
     }
 
     /// Whether [`lifecycle::delete`] would delete it now.

@@ -13,36 +13,38 @@ use crate::{
 };
 
 /// An archive as SQLite has it.
-struct Row {
-    seq: i64,
-    id: String,
-    api_key: i64,
-    session_id: String,
-    room: String,
-    name: String,
-    status: String,
-    reason: String,
-    problem: String,
-    compose_problem: String,
-    output_mode: String,
-    stream_mode: String,
-    has_audio: bool,
-    has_video: bool,
-    resolution: String,
-    layout: String,
-    max_bitrate: Option<i64>,
-    quantization: Option<i64>,
-    multi_archive_tag: String,
-    started_by: String,
-    created_at_ms: i64,
-    updated_at_ms: i64,
-    duration_ms: i64,
-    size_bytes: i64,
-    people: i64,
-    recovered: bool,
-    has_tracks: bool,
-    has_poster: bool,
-    compose_percent: i64,
+pub(super) struct Row {
+    pub(super) seq: i64,
+    pub(super) id: String,
+    pub(super) api_key: i64,
+    pub(super) session_id: String,
+    pub(super) room: String,
+    pub(super) name: String,
+    pub(super) status: String,
+    pub(super) reason: String,
+    pub(super) problem: String,
+    pub(super) compose_problem: String,
+    pub(super) output_mode: String,
+    pub(super) stream_mode: String,
+    pub(super) has_audio: bool,
+    pub(super) has_video: bool,
+    pub(super) resolution: String,
+    pub(super) layout: String,
+    pub(super) max_bitrate: Option<i64>,
+    pub(super) quantization: Option<i64>,
+    pub(super) multi_archive_tag: String,
+    pub(super) started_by: String,
+    pub(super) created_at_ms: i64,
+    pub(super) updated_at_ms: i64,
+    pub(super) duration_ms: i64,
+    pub(super) size_bytes: i64,
+    pub(super) people: i64,
+    pub(super) recovered: bool,
+    pub(super) has_tracks: bool,
+    pub(super) has_poster: bool,
+    pub(super) compose_percent: i64,
+    pub(super) platform: String,
+    pub(super) pulled: bool,
 }
 
 impl TryFrom<Row> for Archive {
@@ -85,6 +87,8 @@ impl TryFrom<Row> for Archive {
             has_tracks: row.has_tracks,
             has_poster: row.has_poster,
             compose_percent: number(row.compose_percent)?,
+            platform: row.platform,
+            is_pulled: row.pulled,
         })
     }
 }
@@ -106,19 +110,22 @@ macro_rules! rows {
                      created_at_ms AS "created_at_ms!: i64", updated_at_ms AS "updated_at_ms!: i64",
                      duration_ms AS "duration_ms!: i64", size_bytes AS "size_bytes!: i64", people AS "people!: i64",
                      recovered AS "recovered!: bool", has_tracks AS "has_tracks!: bool",
-                     has_poster AS "has_poster!: bool", compose_percent AS "compose_percent!: i64" "#
+                     has_poster AS "has_poster!: bool", compose_percent AS "compose_percent!: i64",
+                     platform AS "platform!: String", pulled AS "pulled!: bool" "#
                 + $after
             $(, $argument)*
         )
     };
 }
 
-type Found = Result<Option<Archive>, sqlx::Error>;
-type List = Result<Vec<Archive>, sqlx::Error>;
+pub(super) use rows;
+
+pub(super) type Found = Result<Option<Archive>, sqlx::Error>;
+pub(super) type List = Result<Vec<Archive>, sqlx::Error>;
 
 /// The archive that a statement has changed. All of the statement's rows are asked for, though there is one at most:
 /// whoever stops reading before the end does not hear that the change could not be written, on a full disk for one.
-fn changed(rows: Vec<Row>) -> Found {
+pub(super) fn changed(rows: Vec<Row>) -> Found {
     one(rows.into_iter().next())
 }
 
@@ -126,7 +133,7 @@ fn one(row: Option<Row>) -> Found {
     row.map(Archive::try_from).transpose()
 }
 
-fn all(rows: Vec<Row>) -> List {
+pub(super) fn all(rows: Vec<Row>) -> List {
     rows.into_iter().map(Archive::try_from).collect()
 }
 
@@ -212,12 +219,12 @@ pub(super) async fn running(db: &SqlitePool, session: Option<&SessionId>) -> Lis
     all(rows)
 }
 
-/// All whose recording is over and whose file is not made yet, the oldest first.
+/// All that were recorded here and whose file is not made yet, the oldest first.
 pub(super) async fn stopped(db: &SqlitePool) -> List {
     let rows = rows!(
         "SELECT",
         "FROM archives
-         WHERE status = 'stopped'
+         WHERE status = 'stopped' AND platform = ''
          ORDER BY seq",
     )
     .fetch_all(db)
@@ -288,7 +295,7 @@ pub(super) async fn stop_abandoned(db: &SqlitePool, now_ms: i64) -> List {
     let rows = rows!(
         "UPDATE archives
          SET status = 'stopped', reason = $1, recovered = 1, updated_at_ms = $2
-         WHERE status IN ('started', 'paused')
+         WHERE status IN ('started', 'paused') AND platform = ''
          RETURNING",
         "",
         reason,
@@ -583,7 +590,7 @@ pub(super) async fn delete(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Found
     changed(rows)
 }
 
-/// Archives that started before `before_ms` and still have what expires, the oldest first, a hundred at most.
+/// Archives that started before `before_ms` and still have what expires here, the oldest first, a hundred at most.
 pub(super) async fn older_than(
     db: &SqlitePool,
     before_ms: i64,
@@ -591,7 +598,7 @@ pub(super) async fn older_than(
     let ids = sqlx::query_scalar!(
         "SELECT id
          FROM archives
-         WHERE status IN ('stopped', 'available', 'failed') AND created_at_ms < $1
+         WHERE status IN ('stopped', 'available', 'failed') AND created_at_ms < $1 AND (platform = '' OR pulled = 1)
          ORDER BY created_at_ms
          LIMIT 100",
         before_ms,
@@ -846,6 +853,6 @@ where
 }
 
 /// SQLite's integers are signed; nothing that is counted here comes near 2⁶³.
-fn integer(value: u64) -> i64 {
+pub(super) fn integer(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }

@@ -71,6 +71,20 @@ pub async fn of_pages(
     Ok(new)
 }
 
+/// Notes that sessions of a project on another video platform are kept here. Its secret is not, and nobody is let in by
+/// its key.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn note_elsewhere(db: &SqlitePool, api_key: u32, now_ms: i64) -> Result<(), sqlx::Error> {
+    let api_secret = generate().api_secret;
+    let project = Project {
+        api_key,
+        api_secret,
+    };
+    store::put_elsewhere(db, &project, now_ms).await
+}
+
 /// Makes a project for an application.
 ///
 /// # Errors
@@ -183,6 +197,21 @@ mod tests {
         of_pages(&db, given("two"), 3).await.unwrap();
         let found = find(&db, 12).await.unwrap().unwrap();
         assert_eq!(found.api_secret.expose(), "two");
+    }
+
+    #[sqlx::test]
+    async fn a_project_elsewhere_lets_nobody_in_here_and_takes_nothing_from_one_that_does(
+        db: SqlitePool,
+    ) {
+        note_elsewhere(&db, 12, 1).await.unwrap();
+        assert!(find(&db, 12).await.unwrap().is_none());
+        let pages = of_pages(&db, None, 2).await.unwrap();
+        assert_ne!(pages.api_key, 12);
+
+        note_elsewhere(&db, pages.api_key, 3).await.unwrap();
+        let found = find(&db, pages.api_key).await.unwrap().unwrap();
+        assert_eq!(found.api_secret, pages.api_secret);
+        assert_eq!(list(&db).await.unwrap(), Vec::new());
     }
 
     #[sqlx::test]

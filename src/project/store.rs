@@ -28,6 +28,8 @@ impl MediaMode {
 pub struct SessionRecord {
     pub id: SessionId,
     pub api_key: u32,
+    /// Address of the project of the video platform that has it; empty: this server.
+    pub platform: String,
     pub media_mode: MediaMode,
     /// Nobody is let in any more.
     pub is_closed: bool,
@@ -41,6 +43,7 @@ impl SessionRecord {
         SessionRecord {
             id,
             api_key,
+            platform: String::new(),
             media_mode: MediaMode::Routed,
             is_closed: false,
             always_archived: None,
@@ -80,7 +83,7 @@ pub(super) async fn oldest(db: &SqlitePool) -> Result<Option<Project>, sqlx::Err
     let row = sqlx::query!(
         r#"SELECT api_key AS "api_key: u32", api_secret
            FROM projects
-           WHERE name = ''
+           WHERE name = '' AND revoked_at_ms IS NULL
            ORDER BY created_at_ms, api_key
            LIMIT 1"#
     )
@@ -127,6 +130,26 @@ pub(super) async fn add(
     .execute(db)
     .await?;
     Ok(added.rows_affected() == 1)
+}
+
+/// Keeps the key of a project that lives elsewhere, unless it is known; nobody is let in here by it.
+pub(super) async fn put_elsewhere(
+    db: &SqlitePool,
+    project: &Project,
+    now_ms: i64,
+) -> Result<(), sqlx::Error> {
+    let secret = project.api_secret.expose();
+    sqlx::query!(
+        "INSERT INTO projects (api_key, api_secret, created_at_ms, revoked_at_ms)
+         VALUES ($1, $2, $3, $3)
+         ON CONFLICT (api_key) DO NOTHING",
+        project.api_key,
+        secret,
+        now_ms,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
 }
 
 /// All that have a name, the oldest first.
@@ -200,10 +223,12 @@ pub async fn add_session(
     let AutoArchive { name, resolution } = auto.unwrap_or_default();
     let resolution = resolution.unwrap_or_default();
     sqlx::query!(
-        "INSERT INTO sessions (id, api_key, media_mode, archive_mode, archive_name, archive_resolution, created_at_ms)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO sessions (id, api_key, platform, media_mode, archive_mode, archive_name, archive_resolution,
+                               created_at_ms)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         id,
         session.api_key,
+        session.platform,
         media_mode,
         archive_mode,
         name,
@@ -225,7 +250,8 @@ pub async fn find_session(
 ) -> Result<Option<SessionRecord>, sqlx::Error> {
     let text = id.as_str();
     let row = sqlx::query!(
-        r#"SELECT api_key AS "api_key: u32", media_mode, closed_at_ms, archive_mode, archive_name, archive_resolution
+        r#"SELECT api_key AS "api_key: u32", platform, media_mode, closed_at_ms, archive_mode, archive_name,
+                  archive_resolution
            FROM sessions
            WHERE id = $1"#,
         text,
@@ -235,6 +261,7 @@ pub async fn find_session(
     Ok(row.map(|row| SessionRecord {
         id: id.clone(),
         api_key: row.api_key,
+        platform: row.platform,
         media_mode: if row.media_mode == "relayed" {
             MediaMode::Relayed
         } else {

@@ -4,7 +4,7 @@ use std::{
     collections::{HashMap, VecDeque},
     fs, io,
     panic::{AssertUnwindSafe, catch_unwind},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         mpsc::{Receiver, sync_channel},
@@ -23,6 +23,7 @@ use super::{
 use crate::{
     archive::{
         ArchiveId,
+        disk::free_bytes,
         recording::{self, CannotRecord, Event, Note},
     },
     session::media::{Recorded, Sink},
@@ -320,12 +321,6 @@ fn arrival(recorded: &Recorded) -> Option<Instant> {
         Recorded::SenderReport { arrival, .. } => Some(*arrival),
         Recorded::Dropped { .. } => None,
     }
-}
-
-/// Bytes that this process may still write where `path` is.
-fn free_bytes(path: &Path) -> io::Result<u64> {
-    let disk = nix::sys::statvfs::statvfs(path)?;
-    Ok(disk.blocks_available() * disk.fragment_size())
 }
 
 #[cfg(test)]

@@ -231,6 +231,27 @@ pub async fn list(db: &SqlitePool) -> Result<Vec<Room>, sqlx::Error> {
     store::list(db).await
 }
 
+/// Gives a room another session, unless somebody else has done so meanwhile; the room as it is then.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn change_session(
+    db: &SqlitePool,
+    room: Room,
+    session: &SessionId,
+) -> Result<Room, sqlx::Error> {
+    store::change_session(db, &room, session).await?;
+    Ok(store::find(db, &room.slug).await?.unwrap_or(room))
+}
+
+/// The name of the room that has the session.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn name_of(db: &SqlitePool, session: &SessionId) -> Result<Option<String>, sqlx::Error> {
+    store::name_of(db, session).await
+}
+
 /// # Errors
 /// [`RoomError::NotFound`], or the database.
 pub async fn rename(db: &SqlitePool, slug: &Slug, name: &Name) -> Result<(), RoomError> {
@@ -334,6 +355,18 @@ mod tests {
         assert_eq!(default_room(&db, never, 2).await.unwrap(), made);
         let refused = delete(&db, &made.slug).await;
         assert!(matches!(refused, Err(RoomError::Default)));
+    }
+
+    #[sqlx::test]
+    async fn of_two_who_change_a_rooms_session_the_first_one_does(db: SqlitePool) {
+        let (old, first, second) = (session(&db).await, session(&db).await, session(&db).await);
+        let room = create(&db, &name("Review"), &old, 1).await.unwrap();
+        let changed = change_session(&db, room.clone(), &first).await.unwrap();
+        assert_eq!(changed.session, first);
+        let late = change_session(&db, room, &second).await.unwrap();
+        assert_eq!(late, changed);
+        assert_eq!(name_of(&db, &first).await.unwrap().unwrap(), "Review");
+        assert_eq!(name_of(&db, &old).await.unwrap(), None);
     }
 
     #[sqlx::test]

@@ -72,6 +72,40 @@ pub(super) async fn list(db: &SqlitePool) -> Result<Vec<Room>, sqlx::Error> {
     Ok(rows.into_iter().map(Room::from).collect())
 }
 
+pub(super) async fn change_session(
+    db: &SqlitePool,
+    room: &Room,
+    session: &SessionId,
+) -> Result<(), sqlx::Error> {
+    let (slug, before, session) = (room.slug.as_str(), room.session.as_str(), session.as_str());
+    sqlx::query!(
+        "UPDATE rooms
+         SET session_id = $3
+         WHERE slug = $1 AND session_id = $2",
+        slug,
+        before,
+        session,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn name_of(
+    db: &SqlitePool,
+    session: &SessionId,
+) -> Result<Option<String>, sqlx::Error> {
+    let session = session.as_str();
+    sqlx::query_scalar!(
+        "SELECT name
+         FROM rooms
+         WHERE session_id = $1",
+        session,
+    )
+    .fetch_optional(db)
+    .await
+}
+
 pub(super) async fn rename(db: &SqlitePool, slug: &Slug, name: &Name) -> Result<bool, sqlx::Error> {
     let (slug, name) = (slug.as_str(), name.as_str());
     let done = sqlx::query!("UPDATE rooms SET name = $2 WHERE slug = $1", slug, name)

@@ -34,7 +34,7 @@ const INSIDE: &[(&str, &[&str])] = &[
     ("recorder", &["archive", "session"]),
     (
         "platform",
-        &["archive", "clock", "opentok", "project", "session"],
+        &["archive", "clock", "opentok", "project", "room", "session"],
     ),
     (
         "buddies",

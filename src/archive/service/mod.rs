@@ -8,6 +8,7 @@
 //! it was killed is found in the database by [`Archives::begin`] and finished.
 
 mod composing;
+mod elsewhere;
 
 use std::{
     collections::HashMap,
@@ -26,6 +27,7 @@ use tracing::{debug, error, info, warn};
 use super::{
     Archive, ArchiveId, NewArchive, Reason, Status,
     composer::Composer,
+    download::folder,
     history::{self, List, Page},
     lifecycle::{self, ChangeError, StartError},
     recording::{Event, Manifest},
@@ -178,6 +180,11 @@ impl Archives {
         let cleared = tokio::spawn(async move { this.clear(id).await });
         let _ = cleared.await;
         Ok(archive)
+    }
+
+    /// The folder of an archive's files.
+    pub fn folder(&self, id: ArchiveId) -> PathBuf {
+        folder(&self.inner.settings.folder, id)
     }
 
     /// As [`history::find`].

@@ -1,0 +1,185 @@
+//! Archives that another video platform has: their rows follow what that platform says of them.
+//!
+//! ```text
+//! adopt ─▶ started ◀─▶ paused ─▶ stopped ─▶ available (or uploaded, failed) ─▶ expired ─▶ deleted
+//! ```
+//!
+//! Replies, lists and callbacks may come late and in any order, so a row never goes back to an earlier status, and a
+//! deleted one stays deleted. Once the file is pulled the archive is this server's: what the platform does to its own copy
+//! changes nothing here.
+
+mod store;
+
+use sqlx::SqlitePool;
+
+use super::{
+    Archive, ArchiveId, OutputMode, Resolution, Status, StreamMode, lifecycle::MAX_NAME_CHARS,
+};
+use crate::opentok::{self, ArchiveObject, SessionId};
+
+/// What another platform says of an archive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    pub id: ArchiveId,
+    pub session_id: SessionId,
+    pub name: String,
+    pub status: Status,
+    pub reason: String,
+    pub output_mode: OutputMode,
+    pub stream_mode: StreamMode,
+    pub has_audio: bool,
+    pub has_video: bool,
+    pub resolution: Option<Resolution>,
+    pub multi_archive_tag: String,
+    /// Unix time, ms.
+    pub created_at_ms: i64,
+    pub duration_ms: u64,
+    pub size_bytes: u64,
+}
+
+/// What this server knows of an archive and the platform does not.
+#[derive(Clone, Debug, Default)]
+pub struct Adoption {
+    /// The project of the pages, in whose history it is listed.
+    pub api_key: u32,
+    /// The address of the platform's project.
+    pub platform: String,
+    /// The room's name, or empty.
+    pub room: String,
+    /// The moderator's name, or empty.
+    pub started_by: String,
+}
+
+impl Told {
+    /// What an archive object says; `None` when its id is no UUID or its status a word that nobody here knows.
+    /// `now_ms` stands in for a time that is missing.
+    pub fn read(object: &ArchiveObject, now_ms: i64) -> Option<Told> {
+        let seconds = if object.status.as_str() == "started" {
+            0
+        } else {
+            object.duration
+        };
+        Some(Told {
+            id: ArchiveId::parse(&object.id)?,
+            session_id: object.session_id.clone(),
+            name: object
+                .name
+                .iter()
+                .flat_map(|name| name.chars())
+                .take(MAX_NAME_CHARS)
+                .collect(),
+            status: object.status.as_str().parse().ok()?,
+            reason: object.reason.clone(),
+            output_mode: match object.output_mode {
+                opentok::OutputMode::Individual => OutputMode::Individual,
+                opentok::OutputMode::Composed => OutputMode::Composed,
+            },
+            stream_mode: match object.stream_mode {
+                opentok::StreamMode::Manual => StreamMode::Manual,
+                opentok::StreamMode::Auto => StreamMode::Auto,
+            },
+            has_audio: object.has_audio,
+            has_video: object.has_video,
+            resolution: object
+                .resolution
+                .and_then(|resolution| resolution.to_string().parse().ok()),
+            multi_archive_tag: object.multi_archive_tag.clone().unwrap_or_default(),
+            created_at_ms: match object.created_at {
+                1.. => object.created_at,
+                _ => now_ms,
+            },
+            duration_ms: seconds.saturating_mul(1000),
+            size_bytes: object.size,
+        })
+    }
+}
+
+/// Takes in an archive, or completes what is known of one that was taken in already; `None`: another one records the
+/// same session, as far as is known here.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn adopt(
+    db: &SqlitePool,
+    told: &Told,
+    adoption: &Adoption,
+    now_ms: i64,
+) -> Result<Option<Archive>, sqlx::Error> {
+    store::adopt(db, told, adoption, now_ms).await
+}
+
+/// Lets a row follow; `None`: it is as it should be, is not there, or knows better.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn follow(
+    db: &SqlitePool,
+    told: &Told,
+    now_ms: i64,
+) -> Result<Option<Archive>, sqlx::Error> {
+    store::follow(db, told, now_ms).await
+}
+
+/// The platform does not have the archive any more: one that was not finished has failed, another one has expired.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn give_up(
+    db: &SqlitePool,
+    id: ArchiveId,
+    now_ms: i64,
+) -> Result<Option<Archive>, sqlx::Error> {
+    store::give_up(db, id, now_ms).await
+}
+
+/// Takes an archive out of every list, once the platform has deleted it; whatever its status is.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn delete(
+    db: &SqlitePool,
+    id: ArchiveId,
+    now_ms: i64,
+) -> Result<Option<Archive>, sqlx::Error> {
+    store::delete(db, id, now_ms).await
+}
+
+/// The archive's file is in its folder here, with so many bytes; `None`: nobody wants it any more.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn note_pulled(
+    db: &SqlitePool,
+    id: ArchiveId,
+    size_bytes: u64,
+    now_ms: i64,
+) -> Result<Option<Archive>, sqlx::Error> {
+    store::note_pulled(db, id, size_bytes, now_ms).await
+}
+
+/// Those of a platform of which more is to be heard: they record, or their file is being made. The oldest first.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn unfinished(db: &SqlitePool, platform: &str) -> Result<Vec<Archive>, sqlx::Error> {
+    store::unfinished(db, platform).await
+}
+
+/// Those of a platform whose file is there and not here, the oldest first: it will be gone some day.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn not_pulled(db: &SqlitePool, platform: &str) -> Result<Vec<Archive>, sqlx::Error> {
+    store::not_pulled(db, platform).await
+}
+
+/// Whether an archive is known here, deleted or not.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn is_known(db: &SqlitePool, id: ArchiveId) -> Result<bool, sqlx::Error> {
+    Ok(super::store::find(db, id).await?.is_some())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,184 @@
+//! The SQL of archives that another platform has.
+//!
+//! How far a status is counts: 0 started and paused, 1 stopped, 2 available, uploaded and failed, 3 expired, 4 deleted.
+
+use sqlx::SqlitePool;
+
+use super::{Adoption, Told};
+use crate::archive::{
+    ArchiveId, Layout,
+    store::{Found, List, Row, all, changed, integer, rows},
+    words::Status,
+};
+
+fn how_far(status: Status) -> i64 {
+    match status {
+        Status::Started | Status::Paused => 0,
+        Status::Stopped => 1,
+        Status::Available | Status::Uploaded | Status::Failed => 2,
+        Status::Expired => 3,
+        Status::Deleted => 4,
+    }
+}
+
+pub(super) async fn adopt(db: &SqlitePool, told: &Told, adoption: &Adoption, now_ms: i64) -> Found {
+    let id = told.id.to_string();
+    let session_id = told.session_id.as_str();
+    let status = told.status.as_str();
+    let (output_mode, stream_mode) = (told.output_mode.as_str(), told.stream_mode.as_str());
+    let resolution = told.resolution.map_or("", |resolution| resolution.as_str());
+    let layout = Layout::default().to_json();
+    let (duration_ms, size_bytes) = (integer(told.duration_ms), integer(told.size_bytes));
+    let rows = rows!(
+        "INSERT INTO archives (id, api_key, session_id, room, name, status, reason, output_mode, stream_mode, has_audio,
+                               has_video, resolution, layout, multi_archive_tag, started_by, created_at_ms,
+                               updated_at_ms, duration_ms, size_bytes, platform)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
+         ON CONFLICT (id) DO UPDATE
+         SET room = CASE archives.room WHEN '' THEN excluded.room ELSE archives.room END,
+             started_by = CASE archives.started_by WHEN '' THEN excluded.started_by ELSE archives.started_by END
+         ON CONFLICT (session_id, multi_archive_tag) WHERE status IN ('started', 'paused') DO NOTHING
+         RETURNING",
+        "",
+        id,
+        adoption.api_key,
+        session_id,
+        adoption.room,
+        told.name,
+        status,
+        told.reason,
+        output_mode,
+        stream_mode,
+        told.has_audio,
+        told.has_video,
+        resolution,
+        layout,
+        told.multi_archive_tag,
+        adoption.started_by,
+        told.created_at_ms,
+        now_ms,
+        duration_ms,
+        size_bytes,
+        adoption.platform,
+    )
+    .fetch_all(db)
+    .await?;
+    changed(rows)
+}
+
+pub(super) async fn follow(db: &SqlitePool, told: &Told, now_ms: i64) -> Found {
+    let id = told.id.to_string();
+    let (status, how_far) = (told.status.as_str(), how_far(told.status));
+    let (duration_ms, size_bytes) = (integer(told.duration_ms), integer(told.size_bytes));
+    let rows = rows!(
+        "UPDATE archives
+         SET status = $2, reason = $3, duration_ms = MAX(duration_ms, $4),
+             size_bytes = CASE $5 WHEN 0 THEN size_bytes ELSE $5 END, updated_at_ms = $6
+         WHERE id = $1
+           AND platform <> ''
+           AND pulled = 0
+           AND (status <> $2 OR reason <> $3 OR duration_ms < $4 OR ($5 <> 0 AND size_bytes <> $5))
+           AND CASE status
+                   WHEN 'started' THEN 0 WHEN 'paused' THEN 0 WHEN 'stopped' THEN 1 WHEN 'expired' THEN 3
+                   WHEN 'deleted' THEN 5 ELSE 2
+               END <= $7
+         RETURNING",
+        "",
+        id,
+        status,
+        told.reason,
+        duration_ms,
+        size_bytes,
+        now_ms,
+        how_far,
+    )
+    .fetch_all(db)
+    .await?;
+    changed(rows)
+}
+
+pub(super) async fn give_up(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Found {
+    let id = id.to_string();
+    let rows = rows!(
+        "UPDATE archives
+         SET reason = CASE WHEN status IN ('available', 'uploaded') THEN reason
+                           ELSE 'the video platform does not have it any more' END,
+             status = CASE WHEN status IN ('available', 'uploaded') THEN 'expired' ELSE 'failed' END,
+             updated_at_ms = $2
+         WHERE id = $1
+           AND platform <> ''
+           AND pulled = 0
+           AND status IN ('started', 'paused', 'stopped', 'available', 'uploaded')
+         RETURNING",
+        "",
+        id,
+        now_ms,
+    )
+    .fetch_all(db)
+    .await?;
+    changed(rows)
+}
+
+pub(super) async fn delete(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Found {
+    let id = id.to_string();
+    let rows = rows!(
+        "UPDATE archives
+         SET status = 'deleted', updated_at_ms = $2
+         WHERE id = $1 AND platform <> '' AND status <> 'deleted'
+         RETURNING",
+        "",
+        id,
+        now_ms,
+    )
+    .fetch_all(db)
+    .await?;
+    changed(rows)
+}
+
+pub(super) async fn note_pulled(
+    db: &SqlitePool,
+    id: ArchiveId,
+    size_bytes: u64,
+    now_ms: i64,
+) -> Found {
+    let (id, size_bytes) = (id.to_string(), integer(size_bytes));
+    let rows = rows!(
+        "UPDATE archives
+         SET pulled = 1, size_bytes = $2, updated_at_ms = $3
+         WHERE id = $1 AND platform <> '' AND status = 'available'
+         RETURNING",
+        "",
+        id,
+        size_bytes,
+        now_ms,
+    )
+    .fetch_all(db)
+    .await?;
+    changed(rows)
+}
+
+pub(super) async fn unfinished(db: &SqlitePool, platform: &str) -> List {
+    let rows = rows!(
+        "SELECT",
+        "FROM archives
+         WHERE platform = $1 AND platform <> '' AND status IN ('started', 'paused', 'stopped')
+         ORDER BY seq",
+        platform,
+    )
+    .fetch_all(db)
+    .await?;
+    all(rows)
+}
+
+pub(super) async fn not_pulled(db: &SqlitePool, platform: &str) -> List {
+    let rows = rows!(
+        "SELECT",
+        "FROM archives
+         WHERE platform = $1 AND platform <> '' AND status = 'available' AND pulled = 0
+         ORDER BY seq",
+        platform,
+    )
+    .fetch_all(db)
+    .await?;
+    all(rows)
+}

@@ -1,0 +1,207 @@
+//! A row follows what it is told, whenever that comes.
+
+use super::*;
+use crate::archive::history;
+
+const PLATFORM: &str = "https://video.example/v2/project/77";
+const NOW_MS: i64 = 5_000_000;
+
+fn object(status: &str) -> ArchiveObject {
+    let json = serde_json::json!({
+        "id": "30b3ebf1-ba36-4f5b-8def-6f70d9986fe9",
+        "status": status,
+        "name": "Weekly review",
+        "reason": "",
+        "sessionId": "2_abc",
+        "projectId": 77,
+        "createdAt": 1_395_183_243_000_i64,
+        "size": if status == "available" { 8_347_554 } else { 0 },
+        "duration": if status == "started" { 0 } else { 62 },
+        "outputMode": "composed",
+        "streamMode": "auto",
+        "hasAudio": true,
+        "hasVideo": true,
+        "resolution": "1280x720",
+        "url": null,
+    });
+    ArchiveObject::from_json(json.to_string().as_bytes()).unwrap()
+}
+
+fn told(status: &str) -> Told {
+    Told::read(&object(status), NOW_MS).unwrap()
+}
+
+fn adoption() -> Adoption {
+    Adoption {
+        api_key: 12,
+        platform: PLATFORM.to_owned(),
+        room: "Main room".to_owned(),
+        started_by: "Moni".to_owned(),
+    }
+}
+
+async fn adopted(db: &SqlitePool, status: &str) -> Archive {
+    adopt(db, &told(status), &adoption(), NOW_MS)
+        .await
+        .unwrap()
+        .unwrap()
+}
+
+#[test]
+fn an_object_is_read_in_this_servers_words() {
+    let told = told("available");
+    assert_eq!(told.status, Status::Available);
+    assert_eq!(told.duration_ms, 62_000);
+    assert_eq!(told.size_bytes, 8_347_554);
+    assert_eq!(told.resolution, Some(Resolution::W1280H720));
+    assert_eq!(told.created_at_ms, 1_395_183_243_000);
+    let without = ArchiveObject {
+        created_at: 0,
+        name: None,
+        ..object("started")
+    };
+    let told = Told::read(&without, NOW_MS).unwrap();
+    assert_eq!((told.created_at_ms, told.name.as_str()), (NOW_MS, ""));
+}
+
+#[test]
+fn what_nobody_here_understands_is_left_alone() {
+    assert_eq!(Told::read(&object("paused for lunch"), NOW_MS), None);
+    let no_uuid = ArchiveObject {
+        id: "12".to_owned(),
+        ..object("started")
+    };
+    assert_eq!(Told::read(&no_uuid, NOW_MS), None);
+}
+
+#[sqlx::test]
+async fn a_row_follows_and_never_goes_back(db: SqlitePool) {
+    let archive = adopted(&db, "started").await;
+    assert_eq!((archive.room.as_str(), archive.api_key), ("Main room", 12));
+    assert!(archive.is_elsewhere() && !archive.has_file_here());
+    for (status, becomes) in [
+        ("paused", Some(Status::Paused)),
+        ("started", Some(Status::Started)),
+        ("started", None),
+        ("stopped", Some(Status::Stopped)),
+        ("started", None),
+        ("available", Some(Status::Available)),
+        ("stopped", None),
+        ("expired", Some(Status::Expired)),
+        ("available", None),
+        ("deleted", Some(Status::Deleted)),
+        ("expired", None),
+        ("deleted", None),
+    ] {
+        let followed = follow(&db, &told(status), NOW_MS + 1).await.unwrap();
+        assert_eq!(followed.map(|archive| archive.status), becomes, "{status}");
+    }
+}
+
+#[sqlx::test]
+async fn an_archive_that_was_found_before_its_start_was_answered_learns_who_started_it(
+    db: SqlitePool,
+) {
+    let found = Adoption {
+        room: String::new(),
+        started_by: String::new(),
+        ..adoption()
+    };
+    adopt(&db, &told("paused"), &found, NOW_MS).await.unwrap();
+    let archive = adopted(&db, "started").await;
+    assert_eq!(archive.status, Status::Paused, "what came later is kept");
+    assert_eq!(
+        (archive.room.as_str(), archive.started_by.as_str()),
+        ("Main room", "Moni")
+    );
+}
+
+#[sqlx::test]
+async fn a_second_recording_of_a_session_waits_until_the_first_is_known_to_be_over(db: SqlitePool) {
+    adopted(&db, "started").await;
+    let second = Told {
+        id: ArchiveId::random(),
+        ..told("started")
+    };
+    let refused = adopt(&db, &second, &adoption(), NOW_MS).await.unwrap();
+    assert_eq!(refused, None);
+    follow(&db, &told("stopped"), NOW_MS).await.unwrap();
+    assert!(
+        adopt(&db, &second, &adoption(), NOW_MS)
+            .await
+            .unwrap()
+            .is_some()
+    );
+}
+
+#[sqlx::test]
+async fn what_the_platform_lost_has_failed_or_expired(db: SqlitePool) {
+    let id = adopted(&db, "stopped").await.id;
+    let failed = give_up(&db, id, NOW_MS).await.unwrap().unwrap();
+    assert_eq!(failed.status, Status::Failed);
+    assert_eq!(
+        failed.reason,
+        "the video platform does not have it any more"
+    );
+    assert_eq!(give_up(&db, id, NOW_MS).await.unwrap(), None);
+
+    // It is found again, a moment later: a proxy had answered for it.
+    let again = follow(&db, &told("available"), NOW_MS)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        (again.status, again.reason.as_str()),
+        (Status::Available, "")
+    );
+    let expired = give_up(&db, id, NOW_MS).await.unwrap().unwrap();
+    assert_eq!(expired.status, Status::Expired);
+}
+
+#[sqlx::test]
+async fn what_was_pulled_stays_whatever_the_platform_does_and_expires_by_its_age_here(
+    db: SqlitePool,
+) {
+    let id = adopted(&db, "available").await.id;
+    assert_eq!(not_pulled(&db, PLATFORM).await.unwrap().len(), 1);
+    let pulled = note_pulled(&db, id, 1234, NOW_MS).await.unwrap().unwrap();
+    assert!(pulled.is_pulled && pulled.has_file_here() && pulled.plays_whole());
+    assert_eq!(pulled.size_bytes, 1234);
+    assert_eq!(not_pulled(&db, PLATFORM).await.unwrap(), Vec::new());
+    for status in ["expired", "deleted", "failed"] {
+        assert_eq!(follow(&db, &told(status), NOW_MS).await.unwrap(), None);
+    }
+    assert_eq!(give_up(&db, id, NOW_MS).await.unwrap(), None);
+
+    let day = std::time::Duration::from_secs(86_400);
+    let later = told("available").created_at_ms + 86_400_001;
+    let expired = crate::archive::retention::expire_old(&db, day, later)
+        .await
+        .unwrap();
+    assert_eq!(expired.len(), 1);
+}
+
+#[sqlx::test]
+async fn age_takes_nothing_away_that_is_elsewhere(db: SqlitePool) {
+    let archive = adopted(&db, "available").await;
+    let day = std::time::Duration::from_secs(86_400);
+    let later = archive.created_at_ms + 10 * 86_400_000;
+    let expired = crate::archive::retention::expire_old(&db, day, later)
+        .await
+        .unwrap();
+    assert_eq!(expired, Vec::new());
+}
+
+#[sqlx::test]
+async fn a_restart_does_not_stop_what_another_platform_records(db: SqlitePool) {
+    let archive = adopted(&db, "started").await;
+    let stopped = crate::archive::lifecycle::stop_abandoned(&db, NOW_MS)
+        .await
+        .unwrap();
+    assert_eq!(stopped, Vec::new());
+    follow(&db, &told("stopped"), NOW_MS).await.unwrap();
+    let to_complete = crate::archive::store::stopped(&db).await.unwrap();
+    assert_eq!(to_complete, Vec::new());
+    let found = history::find(&db, 12, archive.id).await.unwrap().unwrap();
+    assert!(!found.is_composing());
+}
