@@ -9,6 +9,11 @@ use std::{
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::opentok;
+
+/// The browser library of the OpenTok cloud.
+const CLOUD_LIBRARY: &str = "https://static.opentok.com/v2/js/opentok.min.js";
+
 /// Video rooms you host yourself: people meet, call one another, and keep the recording.
 #[derive(Debug, Parser)]
 #[command(name = "parlor", version, args_conflicts_with_subcommands = false)]
@@ -86,6 +91,8 @@ pub struct Config {
     pub archives: Archives,
     #[command(flatten)]
     pub callbacks: Callbacks,
+    #[command(flatten)]
+    pub platform: Platform,
 
     /// What is logged: a level, or `tracing` directives such as `warn,parlor::sfu=debug`.
     #[arg(
@@ -156,11 +163,11 @@ pub struct Data {
     pub min_free_mib: u64,
 }
 
-/// The project whose rooms the pages show.
+/// The project whose rooms the pages show; with --platform opentok, the project there.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Keys")]
 pub struct Keys {
-    /// API key, digits. Made on the first start if not given.
+    /// API key, digits. Made on the first start if not given, unless the platform is another.
     #[arg(
         long,
         env = "API_KEY",
@@ -170,7 +177,7 @@ pub struct Keys {
     )]
     pub api_key: Option<u32>,
 
-    /// API secret, without dots. Made on the first start if not given.
+    /// API secret, without dots. Made on the first start if not given, unless the platform is another.
     #[arg(
         long,
         env = "API_SECRET",
@@ -265,6 +272,70 @@ pub struct Callbacks {
     pub retry_waits: Vec<Duration>,
 }
 
+/// What calls run on.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Video platform")]
+pub struct Platform {
+    /// What rooms, calls and archives run on. embedded: the media engine in this process. opentok: a server that speaks OpenTok's API (the OpenTok cloud, or another Parlor), with --api-key and --api-secret of a project there.
+    #[arg(
+        long = "platform",
+        env = "PLATFORM",
+        value_name = "NAME",
+        value_enum,
+        default_value_t = PlatformKind::Embedded,
+        global = true
+    )]
+    pub kind: PlatformKind,
+
+    /// Where the API of the platform opentok is.
+    #[arg(long, env = "OPENTOK_API_URL", value_name = "URL", default_value = opentok::API_URL, value_parser = public_url, global = true)]
+    pub opentok_api_url: String,
+
+    /// Where browsers load its library from. Default: the cloud's, or that of the server at --opentok-api-url.
+    #[arg(long, env = "OPENTOK_JS_URL", value_name = "URL", value_parser = public_url, global = true)]
+    pub opentok_js_url: Option<String>,
+
+    /// Copy the files of its archives into the data folder, where they stay when the platform deletes them: true or false.
+    #[arg(
+        long,
+        env = "ARCHIVE_PULL",
+        value_name = "BOOL",
+        default_value_t = false,
+        action = clap::ArgAction::Set,
+        global = true
+    )]
+    pub archive_pull: bool,
+}
+
+/// Which video platform it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum PlatformKind {
+    Embedded,
+    Opentok,
+}
+
+impl Platform {
+    /// Where browsers load the library of the platform opentok from.
+    pub fn library(&self) -> String {
+        match &self.opentok_js_url {
+            Some(given) => given.clone(),
+            None if self.opentok_api_url == opentok::API_URL => CLOUD_LIBRARY.to_owned(),
+            None => format!("{}/v2/js/opentok.min.js", self.opentok_api_url),
+        }
+    }
+}
+
+impl Keys {
+    /// No key is given.
+    pub fn none() -> Keys {
+        Keys {
+            api_key: None,
+            api_secret: None,
+            legacy_auth: true,
+        }
+    }
+}
+
 impl Default for Config {
     /// What runs when nothing is set, whatever the environment says.
     fn default() -> Self {
@@ -292,6 +363,12 @@ impl Default for Config {
                 ffmpeg: PathBuf::from("ffmpeg"),
             },
             callbacks: Callbacks::default(),
+            platform: Platform {
+                kind: PlatformKind::Embedded,
+                opentok_api_url: opentok::API_URL.to_owned(),
+                opentok_js_url: None,
+                archive_pull: false,
+            },
             log: "info".to_owned(),
         }
     }
@@ -378,6 +455,27 @@ mod tests {
         let line =
             CommandLine::parse_from(["parlor", "--api-key", "12", "--api-secret", "swordfish"]);
         assert!(!format!("{line:?}").contains("swordfish"));
+    }
+
+    #[test]
+    fn the_library_comes_from_where_the_platform_is() {
+        let library = |arguments: &[&str]| {
+            let line = ["parlor", "--platform", "opentok"];
+            let line = [&line[..], arguments].concat();
+            CommandLine::parse_from(line).config.platform.library()
+        };
+        assert_eq!(library(&[]), CLOUD_LIBRARY);
+        let other = ["--opentok-api-url", "https://media.example/"];
+        assert_eq!(
+            library(&other),
+            "https://media.example/v2/js/opentok.min.js"
+        );
+        let both = [
+            &other[..],
+            &["--opentok-js-url", "https://cdn.example/ot.js"],
+        ]
+        .concat();
+        assert_eq!(library(&both), "https://cdn.example/ot.js");
     }
 
     #[test]

@@ -16,7 +16,8 @@
 //! | *buddy* | a visitor with a name on the page of the buddies, listed on the *roster* |
 //! | *invitation* | one buddy asks another for a call; accepted, it becomes a *chat*, a session of two |
 //! | *callback* | where one kind of event of a project is posted: to its application's server |
-//! | *platform* | what makes sessions, tokens and archives for the pages: the embedded engine |
+//! | *platform* | what makes sessions, tokens and archives for the pages: the embedded engine, or a remote server that speaks OpenTok's API |
+//! | *lobby* | where buddies meet, on this server in any case |
 //!
 //! # Arrows
 //!
@@ -65,6 +66,13 @@
 //! `POST /v2/project/{key}/callback` says what it wants to hear, and where ([`api`], [`callback`]). From then on every change of an
 //! archive's status writes an event in its own transaction, and the [`session`] reports who comes, goes and publishes to a queue that never
 //! makes it wait. What waits in the database is posted, signed with the project's secret, and again later if nobody took it.
+//!
+//! # Calls on another platform
+//!
+//! With `PLATFORM=opentok` a [`platform::Remote`] asks another server by [`opentok::OpenTok`]. Browsers load that server's library
+//! and join its sessions with tokens that are made here; the presence session stays on `/live`. Rows of archives follow
+//! what the platform says ([`archive::elsewhere`]), and who is in a chat is told by the pages and confirmed by the
+//! platform's list (`buddies/watch.rs`).
 //!
 //! # One buddy invites another
 //!

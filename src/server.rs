@@ -20,13 +20,13 @@ use crate::{
     buddies::Buddies,
     callback::{self, Callbacks, Schedule},
     clock,
-    config::{self, Config},
+    config::{self, Config, PlatformKind},
     data::DataFolder,
     moderator::SignInLimiter,
-    platform::{Doors, Embedded, Platform},
+    platform::{Doors, Embedded, NoMedia, OnlyPresence, Platform, Remote, RemoteSettings},
     project::{self, Project},
     recorder::{self, Recorder, RecorderConfig, ffmpeg::Ffmpeg},
-    session::{self, Reason, Sessions, media},
+    session::{self, Admission, Reason, Sessions, media},
     sfu::{self, Sfu, SfuConfig},
     signaling,
 };
@@ -50,7 +50,8 @@ pub struct Server {
     app: web::Data<App>,
     platform: Embedded,
     callbacks: Callbacks,
-    sfu: Arc<Sfu>,
+    /// `None`: calls are on another platform.
+    sfu: Option<Arc<Sfu>>,
     http: ServerHandle,
     serving: JoinHandle<std::io::Result<()>>,
     background: Vec<JoinHandle<()>>,
@@ -67,14 +68,29 @@ impl Server {
             .parse::<Resolution>()
             .with_context(|| format!("--archive-resolution {resolution} will not do"))?;
         let data = DataFolder::open(&config.data.folder).await?;
-        let project = project_of_pages(&config.keys, &data).await?;
-        let (listener, media_sockets) = bind(&config.network)?;
+        let remote = remote_settings(&config)?;
+        let given = if remote.is_none() {
+            &config.keys
+        } else {
+            &config::Keys::none()
+        };
+        let project = project_of_pages(given, &data).await?;
+        let (listener, media_sockets) = bind(&config.network, remote.is_none())?;
         let addr = listener.local_addr()?;
 
         let (media_events, media_events_rx) = mpsc::channel(MEDIA_EVENTS);
-        let sfu = Sfu::start(SfuConfig::new(media_sockets), media_events)
-            .context("starting the media engine")?;
-        let sfu = Arc::new(sfu);
+        let (sfu, engine): (_, Arc<dyn media::Media>) = match media_sockets {
+            Some(sockets) => {
+                let sfu = Sfu::start(SfuConfig::new(sockets), media_events)
+                    .context("starting the media engine")?;
+                let sfu = Arc::new(sfu);
+                (Some(Arc::clone(&sfu)), sfu)
+            }
+            None => {
+                let events = media_events;
+                (None, Arc::new(NoMedia { events }))
+            }
+        };
         let (recorder_events, recorder_events_rx) = mpsc::channel(ARCHIVE_EVENTS);
         let recorder = Recorder::new(
             RecorderConfig {
@@ -85,7 +101,6 @@ impl Server {
         );
         let recorder: Arc<dyn recording::Recorder> = Arc::new(recorder);
         let (happenings, happenings_rx) = mpsc::channel(ARCHIVE_EVENTS);
-        let engine: Arc<dyn media::Media> = sfu.clone();
         let sessions = Sessions::new(engine, Arc::clone(&recorder), happenings);
         let archives = archives(&config.archives, &data);
         let objects = Objects {
@@ -117,12 +132,19 @@ impl Server {
             }))
             .await?;
 
-        let shared: Arc<dyn Platform> = Arc::new(platform.clone());
+        let remote = match remote {
+            Some(settings) => Some(Remote::open(settings, platform.clone()).await?),
+            None => None,
+        };
+        let shared: Arc<dyn Platform> = match &remote {
+            Some(remote) => Arc::new(remote.clone()),
+            None => Arc::new(platform.clone()),
+        };
         let lobby = Arc::new(platform.clone());
         let buddies = Buddies::open(Arc::clone(&shared), lobby, data.db.clone(), project.api_key)
             .await
             .context("taking up the presence session")?;
-        let background = vec![
+        let mut background = vec![
             tokio::spawn(buddies.clone().run(archives.subscribe())),
             tokio::spawn(sessions.clone().run(media_events_rx)),
             tokio::spawn(follow_sessions(platform.clone(), happenings_rx)),
@@ -132,6 +154,13 @@ impl Server {
                 config.archives.archive_max_minutes,
             )),
         ];
+        if let Some(remote) = &remote {
+            background.push(tokio::spawn(remote.clone().follow()));
+            if config.platform.archive_pull {
+                let min_free_bytes = config.data.min_free_mib.saturating_mul(1024 * 1024);
+                background.push(tokio::spawn(remote.clone().pull(min_free_bytes)));
+            }
+        }
         let cookie_key = data.cookie_key()?;
         let is_secure = config.is_secure();
         let app = web::Data::new(App {
@@ -144,17 +173,30 @@ impl Server {
             sign_ins: Mutex::new(SignInLimiter::default()),
         });
         let serving = {
-            let (app, admission) = (app.clone(), Arc::new(platform.clone()));
-            let api = web::Data::new(Api::new(&app, platform.clone(), objects));
+            let app = app.clone();
+            let admission: Arc<dyn Admission> = match &remote {
+                Some(_) => Arc::new(OnlyPresence {
+                    home: platform.clone(),
+                    presence: app.buddies.presence().0.clone(),
+                }),
+                None => Arc::new(platform.clone()),
+            };
+            let api = match &remote {
+                Some(_) => Err(app.config.platform.opentok_api_url.clone()),
+                None => Ok(web::Data::new(Api::new(&app, platform.clone(), objects))),
+            };
             let callbacks = web::Data::new(callbacks.clone());
             HttpServer::new(move || {
-                actix_web::App::new()
+                let server = actix_web::App::new()
                     .wrap(TracingLogger::<crate::web::RequestSpan>::new())
                     .app_data(app.clone())
                     .app_data(callbacks.clone())
-                    .configure(signaling::routes(sessions.clone(), admission.clone()))
-                    .configure(api::routes(api.clone()))
-                    .service(crate::web::pages(&cookie_key, is_secure))
+                    .configure(signaling::routes(sessions.clone(), admission.clone()));
+                let server = match &api {
+                    Ok(api) => server.configure(api::routes(api.clone())),
+                    Err(address) => server.configure(api::elsewhere(address.clone())),
+                };
+                server.service(crate::web::pages(&cookie_key, is_secure))
             })
             .workers(2)
             .h1_write_buffer_size(signaling::WRITE_BUFFER)
@@ -223,8 +265,9 @@ impl Server {
             warn!("Pages ended with an error: {error}");
         }
         self.callbacks.close().await;
-        let sfu = self.sfu;
-        let _ = tokio::task::spawn_blocking(move || sfu.stop()).await;
+        if let Some(sfu) = self.sfu {
+            let _ = tokio::task::spawn_blocking(move || sfu.stop()).await;
+        }
         for task in self.background {
             task.abort();
             let _ = task.await;
@@ -278,8 +321,35 @@ fn callback_settings(config: &Config, addr: SocketAddr) -> callback::Settings {
     }
 }
 
-/// One port number for pages (TCP) and media (UDP).
-fn bind(network: &config::Network) -> anyhow::Result<(TcpListener, Vec<sfu::WorkerSockets>)> {
+/// The other server that calls are on, if the configuration says so.
+fn remote_settings(config: &Config) -> anyhow::Result<Option<RemoteSettings>> {
+    let config::Platform {
+        kind,
+        opentok_api_url,
+        ..
+    } = &config.platform;
+    if *kind == PlatformKind::Embedded {
+        return Ok(None);
+    }
+    let (Some(api_key), Some(api_secret)) = (config.keys.api_key, config.keys.api_secret.clone())
+    else {
+        bail!("PLATFORM=opentok needs API_KEY and API_SECRET of a project at {opentok_api_url}");
+    };
+    Ok(Some(RemoteSettings {
+        project: Project {
+            api_key,
+            api_secret,
+        },
+        api_url: opentok_api_url.clone(),
+        library: config.platform.library(),
+    }))
+}
+
+/// One port number for pages (TCP) and, if there are any here, media (UDP).
+fn bind(
+    network: &config::Network,
+    with_media: bool,
+) -> anyhow::Result<(TcpListener, Option<Vec<sfu::WorkerSockets>>)> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let workers = match network.media_workers {
         0 if cores < 4 => 1,
@@ -302,9 +372,12 @@ fn bind(network: &config::Network) -> anyhow::Result<(TcpListener, Vec<sfu::Work
             ErrorKind::AddrInUse => anyhow::anyhow!(in_use("TCP", wanted.port())),
             _ => anyhow::anyhow!("listening on {wanted}: {error}"),
         })?;
+        if !with_media {
+            return Ok((listener, None));
+        }
         let port = listener.local_addr()?.port();
         match sfu::bind(port, workers, &network.public_address) {
-            Ok(sockets) => return Ok((listener, sockets)),
+            Ok(sockets) => return Ok((listener, Some(sockets))),
             Err(error) if error.kind() == ErrorKind::AddrInUse && tries > 0 => {}
             Err(error) if error.kind() == ErrorKind::AddrInUse => bail!(in_use("UDP", port)),
             Err(error) => return Err(error).context("listening for media"),

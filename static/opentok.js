@@ -106,21 +106,21 @@
      */
     off(names, handler, context2) {
       if (names !== null && typeof names === "object") {
-        for (const [name, each] of Object.entries(names)) this.#remove(name, each, handler);
+        for (const [name2, each] of Object.entries(names)) this.#remove(name2, each, handler);
         return this;
       }
       const chosen = typeof names === "string" ? split(names) : [...this.#handlers.keys()];
-      for (const name of chosen) this.#remove(name, handler, context2);
+      for (const name2 of chosen) this.#remove(name2, handler, context2);
       return this;
     }
     /** Old names of {@link on} and {@link off}. */
     /** @param {string} name @param {Handler} handler @param {any} [context] */
-    addEventListener(name, handler, context2) {
-      return this.on(name, handler, context2);
+    addEventListener(name2, handler, context2) {
+      return this.on(name2, handler, context2);
     }
     /** @param {string} name @param {Handler} handler @param {any} [context] */
-    removeEventListener(name, handler, context2) {
-      return this.off(name, handler, context2);
+    removeEventListener(name2, handler, context2) {
+      return this.off(name2, handler, context2);
     }
     /**
      * Calls the handlers of `name` with `parts`.
@@ -129,10 +129,10 @@
      * @param {...any} parts
      * @returns {this}
      */
-    trigger(name, ...parts) {
-      for (const entry of [...this.#handlers.get(name) ?? []]) {
-        if (!this.#handlers.get(name)?.includes(entry)) continue;
-        if (entry.once) this.#remove(name, entry.handler, entry.context);
+    trigger(name2, ...parts) {
+      for (const entry of [...this.#handlers.get(name2) ?? []]) {
+        if (!this.#handlers.get(name2)?.includes(entry)) continue;
+        if (entry.once) this.#remove(name2, entry.handler, entry.context);
         guarded(() => entry.handler.apply(entry.context ?? this, parts));
       }
       return this;
@@ -144,13 +144,13 @@
      * @param {string} [name] when it is not the event's type
      * @returns {this}
      */
-    dispatchEvent(event, name = event.type) {
+    dispatchEvent(event, name2 = event.type) {
       event.target ??= this;
-      return this.trigger(name, event);
+      return this.trigger(name2, event);
     }
     /** @param {string} name */
-    hasHandlers(name) {
-      return this.#handlers.has(name);
+    hasHandlers(name2) {
+      return this.#handlers.has(name2);
     }
     /**
      * @param {string | Record<string, Handler>} names
@@ -160,14 +160,14 @@
      */
     #add(names, handler, context2, once) {
       if (typeof names === "object") {
-        for (const [name, each] of Object.entries(names)) this.#add(name, each, handler, once);
+        for (const [name2, each] of Object.entries(names)) this.#add(name2, each, handler, once);
         return this;
       }
       if (typeof handler !== "function") return this;
-      for (const name of split(names)) {
-        const entries = this.#handlers.get(name) ?? [];
+      for (const name2 of split(names)) {
+        const entries = this.#handlers.get(name2) ?? [];
         entries.push({ handler, context: context2, once });
-        this.#handlers.set(name, entries);
+        this.#handlers.set(name2, entries);
       }
       return this;
     }
@@ -176,12 +176,12 @@
      * @param {any} handler
      * @param {any} context
      */
-    #remove(name, handler, context2) {
-      const left = (this.#handlers.get(name) ?? []).filter(
+    #remove(name2, handler, context2) {
+      const left = (this.#handlers.get(name2) ?? []).filter(
         (entry) => handler && entry.handler !== handler || context2 !== void 0 && entry.context !== context2
       );
-      if (left.length > 0) this.#handlers.set(name, left);
-      else this.#handlers.delete(name);
+      if (left.length > 0) this.#handlers.set(name2, left);
+      else this.#handlers.delete(name2);
     }
   };
   function split(names) {
@@ -306,21 +306,21 @@
      * @param {string} name `OT_…`
      * @param {string} message a sentence for the page's developer
      */
-    constructor(code, name, message) {
+    constructor(code, name2, message) {
       super(message);
       this.code = code;
-      this.name = name;
+      this.name = name2;
     }
     /** The message again: some pages read it by this name. */
     get reason() {
       return this.message;
     }
   };
-  function asOpenTokError(thrown, code = 2e3, name = "OT_UNEXPECTED_SERVER_RESPONSE") {
+  function asOpenTokError(thrown, code = 2e3, name2 = "OT_UNEXPECTED_SERVER_RESPONSE") {
     if (thrown instanceof OpenTokError) return thrown;
     return new OpenTokError(
       typeof thrown?.code === "number" && thrown.code >= 400 ? thrown.code : code,
-      typeof thrown?.name === "string" && thrown.name.startsWith("OT_") ? thrown.name : name,
+      typeof thrown?.name === "string" && thrown.name.startsWith("OT_") ? thrown.name : name2,
       String(thrown?.message ?? thrown)
     );
   }
@@ -451,8 +451,8 @@
   };
   function refusal(error) {
     if (error instanceof OpenTokError) return error;
-    const [name, message] = REFUSALS[error?.name] ?? ["OT_USER_MEDIA_ACCESS_DENIED", String(error)];
-    return new OpenTokError(1500, name, message);
+    const [name2, message] = REFUSALS[error?.name] ?? ["OT_USER_MEDIA_ACCESS_DENIED", String(error)];
+    return new OpenTokError(1500, name2, message);
   }
   function unsupported() {
     const secure = globalThis.isSecureContext !== false;
@@ -1076,9 +1076,9 @@
       return [this.#name, this.#mute, this.#meter, this.#archiving];
     }
     /** @param {string} name */
-    setName(name) {
-      this.#name.textContent = name;
-      this.#name.hidden = name === "";
+    setName(name2) {
+      this.#name.textContent = name2;
+      this.#name.hidden = name2 === "";
     }
     /** @param {boolean} loading */
     setLoading(loading) {
@@ -1163,10 +1163,10 @@
      * @param {string} name
      * @param {boolean} on
      */
-    #toggle(name, on) {
-      if (on) this.#classes.add(name);
-      else this.#classes.delete(name);
-      this.element?.classList.toggle(name, on);
+    #toggle(name2, on) {
+      if (on) this.#classes.add(name2);
+      else this.#classes.delete(name2);
+      this.element?.classList.toggle(name2, on);
     }
   };
   function element(tag, ...classes) {
@@ -1185,10 +1185,10 @@
     svg.setAttribute("viewBox", "0 0 24 24");
     svg.setAttribute("fill", "currentColor");
     svg.setAttribute("aria-hidden", "true");
-    for (const [name, d] of Object.entries({ "": outline, "OT_mute-slash": SLASH })) {
+    for (const [name2, d] of Object.entries({ "": outline, "OT_mute-slash": SLASH })) {
       const path = document.createElementNS(space, "path");
       path.setAttribute("d", d);
-      if (name) path.setAttribute("class", name);
+      if (name2) path.setAttribute("class", name2);
       svg.append(path);
     }
     return svg;
@@ -1973,13 +1973,15 @@
 
   // js/opentok/engine.js
   var scriptUrl = null;
-  function cameFrom(url2) {
+  var globalName = "OT";
+  function cameFrom(url2, name2) {
     scriptUrl = url2;
+    globalName = name2;
   }
   function liveUrl() {
     const chosen = (
       /** @type {any} */
-      globalThis.OT?.__engineUrl
+      globalThis[globalName]?.__engineUrl
     );
     const base = new URL(chosen ?? scriptUrl ?? location.href, location.href);
     const url2 = new URL("/live", base);
@@ -3516,13 +3518,13 @@
       yield new OTEvent("streamCreated", { stream });
     }
     /** @param {ArchiveInfo} info */
-    #archiveStarted({ id, name }) {
-      return archiveEvent("archiveStarted", this.archives.add({ id, name, status: "started" }));
+    #archiveStarted({ id, name: name2 }) {
+      return archiveEvent("archiveStarted", this.archives.add({ id, name: name2, status: "started" }));
     }
   };
   function archiveEvent(type, archive) {
-    const { id, name, status } = archive;
-    return new OTEvent(type, { id, name, status, archive });
+    const { id, name: name2, status } = archive;
+    return new OTEvent(type, { id, name: name2, status, archive });
   }
 
   // js/opentok/publications.js
@@ -4569,11 +4571,11 @@
     }
     /** @param {Extract<ServerEvent, { type: 'signal' }>} signal */
     #signaled({ signalType, data, from }) {
-      const name = signalType ? `signal:${signalType}` : "signal";
+      const name2 = signalType ? `signal:${signalType}` : "signal";
       const sender = from ? this.#members.of(from) : null;
-      const event = new OTEvent(name, { data: data ?? void 0, from: sender });
+      const event = new OTEvent(name2, { data: data ?? void 0, from: sender });
       this.dispatchEvent(event, "signal");
-      if (signalType) this.dispatchEvent(event, name);
+      if (signalType) this.dispatchEvent(event, name2);
     }
     /** Stops when a handler ends the session. @param {Generator<OTEvent>} events */
     #dispatchAll(events) {
@@ -4743,6 +4745,7 @@
     document.currentScript
   );
   var url = script?.dataset.engineUrl ?? script?.src;
-  if (url) cameFrom(url);
-  Object.assign(window, { OT, TB: OT });
+  var name = script?.dataset.global;
+  if (url) cameFrom(url, name ?? "OT");
+  Object.assign(window, name ? { [name]: OT } : { OT, TB: OT });
 })();

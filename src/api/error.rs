@@ -102,7 +102,7 @@ impl From<PlatformError> for ApiError {
             PlatformError::Conflict(_) => ApiError::conflict(message),
             PlatformError::BadRequest(_) => ApiError::bad_request(message),
             PlatformError::NoSpace(_) => ApiError::new(StatusCode::INSUFFICIENT_STORAGE, message),
-            PlatformError::Unavailable(_) => {
+            PlatformError::Unavailable(_) | PlatformError::Misconfigured(_) => {
                 ApiError::new(StatusCode::SERVICE_UNAVAILABLE, message)
             }
             PlatformError::Internal(cause) => ApiError::internal(&format!("{cause:#}")),

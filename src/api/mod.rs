@@ -64,7 +64,7 @@ impl Api {
         let id = SessionId::from(id);
         project::find_session(&self.platform.db, &id)
             .await?
-            .filter(|session| session.api_key == caller.api_key)
+            .filter(|session| session.api_key == caller.api_key && session.platform.is_empty())
             .ok_or_else(|| ApiError::not_found("there is no such session in this project"))
     }
 }
@@ -82,6 +82,29 @@ pub fn routes(api: web::Data<Api>) -> impl FnOnce(&mut web::ServiceConfig) {
             let calls = not_offered(calls(scope(prefix)));
             let fresh = DefaultHeaders::new().add(("cache-control", "no-store"));
             config.service(calls.default_service(route().to(no_call)).wrap(fresh));
+        }
+    }
+}
+
+/// Says that the API is where the calls are, which is not here.
+pub fn elsewhere(address: String) -> impl FnOnce(&mut web::ServiceConfig) {
+    let message = format!(
+        "this server has its calls on another video platform and no API of its own; send this to {address}"
+    );
+    move |config| {
+        for path in [
+            "/openapi.json",
+            "/session/create",
+            "/hl/session/create",
+            "/v2/project{rest:.*}",
+            "/v2/partner{rest:.*}",
+        ] {
+            let message = message.clone();
+            let refuse = move || {
+                let refusal = ApiError::not_offered(message.clone());
+                async move { Err::<HttpResponse, _>(refusal) }
+            };
+            config.service(resource(path).route(route().to(refuse)));
         }
     }
 }

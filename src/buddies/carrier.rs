@@ -1,7 +1,7 @@
 //! The tasks that carry out what the switchboard decides.
 //!
-//! Signals go out at once. What may have to wait for the database or for a recorder is handed to a second
-//! task, so that nobody's ring waits for a disk.
+//! Signals go out at once. What may have to wait for the database is handed to a second task, and what the platform of
+//! the calls does to a third, so that nobody's ring waits for a disk, and no name for another server.
 
 use tokio::sync::{
     broadcast::{self, error::RecvError},
@@ -22,24 +22,27 @@ use crate::{
     presence,
 };
 
-/// Orders that wait for the database. Behind a database that has not answered for so many calls, chats go on,
-/// but are not kept.
+/// Orders that wait for the database, and for the platform. Behind a database that has not answered for so many calls,
+/// chats go on, but are not kept; behind such a platform, they are not closed.
 const SLOW_ORDERS: usize = 4_096;
 
 impl Buddies {
     /// Carries out orders, lets time pass, and follows the archives of chats: to be spawned once.
     pub async fn run(self, archives: broadcast::Receiver<ArchiveChange>) {
-        let (slow, slow_orders) = mpsc::channel(SLOW_ORDERS);
+        let (to_keep, orders_to_keep) = mpsc::channel(SLOW_ORDERS);
+        let (to_perform, orders_to_perform) = mpsc::channel(SLOW_ORDERS);
         tokio::join!(
-            self.0.carry(slow),
-            self.0.keep(slow_orders),
+            self.0.carry(to_keep, to_perform),
+            self.0.keep(orders_to_keep),
+            self.0.perform(orders_to_perform),
             self.0.follow_archives(archives),
+            self.0.watch(),
         );
     }
 }
 
 impl Inner {
-    async fn carry(&self, slow: mpsc::Sender<Order>) {
+    async fn carry(&self, to_keep: mpsc::Sender<Order>, to_perform: mpsc::Sender<Order>) {
         loop {
             let (orders, due) = {
                 let mut desk = self.desk();
@@ -89,8 +92,16 @@ impl Inner {
                         self.lobby.show(&self.presence, tab, is_seen);
                     }
                     Order::Unite { from, into } => self.lobby.unite(&from, &into),
+                    order @ (Order::Record { .. }
+                    | Order::StopRecording(_)
+                    | Order::HangUp(_)
+                    | Order::Close(_)) => {
+                        if let Err(lost) = to_perform.try_send(order) {
+                            error!("Too much waits for the platform; this is lost: {lost:?}");
+                        }
+                    }
                     order => {
-                        if let Err(lost) = slow.try_send(order) {
+                        if let Err(lost) = to_keep.try_send(order) {
                             error!("Too much waits for the database; this is lost: {lost:?}");
                         }
                     }
@@ -102,8 +113,6 @@ impl Inner {
     async fn keep(&self, mut orders: mpsc::Receiver<Order>) {
         while let Some(order) = orders.recv().await {
             match order {
-                // The other task's.
-                Order::Signal { .. } | Order::Show { .. } | Order::Unite { .. } => {}
                 Order::KeepChat(chat) => {
                     if let Err(problem) = invitation::store::add(&self.db, &chat).await {
                         error!(session.id = %chat.session, "A chat is not kept: {problem}");
@@ -113,8 +122,6 @@ impl Inner {
                     if let Err(problem) = invitation::store::end(&self.db, &end).await {
                         error!(session.id = %end.session, "The end of a chat is not kept: {problem}");
                     }
-                    self.stop_recording(&end.session).await;
-                    self.close(&end.session).await;
                 }
                 Order::Name(user, name) => {
                     let kept = presence::store::keep_name(&self.db, user, &name, clock::now_ms());
@@ -130,13 +137,28 @@ impl Inner {
                         error!("What a buddy chose is not kept: {problem}");
                     }
                 }
+                // The other tasks'.
+                _ => {}
+            }
+        }
+    }
+
+    async fn perform(&self, mut orders: mpsc::Receiver<Order>) {
+        while let Some(order) = orders.recv().await {
+            match order {
                 Order::Record {
                     session,
                     name,
                     started_by,
                 } => self.record(session, name, started_by).await,
                 Order::StopRecording(session) => self.stop_recording(&session).await,
+                Order::HangUp(session) => {
+                    self.stop_recording(&session).await;
+                    self.close(&session).await;
+                }
                 Order::Close(session) => self.close(&session).await,
+                // The other tasks'.
+                _ => {}
             }
         }
     }
@@ -209,7 +231,11 @@ impl Inner {
             if archive.status.is_running() {
                 continue;
             }
-            let problem = (archive.status == Status::Failed).then(|| archive.problem.clone());
+            // Another platform has a reason at most.
+            let told = [&archive.problem, &archive.reason];
+            let problem = (archive.status == Status::Failed)
+                .then(|| told.into_iter().find(|told| !told.is_empty()))
+                .map(|told| told.cloned().unwrap_or_default());
             self.recording_ended(archive.id, problem);
         }
     }

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{kit::Kit, now};
+use super::{kit::Kit, now, watch::Claims};
 use crate::{
     archive::ArchiveId,
     invitation::{ChatEnd, ChatRecord, Event, Moment, Switchboard},
@@ -26,6 +26,8 @@ pub(super) struct Desk {
     pub(super) choices: HashMap<UserId, Availability>,
     /// Sessions of chats that ended lately, the latest last.
     pub(super) over: VecDeque<SessionId>,
+    /// Who says to be in which chat, where calls are on another platform.
+    pub(super) claims: Claims,
     /// The archives that record chats now.
     pub(super) recordings: HashMap<ArchiveId, SessionId>,
 }
@@ -56,6 +58,8 @@ pub(super) enum Order {
         started_by: String,
     },
     StopRecording(SessionId),
+    /// The chat in a session is over, and so is what goes on there.
+    HangUp(SessionId),
     /// Whoever joins the one session from now on joins the other one.
     Unite {
         from: SessionId,
@@ -83,6 +87,7 @@ impl Desk {
             orders: VecDeque::new(),
             choices: choices.into_iter().collect(),
             over: VecDeque::new(),
+            claims: Claims::default(),
             recordings: HashMap::new(),
         }
     }
@@ -136,6 +141,8 @@ impl Desk {
             }
             Event::ChatStarted(chat) => Order::KeepChat(chat),
             Event::ChatEnded(end) => {
+                self.claims.forget(&end.session);
+                self.orders.push_back(Order::HangUp(end.session.clone()));
                 self.over.push_back(end.session.clone());
                 if self.over.len() > OVER_MAX {
                     self.over.pop_front();

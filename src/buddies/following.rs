@@ -95,7 +95,12 @@ impl Desk {
             .tab_came(badge.user, connection, &self.switchboard, &mut self.orders);
     }
 
-    fn caller_came(&mut self, session: &SessionId, user: UserId, connection: ConnectionId) {
+    pub(super) fn caller_came(
+        &mut self,
+        session: &SessionId,
+        user: UserId,
+        connection: ConnectionId,
+    ) {
         let now = now();
         if !self.switchboard.joined_chat(session, user, connection, now)
             && self.over.contains(session)

@@ -14,6 +14,7 @@ mod carrier;
 mod desk;
 mod following;
 mod kit;
+mod watch;
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -59,6 +60,8 @@ struct Inner {
     desk: Mutex<Desk>,
     /// There are orders, or something is due earlier than before.
     work: Notify,
+    /// Somebody says to be in a chat.
+    claimed: Notify,
 }
 
 /// What came of an invitation at once.
@@ -108,6 +111,7 @@ impl Buddies {
             api_key,
             presence,
             work: Notify::new(),
+            claimed: Notify::new(),
         }));
         lobby.observe(Arc::clone(&buddies.0) as Arc<_>);
         Ok(buddies)
@@ -252,6 +256,32 @@ impl Buddies {
         self.act(|board, now| board.end_chat(session, by, now))
     }
 
+    /// One of the two says to be connected to the chat's session. On a platform that tells who comes, nobody need say
+    /// so; elsewhere it counts once the platform lists the connection.
+    ///
+    /// # Errors
+    /// As [`Switchboard::may_join`], and while it only rings.
+    pub async fn connected(
+        &self,
+        session: &SessionId,
+        user: UserId,
+        connection: ConnectionId,
+    ) -> Result<(), JoinError> {
+        self.act(|board, now| {
+            board.may_join(session, user)?;
+            let chat = board.mine(user, now).and_then(|mine| mine.chat);
+            let is_in_it = chat.is_some_and(|chat| chat.session_id == *session);
+            is_in_it.then_some(()).ok_or(JoinError::NotFound)
+        })?;
+        if self.0.is_elsewhere() {
+            self.0.desk().claims.add(session, user, connection);
+            self.0.claimed.notify_one();
+            // Most likely it is true by now.
+            self.0.look_into(session).await;
+        }
+        Ok(())
+    }
+
     /// One of the two asks for a recording, answers, or stops it.
     ///
     /// # Errors
@@ -293,6 +323,11 @@ impl Buddies {
 }
 
 impl Inner {
+    /// Calls are on another platform than this server.
+    fn is_elsewhere(&self) -> bool {
+        self.platform.outside().is_some()
+    }
+
     /// A desk at which a bug panicked stays usable for what is still right on it.
     fn desk(&self) -> MutexGuard<'_, Desk> {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)

@@ -127,12 +127,13 @@ pub async fn find(db: &SqlitePool, session: &SessionId) -> Result<Option<KeptCha
     }))
 }
 
-/// The archives of the user's chats, the latest first, at most `limit`: their ids.
+/// The archives of the user's chats in a project's history, the latest first, at most `limit`: their ids.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn recordings(
     db: &SqlitePool,
+    api_key: u32,
     user: UserId,
     limit: u32,
 ) -> Result<Vec<String>, sqlx::Error> {
@@ -140,8 +141,7 @@ pub async fn recordings(
     sqlx::query_scalar!(
         "SELECT archives.id
          FROM chats
-         JOIN sessions ON sessions.id = chats.session_id
-         JOIN archives ON archives.api_key = sessions.api_key
+         JOIN archives ON archives.api_key = $3
                       AND archives.session_id = chats.session_id
                       AND archives.status <> 'deleted'
          WHERE chats.inviter_id = $1 OR chats.invitee_id = $1
@@ -149,6 +149,7 @@ pub async fn recordings(
          LIMIT $2",
         user,
         limit,
+        api_key,
     )
     .fetch_all(db)
     .await

@@ -8,7 +8,8 @@ use sqlx::SqlitePool;
 use tracing::{error, warn};
 
 use super::{
-    Doors, Lobby, Meter, Platform, PlatformError, Recording, Signal, StartArchive, doors::Door,
+    Doors, Lobby, Meter, Platform, PlatformError, Recording, Signal, StartArchive,
+    another_platforms, doors::Door,
 };
 use crate::{
     archive::{
@@ -46,6 +47,14 @@ pub struct Embedded {
 
 #[async_trait]
 impl Platform for Embedded {
+    fn api_key(&self) -> u32 {
+        self.project.api_key
+    }
+
+    fn has(&self, session: &SessionRecord) -> bool {
+        session.platform.is_empty() && session.api_key == self.project.api_key
+    }
+
     async fn create_session(&self) -> Result<SessionId, PlatformError> {
         self.new_session(MediaMode::Routed).await
     }
@@ -88,6 +97,14 @@ impl Platform for Embedded {
         Ok(people.into_iter().map(|person| person.data).collect())
     }
 
+    async fn connections(&self, session: &SessionId) -> Result<Vec<ConnectionId>, PlatformError> {
+        let people = self.sessions.people(session);
+        Ok(people
+            .into_iter()
+            .map(|person| person.connection_id)
+            .collect())
+    }
+
     async fn recording(&self, session: &SessionId) -> Result<Option<Recording>, PlatformError> {
         Ok(self.sessions.recording(session).map(|archive| Recording {
             id: archive.id,
@@ -102,6 +119,7 @@ impl Platform for Embedded {
     ) -> Result<ArchiveId, PlatformError> {
         let record = project::find_session(&self.db, session)
             .await?
+            .filter(|record| record.platform.is_empty())
             .ok_or(PlatformError::NotFound("session"))?;
         if !self.is_routed(&record) {
             return Err(PlatformError::Conflict(
@@ -130,7 +148,16 @@ impl Platform for Embedded {
     }
 
     async fn delete_archive(&self, id: ArchiveId) -> Result<(), PlatformError> {
-        self.archives.delete(id).await?;
+        match self.archives.find(self.project.api_key, id).await? {
+            // What was copied from another platform is this server's own.
+            Some(archive) if archive.is_elsewhere() && archive.is_pulled => {
+                self.archives.forget(id).await?;
+            }
+            Some(archive) if archive.is_elsewhere() => return Err(another_platforms(&archive)),
+            _ => {
+                self.archives.delete(id).await?;
+            }
+        }
         Ok(())
     }
 
@@ -394,9 +421,16 @@ impl Embedded {
         self.archives.recorder_reported(event).await;
     }
 
+    /// The archives that record now, in this process.
+    async fn recorded_here(&self) -> Result<Vec<Archive>, sqlx::Error> {
+        let mut running = self.archives.running(None).await?;
+        running.retain(|archive| !archive.is_elsewhere());
+        Ok(running)
+    }
+
     /// Stops the archives that have run for longer than `longest_ms`.
     pub async fn stop_overlong(&self, longest_ms: i64) {
-        let running = match self.archives.running(None).await {
+        let running = match self.recorded_here().await {
             Ok(running) => running,
             Err(problem) => {
                 error!("Running archives cannot be listed: {problem}");
@@ -422,7 +456,7 @@ impl Embedded {
 
     /// Ends all recordings, as the server is about to stop.
     pub async fn stop_all(&self) {
-        for archive in self.archives.running(None).await.unwrap_or_default() {
+        for archive in self.recorded_here().await.unwrap_or_default() {
             if let Err(problem) = self.stop(archive.id, Reason::ServerRestarted).await {
                 warn!(archive.id = %archive.id, "Archive `{}` is not stopped: {problem}", archive.id);
             }
@@ -436,7 +470,7 @@ impl Embedded {
         let session = project::find_session(&self.db, session)
             .await
             .map_err(unavailable)?
-            .filter(|session| !session.is_closed)
+            .filter(|session| !session.is_closed && session.platform.is_empty())
             .ok_or(AdmissionError::InvalidSession)?;
         let project = project::find(&self.db, session.api_key)
             .await

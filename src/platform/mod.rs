@@ -1,28 +1,46 @@
 //! The video platform behind the pages: what they need of it, whoever provides it.
 //!
-//! `embedded` is Parlor's own media engine in this process. Pages, rooms, roles and history do not
-//! know which platform they stand on. Who is here and who rings is never a platform's business: the
+//! `embedded` is Parlor's own media engine in this process; `remote` is any server that speaks OpenTok's REST API: the
+//! OpenTok cloud, or another Parlor. Pages, rooms, roles and history do not know which platform they stand on. Who is here and who rings is never a platform's business: the
 //! presence session stays in the [`Lobby`], on this server.
 
 mod doors;
 mod embedded;
+mod outside;
+mod remote;
 
 pub use doors::Doors;
 pub use embedded::Embedded;
+pub use outside::Outside;
+pub use remote::{NoMedia, OnlyPresence, Remote, RemoteSettings};
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
 use crate::{
-    archive::ArchiveId,
+    archive::{Archive, ArchiveId},
     opentok::{Role, SessionId},
+    project::SessionRecord,
     session::{ConnectionId, Observer},
 };
 
 /// What calls and archives ask of a video platform.
 #[async_trait]
 pub trait Platform: Send + Sync {
+    /// The API key of its sessions, which pages need to join one.
+    fn api_key(&self) -> u32;
+
+    /// Whether a session is one of this platform's and this key's, so that people can be let in.
+    fn has(&self, session: &SessionRecord) -> bool;
+
+    /// What browsers need of a platform that is not this server; `None`: it is.
+    ///
+    /// Such a platform does not tell a [`Lobby`]'s observer who comes and goes: [`Platform::connections`] is to be asked.
+    fn outside(&self) -> Option<&Outside> {
+        None
+    }
+
     /// Makes a routed session.
     async fn create_session(&self) -> Result<SessionId, PlatformError>;
 
@@ -43,8 +61,12 @@ pub trait Platform: Send + Sync {
         data: &str,
     ) -> Result<String, PlatformError>;
 
-    /// Who is in the session now, in the order in which they came: their connection data.
+    /// Who is in the session now, in the order in which they came: their connection data, or as much of it as the
+    /// platform tells.
     async fn people(&self, session: &SessionId) -> Result<Vec<String>, PlatformError>;
+
+    /// The connections of the session now.
+    async fn connections(&self, session: &SessionId) -> Result<Vec<ConnectionId>, PlatformError>;
 
     /// The archive that records the session now.
     async fn recording(&self, session: &SessionId) -> Result<Option<Recording>, PlatformError>;
@@ -61,6 +83,12 @@ pub trait Platform: Send + Sync {
 
     /// Deletes an archive and its files.
     async fn delete_archive(&self, id: ArchiveId) -> Result<(), PlatformError>;
+
+    /// Where the file of an available archive is that is not [here](Archive::has_file_here); an address that works for
+    /// some minutes.
+    async fn file_elsewhere(&self, archive: &Archive) -> Result<String, PlatformError> {
+        Err(another_platforms(archive))
+    }
 
     /// What the platform counts, for `/metrics`.
     fn meters(&self) -> Vec<Meter> {
@@ -154,6 +182,17 @@ pub enum PlatformError {
     /// Another try in a moment may work.
     #[error("{0}")]
     Unavailable(String),
+    /// Nothing works until whoever runs this server has changed its settings.
+    #[error("{0}")]
+    Misconfigured(String),
     #[error(transparent)]
     Internal(#[from] anyhow::Error),
+}
+
+/// An archive is of a platform on which this server does not stand now.
+fn another_platforms(archive: &Archive) -> PlatformError {
+    PlatformError::Conflict(format!(
+        "another video platform has this archive ({}), and this server does not use it now",
+        outside::host(&archive.platform)
+    ))
 }

@@ -11,7 +11,8 @@ use super::{
     boot::{ArchiveBoot, PlayedStream},
     change::{Change, Nothing},
     error::{PageError, wants_json},
-    room::find as find_room,
+    headers::with_platform,
+    room::{find as find_room, look_up as look_up_room},
     shell::{Section, Shell, clock_time, filters, page, people_count, see_other, size},
     visitor::SignedIn,
 };
@@ -77,7 +78,7 @@ pub async fn show(
     let archive = find(&app, &id).await?;
     let streams = history::streams(app.db(), &archive).await?;
     let shell = host.shell(Section::History)?;
-    page(&ArchivePage {
+    let page = page(&ArchivePage {
         shell,
         title: title(&archive),
         badge: badge(&archive),
@@ -101,7 +102,8 @@ pub async fn show(
                 .collect(),
         },
         archive: &archive,
-    })
+    })?;
+    with_platform(page, &*app.platform)
 }
 
 #[derive(Deserialize)]
@@ -155,7 +157,7 @@ pub async fn stop(
     if form.room.is_empty() {
         return Ok(see_other(&format!("/archives/{}", archive.id)));
     }
-    let room = find_room(&app, &form.room).await?;
+    let room = look_up_room(&app, &form.room).await?;
     Ok(see_other(&format!("/rooms/{}/host", room.slug)))
 }
 

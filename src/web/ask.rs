@@ -270,7 +270,9 @@ impl From<PlatformError> for AskError {
             PlatformError::Conflict(_) => StatusCode::CONFLICT,
             PlatformError::BadRequest(_) => StatusCode::BAD_REQUEST,
             PlatformError::NoSpace(_) => StatusCode::INSUFFICIENT_STORAGE,
-            PlatformError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            PlatformError::Unavailable(_) | PlatformError::Misconfigured(_) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             PlatformError::Internal(cause) => return AskError::internal(cause),
         };
         AskError::new(status, error.to_string())

@@ -24,6 +24,8 @@ pub struct RoomBoot<'a> {
     /// The link for participants: absolute when the server knows its public address.
     pub guest_link: String,
     pub status: &'a RoomStatus,
+    /// Address of the video platform's library; `None`: it is this server's own, and the page has loaded it.
+    pub library: Option<&'a str>,
 }
 
 /// Who is in a room, and whether it is being recorded.
@@ -72,6 +74,8 @@ pub struct BuddiesBoot<'a> {
     /// The first page of the roster; `None` before a name was said.
     pub roster: Option<&'a Page>,
     pub is_moderator: bool,
+    /// As in [`RoomBoot`]; buddies meet with this server's own in any case.
+    pub library: Option<&'a str>,
 }
 
 /// Whose link was opened.

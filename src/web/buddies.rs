@@ -14,6 +14,7 @@ use super::{
     ask::{Ask, AskError},
     boot::{BuddiesBoot, Callee},
     error::PageError,
+    headers::with_platform,
     shell::{Section, Shell, filters, page},
     visitor::{Buddy, Visitor},
 };
@@ -99,7 +100,7 @@ async fn show(
     let name = given_name.as_ref().or(remembered).map_or("", Name::as_str);
     let (session_id, api_key) = app.buddies.presence();
     let entries = roster.as_ref().map_or(&[][..], |page| &page.buddies);
-    page(&BuddiesPage {
+    let page = page(&BuddiesPage {
         shell: &shell,
         name,
         callee: callee.as_ref(),
@@ -114,8 +115,10 @@ async fn show(
             call: callee.as_ref(),
             roster: roster.as_ref(),
             is_moderator: shell.moderator.is_some(),
+            library: app.platform.outside().map(|outside| &*outside.library),
         },
-    })
+    })?;
+    with_platform(page, &*app.platform)
 }
 
 fn row(entry: &Entry) -> Row<'_> {
@@ -134,9 +137,25 @@ fn row(entry: &Entry) -> Row<'_> {
 }
 
 /// `GET /presence`, as the kit has it: no token.
-pub async fn presence(app: web::Data<App>) -> HttpResponse {
+pub async fn presence(app: web::Data<App>) -> Result<HttpResponse, AskError> {
+    for_kit(&app)?;
     let (session_id, api_key) = app.buddies.presence();
-    fresh().json(json!({ "apiKey": api_key, "sessionId": session_id }))
+    Ok(fresh().json(json!({ "apiKey": api_key, "sessionId": session_id })))
+}
+
+/// Pages of the presence kit have one library for both sessions, so they cannot call on another platform.
+///
+/// # Errors
+/// 501 where calls are elsewhere.
+pub(super) fn for_kit(app: &App) -> Result<(), AskError> {
+    if app.platform.outside().is_none() {
+        return Ok(());
+    }
+    Err(AskError::new(
+        StatusCode::NOT_IMPLEMENTED,
+        "this server has its calls on another video platform than its presence, which pages of the presence kit cannot use; \
+         its own page is /buddies",
+    ))
 }
 
 #[derive(Deserialize)]

@@ -1,24 +1,26 @@
 //! Chats of two: their tokens, their end, their recordings. `POST /chats` and `GET /chats` are the presence kit's.
 
-use actix_web::{HttpResponse, http::header, web};
+use actix_web::{HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 use serde_json::json;
 
 use super::{
-    archive::{signed_link, title},
+    archive::title,
     archive_view::{Badge, badge as status_badge, iso_time, plain_time, why},
     ask::{Anything, Ask, AskError},
-    buddies::{badge, fresh},
+    buddies::{badge, for_kit, fresh},
+    download::on_to_file,
     error::PageError,
     shell::{Section, Shell, clock_time, filters, page, size},
     visitor::{Buddy, Visitor},
 };
 use crate::{
     app::App,
-    archive::{Archive, ArchiveId, Status, download::Asset, history},
+    archive::{Archive, ArchiveId, Status, history},
     invitation::{self, RecordingAction},
     opentok::{Role, SessionId},
+    session::ConnectionId,
 };
 
 /// Recordings on the page of one's own, at most.
@@ -30,6 +32,7 @@ pub async fn create(
     buddy: Buddy,
     _: Anything,
 ) -> Result<HttpResponse, AskError> {
+    for_kit(&app)?;
     let session = app.buddies.offer(buddy.user).await?;
     pass(&app, &buddy, &session).await
 }
@@ -54,8 +57,32 @@ pub async fn join(
 async fn pass(app: &App, buddy: &Buddy, session: &SessionId) -> Result<HttpResponse, AskError> {
     let data = badge(&buddy.name, buddy.user);
     let token = app.platform.token(session, Role::Publisher, &data).await?;
-    let (_, api_key) = app.buddies.presence();
-    Ok(fresh().json(json!({ "apiKey": api_key, "sessionId": session, "token": token })))
+    Ok(fresh().json(json!({
+        "apiKey": app.platform.api_key().to_string(),
+        "sessionId": session,
+        "token": token,
+    })))
+}
+
+#[derive(Deserialize)]
+pub struct Connected {
+    /// Of the chat's session.
+    connection: ConnectionId,
+}
+
+/// `POST /chats/{session}/connection`: one of the two says that the page is connected, where the platform does not.
+pub async fn connected(
+    app: web::Data<App>,
+    buddy: Buddy,
+    session: web::Path<String>,
+    Ask(connected): Ask<Connected>,
+) -> Result<HttpResponse, AskError> {
+    let session = SessionId::from(session.into_inner());
+    let connected = app
+        .buddies
+        .connected(&session, buddy.user, connected.connection);
+    connected.await?;
+    Ok(HttpResponse::NoContent().finish())
 }
 
 /// `POST /chats/{session}/end`
@@ -113,9 +140,10 @@ pub async fn recordings(app: web::Data<App>, visitor: Visitor) -> Result<HttpRes
     let shell = visitor.shell(&app, Section::Buddies).await?;
     let mut recordings = Vec::new();
     if let Some(buddy) = visitor.buddy() {
-        for id in invitation::store::recordings(app.db(), buddy.user, RECORDINGS).await? {
+        let api_key = app.project.api_key;
+        for id in invitation::store::recordings(app.db(), api_key, buddy.user, RECORDINGS).await? {
             if let Some(id) = ArchiveId::parse(&id)
-                && let Some(archive) = history::find(app.db(), app.project.api_key, id).await?
+                && let Some(archive) = history::find(app.db(), api_key, id).await?
             {
                 recordings.push(recorded(&archive));
             }
@@ -158,9 +186,5 @@ pub async fn recording(
             "the file to download is not ready; the list of recordings says why".to_owned(),
         ));
     }
-    let link = signed_link(&app, id, Asset::Composed);
-    Ok(HttpResponse::Found()
-        .insert_header((header::LOCATION, link))
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .finish())
+    on_to_file(&app, &archive).await
 }

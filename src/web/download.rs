@@ -19,7 +19,7 @@ use super::{
 use crate::{
     app::App,
     archive::{
-        ArchiveId, Status,
+        Archive, ArchiveId, Status,
         download::{Asset, LinkError, content_disposition, file, file_name},
         history,
     },
@@ -38,14 +38,23 @@ pub async fn download(
             "the file to download is not ready; the archive's page says why".to_owned(),
         ));
     }
-    let mut response = HttpResponse::Found();
-    response
-        .insert_header((
-            header::LOCATION,
-            signed_link(&app, archive.id, Asset::whole(archive.output_mode)),
-        ))
-        .insert_header((header::CACHE_CONTROL, "no-store"));
-    Ok(response.finish())
+    on_to_file(&app, &archive).await
+}
+
+/// On to the file to download of an available archive, by a link that expires: here, or where the platform has it.
+///
+/// # Errors
+/// The platform's.
+pub(super) async fn on_to_file(app: &App, archive: &Archive) -> Result<HttpResponse, PageError> {
+    let link = if archive.has_file_here() {
+        signed_link(app, archive.id, Asset::whole(archive.output_mode))
+    } else {
+        app.platform.file_elsewhere(archive).await?
+    };
+    Ok(HttpResponse::Found()
+        .insert_header((header::LOCATION, link))
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .finish())
 }
 
 /// What a player gets for "everything from here on". A player that has enough for now stops reading and keeps its connection,
@@ -122,6 +131,10 @@ pub async fn archive_file(
     } else {
         find(&app, &id.to_string()).await?
     };
+    let is_whole = asset == Asset::whole(archive.output_mode);
+    if is_whole && archive.status == Status::Available && !archive.has_file_here() {
+        return on_to_file(&app, &archive).await;
+    }
     let streams = history::streams(app.db(), &archive).await?;
     let path = file(&app.data.archives(), id, asset, &streams).ok_or(PageError::NoPage)?;
     let Ok(file) = NamedFile::open(path) else {

@@ -62,6 +62,8 @@ pub enum PageError {
     NoSpace(String),
     #[error("{0}")]
     Unavailable(String),
+    #[error("{0}")]
+    Misconfigured(String),
     #[error(transparent)]
     Internal(#[from] anyhow::Error),
 }
@@ -180,6 +182,13 @@ impl PageError {
                 StatusCode::SERVICE_UNAVAILABLE,
                 sentence(cause),
                 "Try again in a moment.",
+                "Go to the rooms",
+                "/",
+            ),
+            E::Misconfigured(cause) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                sentence(cause),
+                "Whoever runs this server finds the reason in its log. Tell them, if you can.",
                 "Go to the rooms",
                 "/",
             ),
@@ -303,6 +312,7 @@ impl From<PlatformError> for PageError {
             PlatformError::BadRequest(message) => PageError::BadInput(message),
             PlatformError::NoSpace(message) => PageError::NoSpace(message),
             PlatformError::Unavailable(message) => PageError::Unavailable(message),
+            PlatformError::Misconfigured(message) => PageError::Misconfigured(message),
             PlatformError::Internal(error) => PageError::Internal(error),
         }
     }

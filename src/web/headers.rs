@@ -1,25 +1,55 @@
 //! Headers that keep a page to itself: only our own scripts and styles, no frames around us, no
 //! address of ours told to others.
 
-use actix_web::middleware::DefaultHeaders;
+use actix_web::{
+    HttpResponse,
+    http::header::{CONTENT_SECURITY_POLICY, HeaderValue},
+    middleware::DefaultHeaders,
+};
+
+use super::error::PageError;
+use crate::platform::{Outside, Platform};
 
 /// What a page may load and do. There is no inline script and no inline style.
 ///
-/// `blob:` is what recorded and captured pictures are; everything else comes from this server.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
-    script-src 'self'; \
-    style-src 'self'; \
-    img-src 'self' data: blob:; \
-    media-src 'self' blob: mediastream:; \
-    connect-src 'self' ws: wss:; \
-    font-src 'self'; \
-    form-action 'self'; \
-    frame-ancestors 'none'; \
-    base-uri 'none'";
+/// `blob:` is what recorded and captured pictures are; everything else comes from this server, or, on the pages that need
+/// it, from the video platform.
+fn policy(outside: Option<&Outside>) -> String {
+    let also = outside.map_or_else(String::new, |outside| {
+        format!(" {}", outside.sources.join(" "))
+    });
+    format!(
+        "default-src 'none'; \
+         script-src 'self'{also}; \
+         style-src 'self'{also}; \
+         img-src 'self' data: blob:{also}; \
+         media-src 'self' blob: mediastream:{also}; \
+         connect-src 'self' ws: wss:{also}; \
+         font-src 'self'; \
+         form-action 'self'; \
+         frame-ancestors 'none'; \
+         base-uri 'none'"
+    )
+}
+
+/// Lets a page use the video platform, wherever that is.
+///
+/// # Errors
+/// An address of the platform's that is no header.
+pub fn with_platform(
+    mut page: HttpResponse,
+    platform: &dyn Platform,
+) -> Result<HttpResponse, PageError> {
+    if let Some(outside) = platform.outside() {
+        let policy = HeaderValue::from_str(&policy(Some(outside))).map_err(anyhow::Error::from)?;
+        page.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
+    }
+    Ok(page)
+}
 
 pub fn security() -> DefaultHeaders {
     DefaultHeaders::new()
-        .add(("Content-Security-Policy", CONTENT_SECURITY_POLICY))
+        .add((CONTENT_SECURITY_POLICY, policy(None)))
         .add(("X-Content-Type-Options", "nosniff"))
         .add(("X-Frame-Options", "DENY"))
         .add(("Referrer-Policy", "same-origin"))

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::{
     error::PageError,
+    headers::with_platform,
     room::default_room,
     shell::{Section, Shell, filters, page},
     visitor::Visitor,
@@ -16,6 +17,8 @@ use crate::{app::App, opentok::Role};
 #[template(path = "hello.html")]
 struct HelloPage {
     shell: Shell,
+    /// Address of the script.
+    library: String,
     api_key: u32,
     session_id: String,
     token: String,
@@ -26,13 +29,19 @@ pub async fn hello(app: web::Data<App>, visitor: Visitor) -> Result<HttpResponse
     let shell = visitor.shell(&app, Section::None).await?;
     let room = default_room(&app).await?;
     let data = json!({ "name": visitor.name().map_or_else(|| "Guest".to_owned(), |name| name.to_string()) });
-    page(&HelloPage {
+    let outside = app.platform.outside();
+    let page = page(&HelloPage {
         shell,
-        api_key: app.project.api_key,
+        library: outside.map_or_else(
+            || "/v2/js/opentok.js".to_owned(),
+            |outside| outside.library.clone(),
+        ),
+        api_key: app.platform.api_key(),
         session_id: room.session.to_string(),
         token: app
             .platform
             .token(&room.session, Role::Publisher, &data.to_string())
             .await?,
-    })
+    })?;
+    with_platform(page, &*app.platform)
 }

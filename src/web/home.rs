@@ -6,9 +6,10 @@ use futures_util::future::try_join_all;
 use serde::Deserialize;
 
 use super::{
+    boot::RoomStatus,
     change::{Change, Nothing},
     error::PageError,
-    room::{find, guest_link, status_of},
+    room::{guest_link, look_up, status_of},
     shell::{Section, Shell, clock_time, filters, page, people_count, see_other},
     visitor::{SignedIn, Visitor},
 };
@@ -32,6 +33,8 @@ struct RoomRow {
     link: String,
     is_default: bool,
     people: usize,
+    /// Why nobody knows who is inside.
+    problem: Option<String>,
     recording: Option<Elapsed>,
 }
 
@@ -43,6 +46,9 @@ struct Elapsed {
 
 impl RoomRow {
     fn facts(&self) -> String {
+        if let Some(problem) = &self.problem {
+            return format!("Nobody knows who is inside: {problem}");
+        }
         match self.people {
             0 => "Empty".to_owned(),
             count => people_count(count),
@@ -54,12 +60,16 @@ impl RoomRow {
 pub async fn home(app: web::Data<App>, visitor: Visitor) -> Result<HttpResponse, PageError> {
     let shell = visitor.shell(&app, Section::Rooms).await?;
     let rooms = if shell.moderator.is_some() {
-        room::default_room(
+        let made = room::default_room(
             app.db(),
             async { Ok::<_, PageError>(app.platform.create_session().await?) },
             now_ms(),
-        )
-        .await?;
+        );
+        match made.await {
+            // It is made when somebody opens it, once there is a platform to make it on.
+            Ok(_) | Err(PageError::Unavailable(_) | PageError::Misconfigured(_)) => {}
+            Err(problem) => return Err(problem),
+        }
         let rooms = room::list(app.db()).await?;
         try_join_all(rooms.into_iter().map(|room| row(&app, room))).await?
     } else {
@@ -69,11 +79,19 @@ pub async fn home(app: web::Data<App>, visitor: Visitor) -> Result<HttpResponse,
 }
 
 async fn row(app: &App, room: Room) -> Result<RoomRow, PageError> {
-    let status = status_of(app, &room.session).await?;
+    // Rooms are there, and can be renamed, also while nobody can say who is in them.
+    let (status, problem) = match status_of(app, &room.session).await {
+        Ok(status) => (status, None),
+        Err(problem @ (PageError::Unavailable(_) | PageError::Misconfigured(_))) => {
+            (RoomStatus::default(), Some(problem.to_string()))
+        }
+        Err(problem) => return Err(problem),
+    };
     Ok(RoomRow {
         link: guest_link(app, &room.slug),
         is_default: room.is_default(),
         people: status.people.len(),
+        problem,
         recording: status.recording.map(|recording| Elapsed {
             ms: recording.elapsed_ms,
             clock: clock_time(recording.elapsed_ms),
@@ -108,7 +126,7 @@ pub async fn rename_room(
     Change(form): Change<RoomForm>,
 ) -> Result<HttpResponse, PageError> {
     let name = Name::parse(&form.name)?;
-    let room = find(&app, &slug).await?;
+    let room = look_up(&app, &slug).await?;
     room::rename(app.db(), &room.slug, &name).await?;
     Ok(see_other("/"))
 }
@@ -120,7 +138,7 @@ pub async fn delete_room(
     slug: web::Path<String>,
     _: Change<Nothing>,
 ) -> Result<HttpResponse, PageError> {
-    let room = find(&app, &slug).await?;
+    let room = look_up(&app, &slug).await?;
     let status = status_of(&app, &room.session).await?;
     if status.recording.is_some() {
         return Err(PageError::Conflict(format!(

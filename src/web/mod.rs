@@ -98,6 +98,7 @@ pub fn pages(cookie_key: &[u8], is_secure: bool) -> impl HttpServiceFactory + 's
         .route("/chats", get().to(chat::join))
         .route("/chats", post().to(chat::create))
         .route("/chats/{session}/end", post().to(chat::end))
+        .route("/chats/{session}/connection", post().to(chat::connected))
         .route("/chats/{session}/recording", post().to(chat::record))
         .route("/sign-in", get().to(sign_in::form))
         .route("/sign-in", post().to(sign_in::sign_in))

@@ -9,6 +9,7 @@ use super::{
     boot::{Pass, RecordingStatus, RoomBoot, RoomStatus},
     change::Change,
     error::PageError,
+    headers::with_platform,
     shell::{Section, Shell, filters, page},
     visitor::{SignedIn, Visitor},
 };
@@ -16,6 +17,7 @@ use crate::{
     app::App,
     clock::now_ms,
     opentok::{Role, SessionId},
+    project,
     room::{self, Name, Room, Slug},
 };
 
@@ -127,7 +129,7 @@ pub async fn join_as_host(
 
 async fn pass(app: &App, room: &Room, role: Role, data: &str) -> Result<Pass, PageError> {
     Ok(Pass {
-        api_key: app.project.api_key.to_string(),
+        api_key: app.platform.api_key().to_string(),
         session_id: room.session.clone(),
         token: app.platform.token(&room.session, role, data).await?,
         status: status_of(app, &room.session).await?,
@@ -149,7 +151,8 @@ async fn show(
         None if is_host => shell.moderator.as_deref().unwrap_or_default(),
         None => "",
     };
-    page(&RoomPage {
+    let library = app.platform.outside().map(|outside| &*outside.library);
+    let page = page(&RoomPage {
         shell,
         name: room.name.as_str(),
         slug: &room.slug,
@@ -165,25 +168,46 @@ async fn show(
             visitor_name,
             guest_link: guest_link(app, &room.slug),
             status: &status,
+            library,
         },
-    })
+    })?;
+    with_platform(page, &*app.platform)
 }
 
-/// The room of an address.
+/// The room of an address, with a session to join.
 ///
 /// # Errors
-/// [`PageError::NoRoom`], or the database. The default room is made when it is missing.
+/// [`PageError::NoRoom`], the platform, or the database. The default room is made when it is missing.
 pub(super) async fn find(app: &App, slug: &str) -> Result<Room, PageError> {
     if slug == room::DEFAULT_SLUG {
         return default_room(app).await;
     }
+    on_platform(app, look_up(app, slug).await?).await
+}
+
+/// The room of an address, as it is.
+///
+/// # Errors
+/// [`PageError::NoRoom`], or the database.
+pub(super) async fn look_up(app: &App, slug: &str) -> Result<Room, PageError> {
     let slug = Slug::parse(slug).ok_or(PageError::NoRoom)?;
     room::find(app.db(), &slug).await?.ok_or(PageError::NoRoom)
 }
 
 pub(super) async fn default_room(app: &App) -> Result<Room, PageError> {
     let new_session = async { Ok::<_, PageError>(app.platform.create_session().await?) };
-    room::default_room(app.db(), new_session, now_ms()).await
+    let room = room::default_room(app.db(), new_session, now_ms()).await?;
+    on_platform(app, room).await
+}
+
+/// The room with a session of the present platform: one that was made on another, or with another key, lets nobody in.
+async fn on_platform(app: &App, room: Room) -> Result<Room, PageError> {
+    let session = project::find_session(app.db(), &room.session).await?;
+    if session.is_some_and(|session| app.platform.has(&session)) {
+        return Ok(room);
+    }
+    let session = app.platform.create_session().await?;
+    Ok(room::change_session(app.db(), room, &session).await?)
 }
 
 /// Who is in a session now, and whether it is recorded.

@@ -42,6 +42,18 @@ struct Remembering {
 
 #[async_trait]
 impl Platform for Remembering {
+    fn api_key(&self) -> u32 {
+        self.api_key
+    }
+
+    fn has(&self, _: &SessionRecord) -> bool {
+        true
+    }
+
+    async fn connections(&self, _: &SessionId) -> Result<Vec<ConnectionId>, PlatformError> {
+        Ok(Vec::new())
+    }
+
     async fn create_session(&self) -> Result<SessionId, PlatformError> {
         let id = SessionId::generate(self.api_key, "", now_ms());
         let record = SessionRecord::routed(id, self.api_key);

@@ -171,6 +171,7 @@ const TABLE: &[Row] = &[
     ask("GET", "/chats", "", Is(404)),
     ask("POST", "/chats", "{}", Is(409)),
     ask("POST", "/chats/{session}/end", "{}", Is(404)),
+    ask("POST", "/chats/{session}/connection", r#"{"connection":"6f1b2c3d-0000-4000-8000-000000000001"}"#, Is(404)),
     ask("POST", "/chats/{session}/recording", r#"{"action":"ask"}"#, Is(404)),
     Row { json: Some((r#"{"name":"Ann"}"#, OK)), ..row("POST", "/users", Given::Nothing, NO_FORM, [OK; 3]) },
     get("/sign-in", Given::Nothing, [OK, OK, To(303, "/")]),

@@ -16,6 +16,7 @@ mod layering;
 mod peer;
 mod people;
 mod process;
+mod remote;
 mod sdk;
 mod sfu;
 mod signaling;

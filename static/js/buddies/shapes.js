@@ -105,6 +105,7 @@
  * @property {{ id: string, name: string } | null} call whom this page was opened to call
  * @property {Page | null} roster
  * @property {boolean} isModerator
+ * @property {string | null} library address of the library of another video platform, which calls are on
  */
 
 export {}

@@ -5,7 +5,8 @@ import { Call } from '../ui/call.js'
 import { openDevice } from '../ui/devices.js'
 import { byId, find } from '../ui/dom.js'
 import { every } from '../ui/every.js'
-import { get } from '../ui/post.js'
+import { loadLibrary } from '../ui/library.js'
+import { get, postJson } from '../ui/post.js'
 import { choices } from '../ui/remembered.js'
 import { clockTime } from '../ui/time.js'
 import { Troubles } from './troubles.js'
@@ -28,6 +29,7 @@ const KEPT_AS = 'parlor.chat'
 
 export class Stage {
   #consent
+  #library
   #nameOf
   #over
   /** @type {Call | null} */
@@ -45,11 +47,13 @@ export class Stage {
 
   /**
    * @param {Consent} consent
+   * @param {string | null} library address of the library of another platform, which calls are on
    * @param {{ name: () => string, over: (problem: Problem) => void }} around `name`: our own; `over`: the server does not
    *   let us into the call
    */
-  constructor(consent, { name, over }) {
+  constructor(consent, library, { name, over }) {
     this.#consent = consent
+    this.#library = library
     this.#nameOf = name
     this.#over = over
     window.addEventListener('pagehide', () => this.#call?.leave())
@@ -109,11 +113,16 @@ export class Stage {
           throw error
         },
       )
+      await loadLibrary(this.#library).catch((problem) => {
+        stop(devices)
+        throw problem
+      })
       if (signal.aborted) return stop(devices)
       const call = this.#make(pass, { name: this.#nameOf(), ...devices }, signal)
       this.#call = call
       await call.connect()
       if (signal.aborted) return call.leave()
+      if (this.#library) this.#report(chat, call, signal)
       this.#pause = RETRY_FIRST_MS
       this.#reconnecting(false)
       this.#draw(call.state)
@@ -169,6 +178,27 @@ export class Stage {
       reconnecting: (waiting) => this.#reconnecting(waiting),
       chatIsOpen: () => !byId('chat', HTMLElement).hidden,
     })
+  }
+
+  /**
+   * Says which connection is ours: another platform does not tell our server who comes.
+   *
+   * @param {Chat} chat
+   * @param {Call} call
+   * @param {AbortSignal} signal
+   */
+  async #report(chat, call, signal) {
+    while (!signal.aborted && call.connectionId) {
+      try {
+        const connection = call.connectionId
+        return await postJson(`/chats/${encodeURIComponent(chat.sessionId)}/connection`, {
+          connection,
+        })
+      } catch (/** @type {any} */ error) {
+        if (error.status >= 400 && error.status < 500) return // the call is over
+        await new Promise((resolve) => setTimeout(resolve, RETRY_FIRST_MS))
+      }
+    }
   }
 
   /** @param {AbortSignal} signal @param {On} on */

@@ -63,7 +63,9 @@ export class Wire {
     const { apiKey, sessionId } = this.#boot
     const { token } = await postJson('/users', { name: this.#name })
     if (signal.aborted) return
-    const { OT } = /** @type {any} */ (globalThis)
+    // Where calls are on another platform, `OT` is that platform's.
+    const { ParlorOT, OT: common } = /** @type {any} */ (globalThis)
+    const OT = ParlorOT ?? common
     const session = OT.initSession(apiKey, sessionId, { connectionEventsSuppressed: true })
     session.off() // the same object comes back for the same session
     this.#session = session

@@ -3,14 +3,18 @@
 /** @type {string | null} */
 let scriptUrl = null
 
-/** @param {string} url of the script that holds this library */
-export function cameFrom(url) {
+/** The library's global name: beside another server's it has one of its own. */
+let globalName = 'OT'
+
+/** @param {string} url of the script that holds this library @param {string} name its global */
+export function cameFrom(url, name) {
   scriptUrl = url
+  globalName = name
 }
 
 /** @returns {string} `wss://host/live` */
 export function liveUrl() {
-  const chosen = /** @type {any} */ (globalThis).OT?.__engineUrl
+  const chosen = /** @type {any} */ (globalThis)[globalName]?.__engineUrl
   const base = new URL(chosen ?? scriptUrl ?? location.href, location.href)
   const url = new URL('/live', base)
   url.protocol = base.protocol === 'https:' || base.protocol === 'wss:' ? 'wss:' : 'ws:'

@@ -1,10 +1,15 @@
-/** @file The library as a plain script: defines `OT`, and `TB`, its old name. */
+/**
+ * @file The library as a plain script: defines `OT`, and `TB`, its old name.
+ *
+ * A page that needs another server's library beside it gives it another name: `data-global`.
+ */
 
 import { OT } from './api.js'
 import { cameFrom } from './engine.js'
 
 const script = /** @type {HTMLScriptElement | null} */ (document.currentScript)
 const url = script?.dataset.engineUrl ?? script?.src
-if (url) cameFrom(url)
+const name = script?.dataset.global
+if (url) cameFrom(url, name ?? 'OT')
 
-Object.assign(window, { OT, TB: OT })
+Object.assign(window, name ? { [name]: OT } : { OT, TB: OT })

@@ -12,6 +12,7 @@ import { nameOf, online, tooLate } from '../buddies/words.js'
 import { readBoot } from '../ui/boot.js'
 import { copyLink } from '../ui/copy.js'
 import { byId } from '../ui/dom.js'
+import { loadLibrary } from '../ui/library.js'
 import { get, postJson } from '../ui/post.js'
 import { toast } from '../ui/toast.js'
 
@@ -62,7 +63,7 @@ const cards = new Cards({
   endElsewhere: () => end(),
 })
 const consent = new Consent(() => desk.me?.id)
-const stage = new Stage(consent, {
+const stage = new Stage(consent, boot.library, {
   name: () => desk.me?.name ?? '',
   over: (problem) => {
     take(lost(desk))
@@ -247,6 +248,8 @@ byId('copy-call', HTMLButtonElement).addEventListener('click', () =>
 )
 setInterval(() => cards.tick(desk), 500)
 
+// A call does not have to wait for it then.
+loadLibrary(boot.library).catch(() => {})
 if (boot.roster) people.start(boot.roster)
 askWhetherToCall()
 const given = new URLSearchParams(location.search).get('name')

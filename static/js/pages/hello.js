@@ -16,6 +16,8 @@ function tell(error) {
   note.hidden = false
 }
 
+if (!OT)
+  tell({ message: 'The video library could not be loaded. Load this page again in a moment.' })
 const session = OT.initSession(apiKey, sessionId)
 
 // Everybody who publishes is shown.

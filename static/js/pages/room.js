@@ -7,6 +7,7 @@ import { copyLink } from '../ui/copy.js'
 import { openDevice } from '../ui/devices.js'
 import { byId, find, icon, setIcon } from '../ui/dom.js'
 import { every } from '../ui/every.js'
+import { loadLibrary } from '../ui/library.js'
 import { drawPeople } from '../ui/people.js'
 import { get, post } from '../ui/post.js'
 import { Prejoin } from '../ui/prejoin.js'
@@ -33,6 +34,9 @@ const prejoin = new Prejoin(boot, (joining) =>
   }),
 )
 
+// Most likely it is there before anybody joins; who joins is told if it is not.
+loadLibrary(boot.library).catch(() => {})
+
 /** @type {Call | null} */
 let call = null
 const bar = new CallBar(() => call)
@@ -51,6 +55,7 @@ async function join(joining) {
   const path = boot.isHost ? `/rooms/${boot.room}/host/join` : `/rooms/${boot.room}/join`
   /** @type {Pass} */
   const pass = await post(path, boot.csrf, { name: joining.name })
+  await loadLibrary(boot.library)
   show('call')
   const next = new Call(pass, joining, {
     isHost: boot.isHost,

@@ -23,6 +23,7 @@
  * @property {string} visitorName empty at first
  * @property {string} guestLink
  * @property {RoomStatus} status
+ * @property {string | null} library address of the video platform's library; null: the page has loaded it
  */
 
 /**

@@ -53,6 +53,8 @@ export class Call {
   #shown = new Map()
   /** @type {Map<string, any>} connections in the order in which they came */
   #connections = new Map()
+  /** @type {Map<string, any>} what others publish, in the order in which they began */
+  #streams = new Map()
   #redraw = /** @type {ReturnType<typeof setTimeout> | undefined} */ (undefined)
   #isOver = false
   /** @type {OwnState} */
@@ -106,6 +108,11 @@ export class Call {
       else if (!this.#isOver)
         toast(`Others cannot see or hear you: ${error.message}`, { ms: 12_000 })
     })
+  }
+
+  /** Our connection's id; empty when there is none. @returns {string} */
+  get connectionId() {
+    return this.#session.connection?.connectionId ?? ''
   }
 
   get spotlight() {
@@ -195,14 +202,16 @@ export class Call {
   }
 
   /** Mutes everybody but the host; they can unmute themselves. */
-  muteAll() {
+  async muteAll() {
     const own = this.#publisher.stream
-    this.#session.forceMuteAll(own ? [own] : [], (/** @type {any} */ error) => {
-      if (error) return toast(`Nobody was muted: ${error.message}`)
-      // Whoever joins later may speak.
-      this.#session.disableForceMute(() => {})
-      toast('Everybody is muted. Each can unmute again.')
-    })
+    try {
+      await this.#session.forceMuteAll(own ? [own] : [])
+    } catch (/** @type {any} */ error) {
+      return toast(`Nobody was muted: ${error.message}`)
+    }
+    toast('Everybody is muted. Each can unmute again.')
+    // Whoever joins later may speak.
+    await this.#session.disableForceMute().catch(() => {})
   }
 
   #listen() {
@@ -218,8 +227,14 @@ export class Call {
       say(reason === 'forceDisconnected' ? `${name} was removed.` : `${name} left.`)
       this.#soon()
     })
-    on('streamCreated', ({ stream }) => this.#show(stream))
-    on('streamDestroyed', ({ stream }) => this.#hide(stream))
+    on('streamCreated', ({ stream }) => {
+      this.#streams.set(stream.streamId, stream)
+      this.#show(stream)
+    })
+    on('streamDestroyed', ({ stream }) => {
+      this.#streams.delete(stream.streamId)
+      this.#hide(stream)
+    })
     on('streamPropertyChanged', ({ stream }) => {
       const shown = this.#shown.get(stream.streamId)
       if (shown) drawState(shown.tile, stream)
@@ -392,10 +407,13 @@ export class Call {
   }
 
   /** @param {any} stream @param {string} name */
-  #mute(stream, name) {
-    this.#session.forceMuteStream(stream, (/** @type {any} */ error) => {
-      toast(error ? `${name} was not muted: ${error.message}` : `${name} is muted.`)
-    })
+  async #mute(stream, name) {
+    try {
+      await this.#session.forceMuteStream(stream)
+      toast(`${name} is muted.`)
+    } catch (/** @type {any} */ error) {
+      toast(`${name} was not muted: ${error.message}`)
+    }
   }
 
   /** @param {any} connection @param {string} name */
@@ -443,14 +461,12 @@ export class Call {
   #person(connection) {
     const { name, isHost } = describe(connection)
     const isSelf = connection.connectionId === this.#session.connection?.connectionId
-    const streams = /** @type {any[]} */ (
-      this.#session.streams
-        .where({})
-        .filter((/** @type {any} */ stream) => stream.videoType !== 'screen')
-    )
     const stream = isSelf
       ? this.#publisher.stream
-      : streams.find((each) => each.connection.connectionId === connection.connectionId)
+      : [...this.#streams.values()].find(
+          (each) =>
+            each.videoType !== 'screen' && each.connection.connectionId === connection.connectionId,
+        )
     return { connection, name: isSelf ? this.#name : name, isSelf, isHost, stream: stream ?? null }
   }
 

@@ -17,6 +17,17 @@ export function quality({ received, lost }) {
 }
 
 /**
+ * Of both media, of which either may be missing.
+ *
+ * @param {any} stats
+ * @param {'packetsReceived' | 'packetsLost'} what
+ * @returns {number}
+ */
+function sum({ audio, video }, what) {
+  return (audio?.[what] ?? 0) + (video?.[what] ?? 0)
+}
+
+/**
  * Looks at a subscriber every few seconds.
  *
  * @param {any} subscriber
@@ -31,8 +42,8 @@ export function watchQuality(subscriber, tell) {
     subscriber.getStats((/** @type {any} */ error, /** @type {any} */ stats) => {
       if (error) return
       const now = {
-        received: stats.audio.packetsReceived + stats.video.packetsReceived,
-        lost: stats.audio.packetsLost + stats.video.packetsLost,
+        received: sum(stats, 'packetsReceived'),
+        lost: sum(stats, 'packetsLost'),
       }
       tell(
         quality({

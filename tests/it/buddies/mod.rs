@@ -7,4 +7,4 @@ mod recording;
 mod refusals;
 mod restart;
 mod rules;
-mod world;
+pub mod world;

@@ -1,0 +1,342 @@
+//! Another server as the platform: the OpenTok cloud, or a second Parlor. Asked by its REST API.
+//!
+//! ```text
+//! pages ─▶ Remote ─▶ opentok (the SDK) ─▶ its REST API
+//!             │ replies                        ▲
+//!             ▼                                │ lists, files
+//!          archives (rows) ◀── following, pulling: one task each
+//! ```
+//!
+//! Tokens are made here, with the project's secret. Rooms keep their sessions; those of another platform are replaced when
+//! somebody comes (`web/room.rs`). Archives are rows like all others; what the platform says moves them
+//! ([`crate::archive::elsewhere`]): the reply to whoever starts, stops or deletes one, and the list that is
+//! read every few seconds while there is something to wait for. Nothing needs the platform to be listed.
+
+mod archives;
+mod following;
+mod lobby;
+mod problem;
+mod pulling;
+mod seen;
+
+pub use lobby::{NoMedia, OnlyPresence};
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use serde_json::json;
+use tokio::sync::{Notify, Semaphore};
+use tracing::info;
+
+use self::{
+    problem::{is_unknown, log, problem},
+    seen::Seen,
+};
+use super::{
+    Embedded, Meter, Outside, Platform, PlatformError, Recording, StartArchive, outside::host,
+};
+use crate::{
+    archive::{Archive, ArchiveId},
+    clock,
+    opentok::{self, OpenTok, Role, SessionId, SessionOptions, TokenKind, TokenOptions},
+    project::{self, Project, SessionRecord},
+    session::ConnectionId,
+};
+
+/// How long anybody waits for the platform.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// For a connection to it.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// Questions at once about who is in a room. Higher: a page with many rooms is there sooner; lower: the platform is less
+/// likely to be asked too often.
+const ASKERS: usize = 8;
+
+/// Where the platform is, and as whom this server speaks to it.
+#[derive(Clone, Debug)]
+pub struct RemoteSettings {
+    /// The project there.
+    pub project: Project,
+    /// Without a slash at the end.
+    pub api_url: String,
+    /// Address of the browser library.
+    pub library: String,
+}
+
+/// Another server as the platform. Clones are the same platform.
+#[derive(Clone)]
+pub struct Remote(Arc<Inner>);
+
+struct Inner {
+    opentok: OpenTok,
+    /// The project's address there: what the rows of its sessions and archives say of where they are.
+    address: String,
+    /// For the log.
+    host: String,
+    outside: Outside,
+    /// This server's own platform: its database and archives, and what is left of it.
+    home: Embedded,
+    /// What the platform said a moment ago; held for moments.
+    seen: Mutex<Seen>,
+    /// For those who ask who is there: a page may list very many rooms.
+    askers: Semaphore,
+    /// There is something to follow.
+    attention: Notify,
+}
+
+impl Remote {
+    /// Nothing is sent: the platform need not be there yet.
+    ///
+    /// # Errors
+    /// The settings are no good, or the database does not answer.
+    pub async fn open(settings: RemoteSettings, home: Embedded) -> anyhow::Result<Remote> {
+        let RemoteSettings {
+            project,
+            api_url,
+            library,
+        } = settings;
+        let opentok = OpenTok::builder(project.api_key, project.api_secret.expose())
+            .api_url(&api_url)
+            .timeout(PATIENCE)
+            .connect_timeout(CONNECT)
+            .build()?;
+        info!("Calls and archives are on {}", opentok.api_url());
+        project::note_elsewhere(&home.db, project.api_key, clock::now_ms()).await?;
+        Ok(Remote(Arc::new(Inner {
+            address: format!("{}/v2/project/{}", opentok.api_url(), project.api_key),
+            host: host(&api_url).to_owned(),
+            outside: Outside::new(&api_url, &library),
+            opentok,
+            home,
+            seen: Mutex::default(),
+            askers: Semaphore::new(ASKERS),
+            attention: Notify::new(),
+        })))
+    }
+
+    /// Keeps the rows of archives as the platform says they are, for as long as the server runs.
+    pub async fn follow(self) {
+        self.0.follow().await;
+    }
+
+    /// Copies the files of archives into the data folder, for as long as the server runs.
+    pub async fn pull(self, min_free_bytes: u64) {
+        self.0.pull(min_free_bytes).await;
+    }
+}
+
+impl Inner {
+    /// A look at what the platform said a moment ago. A panic elsewhere leaves it as good as it was.
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes a failure, and says it in the words of pages.
+    fn failed(&self, error: opentok::Error, doing: &str, what: &'static str) -> PlatformError {
+        log(&error, &self.host, doing);
+        let is_gone = matches!(error, opentok::Error::Connection { .. });
+        let problem = problem(error, what);
+        if is_gone {
+            self.seen().trouble(problem.to_string(), Instant::now());
+        }
+        problem
+    }
+
+    async fn new_session(&self) -> Result<SessionId, PlatformError> {
+        let options = SessionOptions::default();
+        let made = self.opentok.create_session(&options).await;
+        let made = made.map_err(|error| {
+            // Every platform has this address.
+            let error = if is_unknown(&error) {
+                opentok::Error::Reply(error.to_string())
+            } else {
+                error
+            };
+            self.failed(error, "making a session", "session")
+        })?;
+        let record = SessionRecord {
+            platform: self.address.clone(),
+            ..SessionRecord::routed(made.session_id, self.opentok.api_key())
+        };
+        project::add_session(&self.home.db, &record, clock::now_ms()).await?;
+        Ok(record.id)
+    }
+
+    /// An open session of this platform.
+    async fn session(&self, id: &SessionId) -> Result<SessionRecord, PlatformError> {
+        project::find_session(&self.home.db, id)
+            .await?
+            .filter(|session| session.platform == self.address && !session.is_closed)
+            .ok_or(PlatformError::NotFound("session"))
+    }
+
+    async fn connected(&self, session: &SessionId) -> Result<Vec<String>, PlatformError> {
+        match self.opentok.connections(session).await {
+            Ok(connections) => Ok(connections
+                .into_iter()
+                .map(|connection| connection.connection_id)
+                .collect()),
+            // Some say so of a session that nobody is in.
+            Err(error) if is_unknown(&error) => Ok(Vec::new()),
+            Err(error) => Err(self.failed(error, "asking who is there", "session")),
+        }
+    }
+
+    /// Who is there: as many as there are connections, with the names of those who publish.
+    async fn look_around(&self, session: &SessionId) -> Result<Vec<String>, PlatformError> {
+        let count = self.connected(session).await?.len();
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        let streams = match self.opentok.streams(session).await {
+            Ok(streams) => streams,
+            Err(error) if is_unknown(&error) => Vec::new(),
+            Err(error) => return Err(self.failed(error, "asking who is there", "session")),
+        };
+        // Pages publish under the name of the person.
+        let mut names = streams
+            .into_iter()
+            .filter(|stream| stream.video_type != "screen" && !stream.name.is_empty())
+            .map(|stream| json!({ "name": stream.name }).to_string());
+        Ok((0..count)
+            .map(|_| names.next().unwrap_or_default())
+            .collect())
+    }
+
+    async fn disconnect_everybody(&self, session: &SessionId) {
+        let Ok(connections) = self.connected(session).await else {
+            return;
+        };
+        for connection in connections {
+            match self.opentok.force_disconnect(session, &connection).await {
+                Ok(()) => {}
+                Err(error) if is_unknown(&error) => {}
+                Err(error) => log(&error, &self.host, "disconnecting somebody"),
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Platform for Remote {
+    fn api_key(&self) -> u32 {
+        self.0.opentok.api_key()
+    }
+
+    fn has(&self, session: &SessionRecord) -> bool {
+        session.platform == self.0.address
+    }
+
+    fn outside(&self) -> Option<&Outside> {
+        Some(&self.0.outside)
+    }
+
+    async fn create_session(&self) -> Result<SessionId, PlatformError> {
+        self.0.new_session().await
+    }
+
+    /// Routed, so that it can be recorded: there is no changing over during the call.
+    async fn create_chat_session(&self) -> Result<SessionId, PlatformError> {
+        self.0.new_session().await
+    }
+
+    async fn route(&self, _: &SessionId) -> Result<(), PlatformError> {
+        Ok(())
+    }
+
+    /// No token is made for it any more. Whoever is in it is disconnected as soon as the platform can be reached, which
+    /// is not waited for.
+    async fn close_session(&self, session: &SessionId) -> Result<(), PlatformError> {
+        let db = &self.0.home.db;
+        let record = project::find_session(db, session).await?;
+        project::close_session(db, session, clock::now_ms()).await?;
+        if record.is_some_and(|record| self.has(&record)) {
+            let (inner, session) = (Arc::clone(&self.0), session.clone());
+            tokio::spawn(async move { inner.disconnect_everybody(&session).await });
+        }
+        Ok(())
+    }
+
+    async fn token(
+        &self,
+        session: &SessionId,
+        role: Role,
+        data: &str,
+    ) -> Result<String, PlatformError> {
+        self.0.session(session).await?;
+        project::note_joined(&self.0.home.db, session, clock::now_ms()).await?;
+        let options = TokenOptions {
+            role,
+            data: Some(data.to_owned()),
+            kind: TokenKind::Jwt,
+            ..TokenOptions::default()
+        };
+        let token = self.0.opentok.generate_token(session, &options);
+        token.map_err(|error| problem(error, "session"))
+    }
+
+    async fn people(&self, session: &SessionId) -> Result<Vec<String>, PlatformError> {
+        // Nobody was ever given a token for it, or it is another platform's.
+        if !project::was_joined(&self.0.home.db, session).await?
+            || self.0.session(session).await.is_err()
+        {
+            return Ok(Vec::new());
+        }
+        let _turn = self.0.askers.acquire().await;
+        // Somebody else may have asked while this one waited.
+        let known = self.0.seen().people(session, Instant::now());
+        match known {
+            Some(Ok(people)) => return Ok(people),
+            Some(Err(trouble)) => return Err(PlatformError::Unavailable(trouble)),
+            None => {}
+        }
+        let people = self.0.look_around(session).await?;
+        let now = Instant::now();
+        self.0.seen().saw_people(session, people.clone(), now);
+        Ok(people)
+    }
+
+    async fn connections(&self, session: &SessionId) -> Result<Vec<ConnectionId>, PlatformError> {
+        let connected = self.0.connected(session).await?;
+        Ok(connected
+            .iter()
+            .filter_map(|id| ConnectionId::parse(id))
+            .collect())
+    }
+
+    async fn recording(&self, session: &SessionId) -> Result<Option<Recording>, PlatformError> {
+        let running = self.0.home.archives.running(Some(session)).await?;
+        Ok(running.first().map(|archive| Recording {
+            id: archive.id,
+            started_at_ms: archive.created_at_ms,
+        }))
+    }
+
+    async fn start_archive(
+        &self,
+        session: &SessionId,
+        options: StartArchive,
+    ) -> Result<ArchiveId, PlatformError> {
+        self.0.start(session, options).await
+    }
+
+    async fn stop_archive(&self, id: ArchiveId) -> Result<(), PlatformError> {
+        self.0.stop(id).await
+    }
+
+    async fn delete_archive(&self, id: ArchiveId) -> Result<(), PlatformError> {
+        self.0.delete(id).await
+    }
+
+    async fn file_elsewhere(&self, archive: &Archive) -> Result<String, PlatformError> {
+        self.0.file(archive).await
+    }
+
+    fn meters(&self) -> Vec<Meter> {
+        self.0.home.meters()
+    }
+}

@@ -1,0 +1,206 @@
+//! Copying the files of archives into the data folder, before the platform deletes them.
+//!
+//! One after the other, the oldest first. A file grows under another name, is on the disk for certain before it gets its
+//! own, and counts only then: whoever is interrupted begins anew.
+
+use std::{
+    collections::HashMap,
+    io,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    fs::{self, File},
+    io::AsyncWriteExt,
+    sync::broadcast::error::RecvError,
+};
+use tracing::{error, info, warn};
+
+use super::{Inner, problem::log};
+use crate::{
+    archive::{Archive, ArchiveId, Status, disk::free_bytes, download::Asset, elsewhere},
+    opentok,
+    platform::PlatformError,
+};
+
+/// Before the second, third, … try. After the last one an archive waits for the next start.
+const WAITS: [Duration; 5] = [
+    Duration::from_secs(10),
+    Duration::from_secs(60),
+    Duration::from_secs(5 * 60),
+    Duration::from_secs(30 * 60),
+    Duration::from_secs(2 * 60 * 60),
+];
+
+/// How much is written before the room on the disk is looked at again. Bytes.
+const LOOK_EVERY: u64 = 64 * 1024 * 1024;
+
+/// Why a file was not copied.
+#[derive(Debug, thiserror::Error)]
+enum PullError {
+    #[error(transparent)]
+    Platform(#[from] PlatformError),
+    #[error("{0}")]
+    File(#[from] opentok::Error),
+    #[error("the disk is almost full")]
+    NoSpace,
+    #[error("{came} of {expected} bytes came")]
+    Short { came: u64, expected: u64 },
+    #[error("writing it: {0}")]
+    Disk(#[from] io::Error),
+    #[error("the database: {0}")]
+    Database(#[from] sqlx::Error),
+}
+
+/// What has been tried in vain.
+struct Tries {
+    count: usize,
+    /// `None`: not before the next start.
+    again_at: Option<Instant>,
+}
+
+impl Inner {
+    pub(super) async fn pull(&self, min_free_bytes: u64) {
+        let mut changes = self.home.archives.subscribe();
+        let mut tries: HashMap<ArchiveId, Tries> = HashMap::new();
+        loop {
+            self.pull_all(&mut tries, min_free_bytes).await;
+            let again_at = tries.values().filter_map(|tries| tries.again_at).min();
+            let wait = async {
+                match again_at {
+                    Some(at) => tokio::time::sleep_until(at.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::pin!(wait);
+            // Until there is another one, or it is time for another try.
+            loop {
+                tokio::select! {
+                    () = &mut wait => break,
+                    change = changes.recv() => match change {
+                        Ok(change) if is_to_pull(&change.archive) => break,
+                        Ok(_) => {}
+                        Err(RecvError::Lagged(_)) => break,
+                        Err(RecvError::Closed) => return,
+                    },
+                }
+            }
+        }
+    }
+
+    async fn pull_all(&self, tries: &mut HashMap<ArchiveId, Tries>, min_free_bytes: u64) {
+        let waiting = match elsewhere::not_pulled(&self.home.db, &self.address).await {
+            Ok(waiting) => waiting,
+            Err(problem) => {
+                error!("Archives to copy cannot be listed: {problem}");
+                return;
+            }
+        };
+        tries.retain(|id, _| waiting.iter().any(|archive| archive.id == *id));
+        for archive in waiting {
+            let id = archive.id;
+            let is_due = tries.get(&id).is_none_or(|tries| {
+                tries
+                    .again_at
+                    .is_some_and(|again_at| again_at <= Instant::now())
+            });
+            if !is_due {
+                continue;
+            }
+            let Err(problem) = self.pull_one(&archive, min_free_bytes).await else {
+                tries.remove(&id);
+                continue;
+            };
+            let count = tries.get(&id).map_or(0, |tries| tries.count);
+            let wait = WAITS.get(count);
+            match wait {
+                Some(_) => warn!(archive.id = %id, "Archive `{id}` is not copied yet: {problem}"),
+                None => {
+                    error!(archive.id = %id, "Archive `{id}` is not copied before the next start: {problem}");
+                }
+            }
+            let again_at = wait.map(|wait| Instant::now() + *wait);
+            let count = count + 1;
+            tries.insert(id, Tries { count, again_at });
+        }
+    }
+
+    /// Copies one file, if it is still there.
+    async fn pull_one(&self, archive: &Archive, min_free_bytes: u64) -> Result<(), PullError> {
+        let Some(object) = self.refresh(archive.id).await? else {
+            return Ok(());
+        };
+        let is_there = object.status.as_str() == Status::Available.as_str();
+        let Some(url) = object.url.filter(|_| is_there) else {
+            return Ok(());
+        };
+        let folder = self.home.archives.folder(archive.id);
+        fs::create_dir_all(&folder).await?;
+        let name = Asset::whole(archive.output_mode).to_string();
+        let part = folder.join(format!("{name}.part"));
+        let copied = self.copy(&url, object.size, &part, min_free_bytes).await;
+        let came = match copied {
+            Ok(came) => came,
+            Err(problem) => {
+                let _ = fs::remove_file(&part).await;
+                return Err(problem);
+            }
+        };
+        fs::rename(&part, folder.join(&name)).await?;
+        File::open(&folder).await?.sync_all().await?;
+        if self
+            .home
+            .archives
+            .note_pulled(archive.id, came)
+            .await?
+            .is_some()
+        {
+            info!(archive.id = %archive.id, archive.size_bytes = came, "Archive `{}` is copied", archive.id);
+        }
+        Ok(())
+    }
+
+    /// Writes what is at `url` into a file, and returns its length once that is on the disk.
+    async fn copy(
+        &self,
+        url: &str,
+        told_bytes: u64,
+        part: &Path,
+        min_free_bytes: u64,
+    ) -> Result<u64, PullError> {
+        let mut download = self.opentok.download(url).await.inspect_err(|error| {
+            log(error, &self.host, "copying an archive");
+        })?;
+        let expected = download.size().or((told_bytes > 0).then_some(told_bytes));
+        let has_room = |bytes: u64| -> Result<(), PullError> {
+            let needed = min_free_bytes.saturating_add(bytes);
+            let folder = part.parent().unwrap_or(part);
+            if free_bytes(folder)? < needed {
+                return Err(PullError::NoSpace);
+            }
+            Ok(())
+        };
+        has_room(expected.unwrap_or_default())?;
+        let mut file = File::create(part).await?;
+        let (mut came, mut looked_at) = (0_u64, 0_u64);
+        while let Some(chunk) = download.chunk().await? {
+            file.write_all(&chunk).await?;
+            came += chunk.len() as u64;
+            if came - looked_at >= LOOK_EVERY {
+                looked_at = came;
+                has_room(0)?;
+            }
+        }
+        file.flush().await?;
+        file.sync_all().await?;
+        match expected {
+            Some(expected) if expected != came => Err(PullError::Short { came, expected }),
+            _ => Ok(came),
+        }
+    }
+}
+
+fn is_to_pull(archive: &Archive) -> bool {
+    archive.is_elsewhere() && archive.status == Status::Available && !archive.is_pulled
+}

@@ -1,0 +1,173 @@
+//! Archives are made by the other server, and the history here follows.
+
+use parlor::{
+    archive::ArchiveId,
+    opentok::{ArchiveOptions, SessionOptions},
+};
+
+use super::world::Pair;
+use crate::people::{is_available, is_playable};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archive_starts_stops_is_played_downloaded_and_deleted() {
+    let pair = Pair::start().await;
+    let moderator = pair.web.moderator().await;
+    let early = moderator.ask("/archives", &[("room", "main")]).await;
+    assert_eq!(early.0, 409, "{}", early.1);
+    let cause = early.1["cause"].as_str().unwrap();
+    assert!(cause.starts_with("Nobody is in the call yet"), "{cause}");
+
+    let ann = pair.publisher("main", "Ann").await;
+    let id = moderator.starts_archive("main").await;
+    let page = moderator
+        .sees(id, |page| page.contains("being recorded"))
+        .await;
+    assert!(page.contains("started by Moni"), "{page}");
+    assert!(moderator.page("/host").await.contains(&id.to_string()));
+    let (status, told) = moderator.ask("/archives", &[("room", "main")]).await;
+    assert_eq!(status, 409);
+    let cause = told["cause"].as_str().unwrap();
+    assert!(cause.contains("Moni started it just now"), "{cause}");
+    let (status, told) = moderator.ask(&format!("/archives/{id}/delete"), &[]).await;
+    assert_eq!(status, 409, "{told}");
+    assert!(told["cause"].as_str().unwrap().contains("stop it first"));
+
+    moderator.stops_archive(id).await;
+    let (status, told) = moderator.ask(&format!("/archives/{id}/stop"), &[]).await;
+    assert_eq!(status, 409, "{told}");
+    let page = moderator.sees(id, is_available).await;
+    assert!(is_playable(&page), "{page}");
+    assert!(page.contains(r#"<video class="whole""#), "{page}");
+    assert!(page.contains("deletes it in time"), "{page}");
+    let history = moderator.page("/history").await;
+    assert!(
+        history.contains("Main room") && history.contains("Available"),
+        "{history}"
+    );
+
+    let there = pair.sdk().archives().find(&id.to_string()).await.unwrap();
+    for path in [
+        format!("/download/{id}"),
+        format!("/archives/{id}/files/archive.mp4"),
+    ] {
+        let answer = moderator.get(&path).await;
+        assert_eq!(answer.status(), 302, "{path}");
+        let url = answer.headers()["location"].to_str().unwrap();
+        assert!(url.starts_with(&pair.media.base), "{url}");
+        let file = reqwest::get(url).await.unwrap();
+        assert_eq!(file.headers()["content-type"], "video/mp4");
+        assert_eq!(
+            file.bytes().await.unwrap().len() as u64,
+            there.size,
+            "{path}"
+        );
+    }
+    let stranger = pair.web.anonymous().get(&format!("/download/{id}")).await;
+    assert_eq!(stranger.status(), 303);
+
+    let (status, told) = moderator.ask(&format!("/archives/{id}/delete"), &[]).await;
+    assert_eq!(status, 200, "{told}");
+    let gone = pair.sdk().archives().find(&id.to_string()).await;
+    assert_eq!(gone.unwrap_err().status(), Some(404));
+    assert_eq!(
+        moderator.get(&format!("/archives/{id}")).await.status(),
+        404
+    );
+    drop(ann);
+    pair.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_start_in_our_rooms_is_found_and_what_they_do_elsewhere_is_not_ours() {
+    let pair = Pair::start().await;
+    let moderator = pair.web.moderator().await;
+    let mut changes = pair.web.server().app().archives.subscribe();
+    let pass = moderator.pass("main", "Ann").await;
+    let session = pass["sessionId"].as_str().unwrap().to_owned();
+    let ann = pair.enter(pass).await;
+    let sdk = pair.sdk();
+    let elsewhere = sdk.create_session(&SessionOptions::default()).await;
+    let elsewhere = elsewhere.unwrap();
+    let token = elsewhere.generate_token(&Default::default()).unwrap();
+    let pass = serde_json::json!({ "sessionId": elsewhere.session_id, "token": token });
+    let stranger = pair.enter(pass).await;
+    let options = |name: &str| ArchiveOptions {
+        name: Some(name.to_owned()),
+        ..ArchiveOptions::default()
+    };
+    let foreign = sdk
+        .archives()
+        .start(&elsewhere.session_id, &options("Foreign"))
+        .await
+        .unwrap();
+    let ours = sdk
+        .archives()
+        .start(&session.as_str().into(), &options("By the API"))
+        .await
+        .unwrap();
+
+    // Within a minute in any case, and soon after somebody wants to record here.
+    let (status, told) = moderator.ask("/archives", &[("room", "main")]).await;
+    assert_eq!(status, 409, "{told}");
+    let found = changes.recv().await.unwrap().archive;
+    assert_eq!(found.id.to_string(), ours.id);
+    assert_eq!(
+        (found.name.as_str(), found.room.as_str()),
+        ("By the API", "Main room")
+    );
+    assert!(moderator.page("/host").await.contains(&ours.id));
+    let history = moderator.page("/history").await;
+    assert!(history.contains("By the API") && !history.contains("Foreign"));
+    let foreign = moderator.get(&format!("/archives/{}", foreign.id)).await;
+    assert_eq!(foreign.status(), 404);
+
+    // They stop it, too.
+    sdk.archives().stop(&ours.id).await.unwrap();
+    let id = ArchiveId::parse(&ours.id).unwrap();
+    moderator.sees(id, is_available).await;
+    sdk.archives().delete(&ours.id).await.unwrap();
+    let answer = moderator.get(&format!("/download/{id}")).await;
+    assert_eq!(answer.status(), 409);
+    let page = moderator.sees(id, |page| page.contains("Expired")).await;
+    assert!(!is_playable(&page));
+    drop((ann, stranger));
+    pair.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recording_goes_on_while_the_pages_server_is_away_and_is_taken_up_afterwards() {
+    let mut pair = Pair::start().await;
+    let ann = pair.publisher("main", "Ann").await;
+    let id = pair.web.moderator().await.starts_archive("main").await;
+    pair.web.stop().await;
+    let there = pair.sdk().archives().find(&id.to_string()).await.unwrap();
+    assert_eq!(there.status.as_str(), "started");
+    pair.web.start_again(|_| {}).await;
+    let moderator = pair.web.moderator().await;
+    assert!(moderator.page("/host").await.contains(&id.to_string()));
+
+    pair.web.stop().await;
+    pair.sdk().archives().stop(&id.to_string()).await.unwrap();
+    pair.web.start_again(|_| {}).await;
+    let moderator = pair.web.moderator().await;
+    moderator.sees(id, is_available).await;
+    drop(ann);
+    pair.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_other_server_was_recording_when_it_stopped_is_available_once_it_is_back() {
+    let mut pair = Pair::start().await;
+    let ann = pair.publisher("main", "Ann").await;
+    let moderator = pair.web.moderator().await;
+    let id = moderator.starts_archive("main").await;
+    pair.media.stop().await;
+    drop(ann);
+    let (status, told) = moderator.ask(&format!("/archives/{id}/stop"), &[]).await;
+    assert_eq!(status, 503, "{told}");
+    assert_eq!(told["cause"], "The video platform cannot be reached.");
+    assert!(moderator.page("/history").await.contains("Recording"));
+    pair.media.start_again(|_| {}).await;
+    moderator.sees(id, is_available).await;
+    pair.end().await;
+}

@@ -1,0 +1,198 @@
+//! Buddies meet here and talk on the other server.
+
+use serde_json::{Value, json};
+
+use super::world::{KEY, Pair};
+use crate::{
+    buddies::world::{Buddy, Tab, text},
+    people::between,
+};
+
+/// Two in a call: their tabs here, and their connections there.
+struct Call {
+    pair: Pair,
+    ann: Buddy,
+    bob: Buddy,
+    session: String,
+    in_call: [Tab; 2],
+}
+
+impl Call {
+    async fn begin() -> Call {
+        let pair = Pair::start().await;
+        let ann = Buddy::at(&pair.web.base, "Ann").await;
+        let bob = Buddy::at(&pair.web.base, "Bob").await;
+        let session = ann.talks_to(&bob).await;
+        let in_call = [
+            joins(&pair, &ann, &session).await,
+            joins(&pair, &bob, &session).await,
+        ];
+        Call {
+            pair,
+            ann,
+            bob,
+            session,
+            in_call,
+        }
+    }
+
+    async fn does(&self, who: &Buddy, action: &str) -> u16 {
+        let path = format!("/chats/{}/recording", self.session);
+        who.sends(&path, json!({ "action": action })).await.0
+    }
+
+    async fn both_hear(&mut self, state: &str) {
+        for buddy in [&mut self.ann, &mut self.bob] {
+            let news = buddy.tab.news("recording").await;
+            assert_eq!(news["state"], state, "{news}");
+        }
+    }
+}
+
+/// Joins a chat as the page does: there, and says so here.
+async fn joins(pair: &Pair, buddy: &Buddy, session: &str) -> Tab {
+    let (status, pass) = buddy.asks(&format!("/chats?sessionId={session}")).await;
+    assert_eq!(status, 200, "{pass}");
+    assert_eq!(pass["apiKey"], KEY.to_string());
+    let tab = Tab::open(&pair.media.base, &pass).await;
+    let (status, told) = says_connected(buddy, session, &tab.id).await;
+    assert_eq!(status, 204, "{told}");
+    tab
+}
+
+async fn says_connected(buddy: &Buddy, session: &str, connection: &str) -> (u16, Value) {
+    let path = format!("/chats/{session}/connection");
+    buddy
+        .sends(&path, json!({ "connection": connection }))
+        .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_ring_and_talk_and_both_are_out_when_one_ends_it() {
+    let mut call = Call::begin().await;
+    let (pair, session) = (&call.pair, &call.session);
+    let eve = Buddy::at(&pair.web.base, "Eve").await;
+    assert_eq!(
+        eve.asks(&format!("/chats?sessionId={session}")).await.0,
+        403
+    );
+    let id = uuid::Uuid::new_v4().to_string();
+    assert_eq!(says_connected(&eve, session, &id).await.0, 403);
+    assert_eq!(says_connected(&eve, "2_nothing", &id).await.0, 404);
+
+    let path = format!("/chats/{session}/end");
+    assert_eq!(call.bob.sends(&path, json!({})).await.0, 204);
+    let ended = call.ann.tab.news("chatEnded").await;
+    assert_eq!(ended["reason"], "ended");
+    for tab in &mut call.in_call {
+        tab.is_closed().await;
+    }
+    let again = format!("/chats?sessionId={session}");
+    assert_eq!(call.ann.asks(&again).await.0, 404);
+    let late = call.in_call[0].id.clone();
+    assert_eq!(says_connected(&call.ann, session, &late).await.0, 404);
+    drop(eve);
+    call.pair.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whose_call_is_gone_is_gone_for_the_other_also_with_the_page_open() {
+    let mut call = Call::begin().await;
+    let [own, others] = call.in_call;
+    others.close().await;
+    let ended = call.ann.tab.news("chatEnded").await;
+    assert_eq!(
+        (&ended["reason"], text(&ended["by"])),
+        (&json!("gone"), call.bob.user.clone())
+    );
+    drop(own);
+    call.pair.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whose_page_is_closed_is_gone_within_seconds() {
+    let mut call = Call::begin().await;
+    call.bob.tab.close().await;
+    let ended = call.ann.tab.news("chatEnded").await;
+    assert_eq!(ended["reason"], "gone");
+    call.pair.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_vanishes_without_a_word_is_gone_here_though_no_media_are() {
+    let pair = Pair::start().await;
+    let mut ann = Buddy::at(&pair.web.base, "Ann").await;
+    let bob = Buddy::at(&pair.web.base, "Bob").await;
+    ann.waits_to_see(&bob, Some("available")).await;
+    let Buddy { tab, user, .. } = bob;
+    tab.vanish();
+    loop {
+        let (_, page) = ann.asks("/buddies/roster").await;
+        if !page.to_string().contains(&user) {
+            break;
+        }
+        ann.tab.hears(|heard| heard["signalType"] == "roster").await;
+    }
+    pair.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_the_platform_does_not_know_keeps_nobody_in_a_call() {
+    let mut call = Call::begin().await;
+    let invented = uuid::Uuid::new_v4().to_string();
+    let said = says_connected(&call.bob, &call.session, &invented).await;
+    assert_eq!(said.0, 204);
+    let [own, others] = call.in_call;
+    others.close().await;
+    assert_eq!(call.ann.tab.news("chatEnded").await["reason"], "gone");
+    drop(own);
+    call.pair.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chat_is_recorded_there_once_both_agree_and_both_find_it_here() {
+    let mut call = Call::begin().await;
+    assert_eq!(call.does(&call.ann, "ask").await, 204);
+    call.both_hear("asked").await;
+    assert_eq!(call.does(&call.bob, "agree").await, 204);
+    call.both_hear("agreed").await;
+    call.both_hear("started").await;
+    for tab in &mut call.in_call {
+        let started = tab.hears(|heard| heard["type"] == "archiveStarted").await;
+        assert_eq!(started["archive"]["name"], "Ann and Bob");
+    }
+    let listed = call.bob.page("/buddies/recordings").await;
+    assert!(listed.contains("Ann and Bob") && listed.contains("Recording"));
+    assert_eq!(call.does(&call.bob, "stop").await, 204);
+    call.both_hear("stopped").await;
+    let found = call.pair.sdk().archives().all(&Default::default()).await;
+    assert_eq!(found.unwrap().total, 1);
+    call.pair.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_the_pages_server_has_forgotten_is_over_there_too() {
+    let mut call = Call::begin().await;
+    call.pair.web.stop().await;
+    call.pair.web.start_again(|_| {}).await;
+    for tab in &mut call.in_call {
+        tab.is_closed().await;
+    }
+    call.pair.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn buddies_see_one_another_while_the_platform_is_away_and_are_told_why_they_cannot_call() {
+    let mut pair = Pair::start().await;
+    pair.media.stop().await;
+    let mut ann = Buddy::at(&pair.web.base, "Ann").await;
+    let bob = Buddy::at(&pair.web.base, "Bob").await;
+    ann.waits_to_see(&bob, Some("available")).await;
+    let (status, told) = ann.invites(&bob).await;
+    assert_eq!(status, 503);
+    assert_eq!(told["message"], "the video platform cannot be reached");
+    let page = ann.page("/buddies").await;
+    let boot = between(&page, r#"<script type="application/json" id="boot">"#, '<');
+    assert!(boot.contains(r#"/v2/js/opentok.min.js""#), "{boot}");
+    pair.web.stop().await;
+}

@@ -1,0 +1,199 @@
+//! The other server is away, slow, busy, or does not know us: the pages say so, and the history still lists.
+
+use parlor::{
+    archive::{
+        ArchiveId,
+        elsewhere::{Adoption, Told},
+    },
+    config::Secret,
+    opentok::ArchiveObject,
+};
+use tokio::net::TcpListener;
+
+use super::world::{KEY, Pair, Tier, on_platform, pages_on, problem};
+use crate::{
+    people::Moderator,
+    sdk::service::{Service, reply, typed},
+};
+
+/// What a page says of it, to a guest and to a moderator, and that everything that needs no platform works.
+async fn says(web: &Tier, cause: &str) {
+    let guest = web.anonymous();
+    let (status, page) = problem(&guest, "/participant").await;
+    assert_eq!(status, 503, "{page}");
+    assert!(page.contains(cause), "{page}");
+    let (status, told) = guest.ask("/rooms/main/join", &[("name", "Ann")]).await;
+    assert_eq!(status, 503, "{told}");
+    assert!(told["cause"].as_str().unwrap().contains(cause), "{told}");
+    assert!(!told["remedy"].as_str().unwrap().is_empty());
+
+    let moderator = web.moderator().await;
+    let id = an_archive(web).await;
+    let history = moderator.page("/history").await;
+    assert!(history.contains("Weekly review"), "{history}");
+    moderator.page(&format!("/archives/{id}")).await;
+    let (status, page) = problem(&moderator, &format!("/download/{id}")).await;
+    assert_eq!(status, 503, "{page}");
+    assert!(page.contains(cause), "{page}");
+    moderator.page("/").await;
+    moderator.page("/buddies").await;
+    delete_is_refused(&moderator, id, cause).await;
+}
+
+async fn delete_is_refused(moderator: &Moderator, id: ArchiveId, cause: &str) {
+    let (status, told) = moderator.ask(&format!("/archives/{id}/delete"), &[]).await;
+    assert_eq!(status, 503, "{told}");
+    assert!(told["cause"].as_str().unwrap().contains(cause), "{told}");
+    moderator.page(&format!("/archives/{id}")).await;
+}
+
+/// An archive that the platform had when it was last asked.
+async fn an_archive(web: &Tier) -> ArchiveId {
+    let app = web.server().app();
+    let object = ArchiveObject {
+        id: ArchiveId::random().to_string(),
+        status: "available".to_owned().into(),
+        name: Some("Weekly review".to_owned()),
+        session_id: "2_elsewhere".into(),
+        created_at: 1_763_779_200_000,
+        ..ArchiveObject::default()
+    };
+    let told = Told::read(&object, 0).unwrap();
+    let url = &app.config.platform.opentok_api_url;
+    let adoption = Adoption {
+        api_key: app.project.api_key,
+        platform: format!("{url}/v2/project/{KEY}"),
+        ..Adoption::default()
+    };
+    app.archives.adopt(&told, &adoption).await.unwrap().unwrap();
+    told.id
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_platform_that_is_away_is_told() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let mut web = pages_on(&url).await;
+    says(&web, "ideo platform cannot be reached").await;
+    web.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_platform_that_says_nothing_is_waited_for_ten_seconds_and_not_longer() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let silent = tokio::spawn(async move {
+        let mut open = Vec::new();
+        loop {
+            open.push(listener.accept().await.unwrap());
+        }
+    });
+    let mut web = pages_on(&url).await;
+    says(&web, "ideo platform did not answer within 10 seconds").await;
+    web.stop().await;
+    silent.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_is_not_the_platforms_is_told_and_logged_as_the_operators_to_mend() {
+    let media = Tier::start(super::world::with_key).await;
+    let mut web = Tier::start(|config| {
+        on_platform(config, &media.base);
+        config.keys.api_secret = Some(Secret::from("anothersecret".to_owned()));
+    })
+    .await;
+    let cause = "ideo platform does not accept this server";
+    says(&web, cause).await;
+    let (_, page) = problem(&web.anonymous(), "/participant").await;
+    assert!(page.contains("Whoever runs this server"), "{page}");
+    web.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_platform_that_is_asked_too_often_is_told() {
+    let busy = Service::start((0..100).map(|_| reply(429, r#"{"message":"slow down"}"#))).await;
+    let mut web = pages_on(&busy.url).await;
+    says(&web, "ideo platform is asked too often just now").await;
+    web.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_platform_in_trouble_is_told() {
+    let ill = Service::start((0..100).map(|_| reply(500, "{}"))).await;
+    let mut web = pages_on(&ill.url).await;
+    says(&web, "ideo platform is in trouble (it answered 500)").await;
+    web.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_platform_is_told() {
+    let cause = "in the place of the video platform is none";
+    let page = "<html>It works!</html>";
+    let other = Service::start((0..100).map(|_| typed(200, "text/html", page))).await;
+    let mut web = pages_on(&other.url).await;
+    let (status, page) = problem(&web.anonymous(), "/participant").await;
+    assert_eq!(status, 503, "{page}");
+    assert!(page.contains(cause), "{page}");
+    web.stop().await;
+
+    // Nor is anything lost because somebody knows nothing of it.
+    let page = "<html>There is no such page.</html>";
+    let other = Service::start((0..100).map(|_| typed(404, "text/html", page))).await;
+    let mut web = pages_on(&other.url).await;
+    let moderator = web.moderator().await;
+    let id = an_archive(&web).await;
+    let (status, page) = problem(&moderator, &format!("/download/{id}")).await;
+    assert_eq!(status, 503, "{page}");
+    assert!(page.contains(cause), "{page}");
+    delete_is_refused(&moderator, id, cause).await;
+    let page = moderator.page(&format!("/archives/{id}")).await;
+    assert!(page.contains("Available"), "{page}");
+    web.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_platform_that_goes_away_in_between_is_told_and_found_again() {
+    let mut pair = Pair::start().await;
+    let moderator = pair.web.moderator().await;
+    moderator.post("/rooms", &[("name", "Review")]).await;
+    moderator.pass("review", "Moni").await;
+    pair.media.stop().await;
+    // What was true a second ago is not asked again.
+    loop {
+        let (status, page) = problem(&moderator, "/rooms/review").await;
+        if status == 503 {
+            assert!(page.contains("The video platform cannot be reached."));
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    let home = moderator.page("/").await;
+    assert!(home.contains("Nobody knows who is inside"), "{home}");
+    let renamed = moderator.post("/rooms/review/rename", &[("name", "Demo")]);
+    assert_eq!(renamed.await.status(), 303);
+    pair.media.start_again(|_| {}).await;
+    loop {
+        let (status, page) = problem(&moderator, "/rooms/review").await;
+        if status == 200 {
+            assert!(page.contains("Demo"));
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    pair.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_configuration_without_a_key_is_refused_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = parlor::config::Config::default();
+    config.network.listen.set_port(0);
+    config.data.folder = folder.path().join("data");
+    on_platform(&mut config, "http://127.0.0.1:9");
+    config.keys.api_key = None;
+    config.keys.api_secret = None;
+    let error = parlor::server::Server::start(config).await.err().unwrap();
+    let words = error.to_string();
+    assert!(words.contains("needs API_KEY and API_SECRET"), "{words}");
+}

@@ -1,0 +1,8 @@
+//! Pages on one Parlor, their calls and archives on another: the remote platform.
+
+mod archives;
+mod chats;
+mod failures;
+mod pulling;
+mod rooms;
+mod world;

@@ -1,0 +1,92 @@
+//! The files of archives are copied here, and stay.
+
+use std::fs;
+
+use super::world::Pair;
+use crate::people::{is_available, is_playable};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copied_archive_stays_playable_when_the_platform_has_deleted_it() {
+    let mut pair = Pair::with(|config| config.platform.archive_pull = true).await;
+    let ann = pair.publisher("main", "Ann").await;
+    let moderator = pair.web.moderator().await;
+    let id = moderator.starts_archive("main").await;
+    moderator.stops_archive(id).await;
+    let page = moderator
+        .sees(id, |page| page.contains("has been copied"))
+        .await;
+    assert!(is_available(&page) && is_playable(&page));
+    let there = pair.sdk().archives().find(&id.to_string()).await.unwrap();
+    let folder = pair.web.archives().join(id.to_string());
+    let file = fs::read(folder.join("archive.mp4")).unwrap();
+    assert_eq!(file.len() as u64, there.size);
+    assert_eq!(
+        fs::read_dir(&folder).unwrap().count(),
+        1,
+        "nothing half done is left"
+    );
+
+    pair.sdk().archives().delete(&there.id).await.unwrap();
+    pair.media.stop().await;
+    pair.web.stop().await;
+    pair.web.start_again(|_| {}).await;
+    let moderator = pair.web.moderator().await;
+    let page = moderator.page(&format!("/archives/{id}")).await;
+    assert!(is_available(&page) && is_playable(&page));
+    let path = format!("/archives/{id}/files/archive.mp4");
+    let played = moderator.get(&path).await;
+    assert_eq!(played.bytes().await.unwrap(), file);
+    let saved = pair.web.archives().join("saved");
+    moderator.downloads(id, &saved).await;
+    assert_eq!(fs::read(&saved).unwrap(), file);
+
+    // While the platform is away, its copy cannot be deleted, so neither is ours.
+    let (status, told) = moderator.ask(&format!("/archives/{id}/delete"), &[]).await;
+    assert_eq!(status, 503, "{told}");
+    assert!(folder.exists());
+    pair.media.start_again(|_| {}).await;
+    let (status, told) = moderator.ask(&format!("/archives/{id}/delete"), &[]).await;
+    assert_eq!(status, 200, "{told}");
+    assert!(!folder.exists());
+    drop(ann);
+    pair.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_missed_is_copied_at_the_next_start_and_only_with_enough_room() {
+    let mut pair = Pair::start().await;
+    let ann = pair.publisher("main", "Ann").await;
+    let moderator = pair.web.moderator().await;
+    let id = moderator.starts_archive("main").await;
+    moderator.stops_archive(id).await;
+    moderator.sees(id, is_available).await;
+    pair.web.stop().await;
+    let folder = pair.web.archives().join(id.to_string());
+
+    pair.web
+        .start_again(|config| {
+            config.platform.archive_pull = true;
+            config.data.min_free_mib = u64::MAX / 1024 / 1024;
+        })
+        .await;
+    let moderator = pair.web.moderator().await;
+    // Asked for, but not written: there would be no room left.
+    while !folder.exists() {
+        tokio::task::yield_now().await;
+    }
+    let answer = moderator.get(&format!("/download/{id}")).await;
+    let url = answer.headers()["location"].to_str().unwrap().to_owned();
+    assert!(url.starts_with(&pair.media.base), "{url}");
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+
+    pair.web.stop().await;
+    pair.web
+        .start_again(|config| config.data.min_free_mib = 1)
+        .await;
+    let moderator = pair.web.moderator().await;
+    moderator
+        .sees(id, |page| page.contains("has been copied"))
+        .await;
+    drop(ann);
+    pair.end().await;
+}
