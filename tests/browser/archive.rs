@@ -188,7 +188,8 @@ async fn an_archive_is_watched_at_once_and_its_mp4_follows_without_a_reload() {
     let gate = Gate::shut(tools.path());
     let mut config = Config::default();
     config.archives.ffmpeg = tools.path().join("ffmpeg");
-    let world = World::with(config).await;
+    let why = "the tracks that are watched before there is an MP4 are this server's own";
+    let world = World::embedded_with(config, why).await;
     let chromium = Chromium::start().await;
     let host = world.host(&chromium, "Hanna", RED).await;
     start_archive(&host).await;

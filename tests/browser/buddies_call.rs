@@ -9,7 +9,6 @@ use crate::{
     call::{sees, sees_and_hears},
     camera::{GREEN, RED},
     chromium::{Chromium, Devices, Tab},
-    proxy::Proxy,
     world::World,
 };
 
@@ -99,11 +98,11 @@ async fn after_a_restart_of_the_server_nobody_is_in_a_call_that_is_over() {
 async fn a_lost_socket_is_said_in_words_and_what_was_missed_is_there_afterwards() {
     let world = World::start().await;
     let chromium = Chromium::start().await;
-    let wire = Proxy::to(world.addr()).await;
     let ann = world.buddy(&chromium, "Ann", RED).await;
     let bob = chromium.somebody().await;
+    let wire = world.wire(&bob).await;
     bob.has(GREEN).await;
-    bob.goto(&format!("{}/buddies", wire.base)).await;
+    bob.goto(&format!("{}/buddies", wire.base())).await;
     bob.types("#name", "Bob").await;
     bob.click("#enter").await;
     lists(&bob, "Ann", "Available").await;

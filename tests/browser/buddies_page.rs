@@ -35,14 +35,11 @@ struct Crowd(Vec<tokio::task::JoinHandle<()>>);
 impl Crowd {
     async fn of(world: &World, count: usize) -> Crowd {
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        let presence: Value = client
-            .get(format!("{}/presence", world.base))
-            .send()
-            .await
-            .unwrap()
-            .json()
-            .await
-            .unwrap();
+        let page = client.get(format!("{}/buddies", world.base)).send();
+        let page = page.await.unwrap().text().await.unwrap();
+        let (_, boot) = page.split_once(r#"id="boot">"#).unwrap();
+        let (boot, _) = boot.split_once("</script>").unwrap();
+        let presence: Value = serde_json::from_str(boot).unwrap();
         let mut members = Vec::new();
         for number in 0..count {
             let answer: Value = client

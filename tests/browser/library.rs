@@ -25,7 +25,7 @@ async fn connect(tab: &Tab, session: &SessionId, token: &str) -> (u16, String) {
 
 #[tokio::test]
 async fn a_token_that_is_not_good_is_refused_with_opentoks_code() {
-    let world = World::start().await;
+    let world = World::embedded("this server's own tokens are tried on its own sessions").await;
     let chromium = Chromium::start().await;
     let tab = chromium.somebody().await;
     tab.goto(&format!("{}/participant", world.base)).await;
@@ -145,7 +145,7 @@ fn at_an_origin_of_its_own(page: String) -> String {
 
 #[tokio::test]
 async fn a_page_on_another_origin_needs_nothing_but_the_scripts_address() {
-    let world = World::start().await;
+    let world = World::embedded("an application's pages have their sessions here").await;
     let chromium = Chromium::start().await;
     let db = world.server().app().db();
     // An application's own key, not the pages'.

@@ -4,7 +4,6 @@ use crate::{
     call::{has_tiles_of, sees, sees_and_hears},
     camera::{BLUE, GREEN, RED},
     chromium::Chromium,
-    proxy::Proxy,
     world::{World, prepare_and_join},
 };
 
@@ -12,11 +11,11 @@ use crate::{
 async fn a_broken_connection_is_resumed_while_sound_and_picture_go_on() {
     let world = World::start().await;
     let chromium = Chromium::start().await;
-    let wire = Proxy::to(world.addr()).await;
     let host = world.host(&chromium, "Hanna", RED).await;
     let guest = chromium.somebody().await;
+    let wire = world.wire(&guest).await;
     guest.has(GREEN).await;
-    guest.goto(&format!("{}/participant", wire.base)).await;
+    guest.goto(&format!("{}/participant", wire.base())).await;
     prepare_and_join(&guest, "Gus").await;
     sees_and_hears(&guest, "Hanna", RED).await;
     sees_and_hears(&host, "Gus", GREEN).await;

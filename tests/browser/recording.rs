@@ -146,7 +146,7 @@ async fn deleting_asks_by_name_and_then_nothing_is_left() {
     let id: String = desk
         .eval("document.querySelector('tr[data-item-id]').dataset.itemId")
         .await;
-    let folder = world.data.path().join("data/archives").join(&id);
+    let folder = world.archives().join(&id);
     assert!(folder.join("archive.mp4").exists());
 
     desk.click("form[action$=delete] button").await;
@@ -173,7 +173,8 @@ async fn deleting_asks_by_name_and_then_nothing_is_left() {
 async fn without_ffmpeg_an_archive_is_watched_and_composed_after_it_is_installed() {
     let mut config = Config::default();
     config.archives.ffmpeg = "/nowhere/ffmpeg".into();
-    let mut world = World::with(config).await;
+    let why = "the ffmpeg that is missing is this server's, and so are the tracks";
+    let mut world = World::embedded_with(config, why).await;
     let chromium = Chromium::start().await;
     let host = world.host(&chromium, "Hanna", RED).await;
     record(&host, 4000).await;
@@ -208,7 +209,8 @@ async fn without_ffmpeg_an_archive_is_watched_and_composed_after_it_is_installed
 async fn a_full_disk_is_told_to_the_host_before_anything_is_lost() {
     let mut config = Config::default();
     config.data.min_free_mib = 1 << 40;
-    let world = World::with(config).await;
+    let why = "the disk is this server's";
+    let world = World::embedded_with(config, why).await;
     let chromium = Chromium::start().await;
     let host = world.host(&chromium, "Hanna", RED).await;
 
@@ -229,7 +231,7 @@ async fn a_full_disk_is_told_to_the_host_before_anything_is_lost() {
 
 #[tokio::test]
 async fn recording_may_begin_before_anybody_is_there() {
-    let world = World::start().await;
+    let world = World::embedded("OpenTok records sessions only that somebody is in").await;
     let chromium = Chromium::start().await;
     let host = chromium.somebody().await;
     host.has(RED).await;

@@ -23,6 +23,9 @@ const NO_WAY: &str = "
       return describe.call(this, { type, sdp });
     };";
 
+/// Why these are not tried on another platform.
+const RELAYED: &str = "whether media go from browser to browser is seen in the engine";
+
 async fn relayed_session(world: &World) -> SessionId {
     let app = world.server().app();
     let now = clock::now_ms();
@@ -101,7 +104,7 @@ async fn is_still_marked(tab: &Tab, name: &str) {
 
 #[tokio::test]
 async fn two_browsers_see_and_hear_each_other_and_the_server_forwards_nothing() {
-    let world = World::start().await;
+    let world = World::embedded(RELAYED).await;
     let session = relayed_session(&world).await;
     let chromium = Chromium::start().await;
     let ann = somebody(&world, &chromium, RED, "").await;
@@ -170,7 +173,7 @@ async fn has_tiles_of_elements(tab: &Tab, count: usize) {
 
 #[tokio::test]
 async fn three_browsers_are_connected_each_with_each() {
-    let world = World::start().await;
+    let world = World::embedded(RELAYED).await;
     let session = relayed_session(&world).await;
     let chromium = Chromium::start().await;
     let people = [("Ann", RED), ("Bob", GREEN), ("Cleo", BLUE)];
@@ -191,7 +194,7 @@ async fn three_browsers_are_connected_each_with_each() {
 
 #[tokio::test]
 async fn browsers_that_find_no_way_to_each_other_find_one_through_the_server() {
-    let world = World::start().await;
+    let world = World::embedded(RELAYED).await;
     let session = relayed_session(&world).await;
     let chromium = Chromium::start().await;
     let ann = somebody(&world, &chromium, RED, NO_WAY).await;
@@ -218,7 +221,7 @@ async fn browsers_that_find_no_way_to_each_other_find_one_through_the_server() {
 
 #[tokio::test]
 async fn a_call_that_is_to_be_recorded_changes_over_and_nobody_sees_more_than_a_blink() {
-    let world = World::start().await;
+    let world = World::embedded(RELAYED).await;
     let session = relayed_session(&world).await;
     let chromium = Chromium::start().await;
     let ann = somebody(&world, &chromium, RED, "").await;
@@ -274,7 +277,7 @@ async fn start_archive(world: &World, session: &SessionId) -> u16 {
 
 #[tokio::test]
 async fn a_lost_socket_does_not_hurt_media_between_browsers() {
-    let world = World::start().await;
+    let world = World::embedded(RELAYED).await;
     let session = relayed_session(&world).await;
     let chromium = Chromium::start().await;
     let ann = somebody(&world, &chromium, RED, SOCKETS).await;

@@ -1,6 +1,13 @@
 //! A Parlor of its own for each test, and what people do with it.
+//!
+//! With `PARLOR_TEST_PLATFORM=remote` its calls and archives are on a second Parlor, a process of its own at another
+//! origin (`media.rs`). Tests that are about the engine in the process say why they are not among those that run on both:
+//! [`World::embedded`].
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
 
 use parlor::{clock, config::Config, moderator, server::Server};
 use tempfile::TempDir;
@@ -9,6 +16,8 @@ use tokio::sync::{Mutex, MutexGuard};
 use crate::{
     camera::Camera,
     chromium::{Chromium, Tab},
+    media::Media,
+    proxy::Proxy,
 };
 
 /// Name and password of the moderator of every test.
@@ -23,6 +32,8 @@ pub struct World {
     pub data: TempDir,
     server: Option<Server>,
     config: Config,
+    /// What calls are on, if they are not on the server itself.
+    media: Option<Media>,
     _turn: MutexGuard<'static, ()>,
 }
 
@@ -32,8 +43,30 @@ impl World {
     }
 
     /// As `config` says, on a free port and with an empty data folder.
-    pub async fn with(mut config: Config) -> World {
+    pub async fn with(config: Config) -> World {
+        let is_remote = std::env::var("PARLOR_TEST_PLATFORM").is_ok_and(|name| name == "remote");
+        World::on(config, is_remote).await
+    }
+
+    /// With its calls on a second Parlor, whatever the others are on.
+    pub async fn remote() -> World {
+        World::on(Config::default(), true).await
+    }
+
+    /// For what the engine in this process does and no other platform can be asked for; `why` says which that is.
+    pub async fn embedded(why: &str) -> World {
+        World::embedded_with(Config::default(), why).await
+    }
+
+    /// As [`World::embedded`], as `config` says.
+    pub async fn embedded_with(config: Config, why: &str) -> World {
+        assert!(!why.is_empty());
+        World::on(config, false).await
+    }
+
+    async fn on(mut config: Config, is_remote: bool) -> World {
         let turn = TURN.lock().await;
+        let media = is_remote.then(|| Media::start(&mut config));
         let data = tempfile::tempdir().unwrap();
         config.network.listen.set_port(0);
         config.data.folder = data.path().join("data");
@@ -53,6 +86,7 @@ impl World {
             data,
             server: Some(server),
             config,
+            media,
             _turn: turn,
         }
     }
@@ -65,25 +99,68 @@ impl World {
         SocketAddr::from(([127, 0, 0, 1], self.config.network.listen.port()))
     }
 
-    /// The address of this machine that is not loopback.
-    pub fn base_from_outside(&self) -> String {
-        let addresses = if_addrs::get_if_addrs().unwrap();
-        let ip = addresses
-            .iter()
-            .map(if_addrs::Interface::ip)
-            .find(|ip| matches!(ip, IpAddr::V4(ip) if !ip.is_loopback()))
-            .expect("a machine with a network");
-        format!("http://{ip}:{}", self.config.network.listen.port())
+    /// The folder where what was recorded is, in this process or in the other.
+    pub fn archives(&self) -> PathBuf {
+        match &self.media {
+            Some(media) => media.archives(),
+            None => self.data.path().join("data/archives"),
+        }
     }
 
-    /// The server stops; its address and its data stay.
+    /// A wire of its own for a tab that has not opened a page yet: between it and the server, and what calls are on.
+    pub async fn wire(&self, tab: &Tab) -> Wire {
+        let pages = Proxy::to(self.addr()).await;
+        let media = match &self.media {
+            Some(media) => {
+                let proxy = Proxy::to(media.addr()).await;
+                // The library connects to where it came from, unless it is told otherwise.
+                let address = &proxy.base;
+                tab.before_load(&format!(
+                    "Object.defineProperty(window, 'OT', {{
+                       configurable: true,
+                       set(OT) {{
+                         Object.defineProperty(window, 'OT', {{ value: OT, writable: true, configurable: true }})
+                         OT.__engineUrl = '{address}'
+                       }},
+                     }})"
+                ))
+                .await;
+                Some(proxy)
+            }
+            None => None,
+        };
+        Wire { pages, media }
+    }
+
+    /// The address of this machine that is not loopback.
+    pub fn base_from_outside(&self) -> String {
+        let port = self.config.network.listen.port();
+        format!("http://{}:{port}", ip_from_outside())
+    }
+
+    /// What calls are on stops; the pages do not.
+    pub fn stop_media(&mut self) {
+        self.media.as_mut().unwrap().stop();
+    }
+
+    pub fn start_media(&mut self) {
+        self.media.as_mut().unwrap().start_again();
+    }
+
+    /// The server stops, and what its calls are on; addresses and data stay.
     pub async fn stop(&mut self) {
+        if let Some(media) = &mut self.media {
+            media.stop();
+        }
         self.server.take().unwrap().stop().await;
     }
 
-    /// The server starts again, with the same data and at the same address.
+    /// It starts again, with the same data and at the same address.
     pub async fn start_again(&mut self, change: impl FnOnce(&mut Config)) {
         change(&mut self.config);
+        if let Some(media) = &mut self.media {
+            media.start_again();
+        }
         self.server = Some(Server::start(self.config.clone()).await.unwrap());
     }
 
@@ -129,6 +206,42 @@ impl World {
     pub async fn join(&self, tab: &Tab, path: &str, name: &str) {
         tab.goto(&format!("{}{path}", self.base)).await;
         prepare_and_join(tab, name).await;
+    }
+}
+
+/// An address of this machine that is not loopback.
+pub fn ip_from_outside() -> IpAddr {
+    let addresses = if_addrs::get_if_addrs().unwrap();
+    addresses
+        .iter()
+        .map(if_addrs::Interface::ip)
+        .find(|ip| matches!(ip, IpAddr::V4(ip) if !ip.is_loopback()))
+        .expect("a machine with a network")
+}
+
+/// What a tab reaches the servers by.
+pub struct Wire {
+    pages: Proxy,
+    media: Option<Proxy>,
+}
+
+impl Wire {
+    /// Where the tab finds the pages.
+    pub fn base(&self) -> &str {
+        &self.pages.base
+    }
+
+    /// All connections break, and no new one comes about.
+    pub fn cut(&self) {
+        for proxy in self.media.iter().chain([&self.pages]) {
+            proxy.cut();
+        }
+    }
+
+    pub fn mend(&self) {
+        for proxy in self.media.iter().chain([&self.pages]) {
+            proxy.mend();
+        }
     }
 }
 
