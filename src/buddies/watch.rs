@@ -184,7 +184,7 @@ impl Desk {
         }
         for connection in changes.left {
             // The platform does not say how.
-            self.act(|board, now| board.left_chat(connection, Leaving::Lost, now));
+            self.act(|board, now| board.left_chat(connection, Leaving::Unlisted, now));
         }
     }
 }

@@ -11,7 +11,7 @@ const CLOSED: Duration = Duration::from_millis(1500);
 /// After the loss of a connection. A lost network is to be noticed within 6 s, so that it is gone within 10 s.
 const LOST: Duration = Duration::from_secs(4);
 
-/// For somebody whose page is on its way: a reload on a slow machine may take that long.
+/// For somebody whose page is on its way, or may be: a reload on a slow machine may take that long.
 pub(super) const RELOAD: Duration = Duration::from_secs(10);
 
 /// How a connection ended.
@@ -21,6 +21,8 @@ pub enum Leaving {
     Closed,
     /// The client fell silent: its network or its machine is gone.
     Lost,
+    /// Another platform does not list the connection any more, and does not say why: its page may be reloading.
+    Unlisted,
 }
 
 /// Somebody is away, and may be back in time.
@@ -37,6 +39,7 @@ impl Absence {
             (true, _) => RELOAD,
             (false, Leaving::Closed) => CLOSED,
             (false, Leaving::Lost) => LOST,
+            (false, Leaving::Unlisted) => RELOAD,
         };
         Absence {
             since: now,
