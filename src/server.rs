@@ -182,7 +182,7 @@ impl Server {
                 None => Arc::new(platform.clone()),
             };
             let api = match &remote {
-                Some(_) => Err(app.config.platform.opentok_api_url.clone()),
+                Some(remote) => Err(remote.clone()),
                 None => Ok(web::Data::new(Api::new(&app, platform.clone(), objects))),
             };
             let callbacks = web::Data::new(callbacks.clone());
@@ -194,7 +194,7 @@ impl Server {
                     .configure(signaling::routes(sessions.clone(), admission.clone()));
                 let server = match &api {
                     Ok(api) => server.configure(api::routes(api.clone())),
-                    Err(address) => server.configure(api::elsewhere(address.clone())),
+                    Err(remote) => server.configure(api::elsewhere(remote.clone())),
                 };
                 server.service(crate::web::pages(&cookie_key, is_secure))
             })

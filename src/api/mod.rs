@@ -29,7 +29,7 @@ use crate::{
     app::App,
     archive::object::Objects,
     opentok::SessionId,
-    platform::Embedded,
+    platform::{Embedded, Remote},
     project::{self, SessionRecord},
 };
 
@@ -86,10 +86,11 @@ pub fn routes(api: web::Data<Api>) -> impl FnOnce(&mut web::ServiceConfig) {
     }
 }
 
-/// Says that the API is where the calls are, which is not here.
-pub fn elsewhere(address: String) -> impl FnOnce(&mut web::ServiceConfig) {
+/// What is left of the API while calls are on another platform: where it is, and an ear for that platform's callbacks.
+pub fn elsewhere(remote: Remote) -> impl FnOnce(&mut web::ServiceConfig) {
     let message = format!(
-        "this server has its calls on another video platform and no API of its own; send this to {address}"
+        "this server has its calls on another video platform and no API of its own; send this to {}",
+        remote.api_url()
     );
     move |config| {
         for path in [
@@ -106,6 +107,12 @@ pub fn elsewhere(address: String) -> impl FnOnce(&mut web::ServiceConfig) {
             };
             config.service(resource(path).route(route().to(refuse)));
         }
+        // Anybody may post here, so nothing of it is believed: the platform is asked.
+        let hear = move || {
+            remote.hear();
+            std::future::ready(HttpResponse::NoContent().finish())
+        };
+        config.service(resource("/platform/callback").route(post().to(hear)));
     }
 }
 

@@ -123,6 +123,17 @@ impl Remote {
         self.0.follow().await;
     }
 
+    /// Somebody says that something has happened there, as the platform's callbacks do. It is asked soon, and not more
+    /// often for that many say so.
+    pub fn hear(&self) {
+        self.0.attention.notify_one();
+    }
+
+    /// Where the platform's API is.
+    pub fn api_url(&self) -> &str {
+        self.0.opentok.api_url()
+    }
+
     /// Copies the files of archives into the data folder, for as long as the server runs.
     pub async fn pull(self, min_free_bytes: u64) {
         self.0.pull(min_free_bytes).await;

@@ -1,11 +1,15 @@
 //! Archives are made by the other server, and the history here follows.
 
+use std::time::Duration;
+
 use parlor::{
     archive::ArchiveId,
     opentok::{ArchiveOptions, SessionOptions},
 };
+use serde_json::json;
+use tokio::time::timeout;
 
-use super::world::Pair;
+use super::world::{KEY, Pair, SECRET, is_recorded};
 use crate::people::{is_available, is_playable};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -17,8 +21,9 @@ async fn an_archive_starts_stops_is_played_downloaded_and_deleted() {
     let cause = early.1["cause"].as_str().unwrap();
     assert!(cause.starts_with("Nobody is in the call yet"), "{cause}");
 
-    let ann = pair.publisher("main", "Ann").await;
+    let mut ann = pair.publisher("main", "Ann").await;
     let id = moderator.starts_archive("main").await;
+    is_recorded(&mut ann).await;
     let page = moderator
         .sees(id, |page| page.contains("being recorded"))
         .await;
@@ -84,12 +89,12 @@ async fn what_others_start_in_our_rooms_is_found_and_what_they_do_elsewhere_is_n
     let mut changes = pair.web.server().app().archives.subscribe();
     let pass = moderator.pass("main", "Ann").await;
     let session = pass["sessionId"].as_str().unwrap().to_owned();
-    let ann = pair.enter(pass).await;
+    let mut ann = pair.enter(pass).await;
     let sdk = pair.sdk();
     let elsewhere = sdk.create_session(&SessionOptions::default()).await;
     let elsewhere = elsewhere.unwrap();
     let token = elsewhere.generate_token(&Default::default()).unwrap();
-    let pass = serde_json::json!({ "sessionId": elsewhere.session_id, "token": token });
+    let pass = json!({ "sessionId": elsewhere.session_id, "token": token });
     let stranger = pair.enter(pass).await;
     let options = |name: &str| ArchiveOptions {
         name: Some(name.to_owned()),
@@ -122,6 +127,7 @@ async fn what_others_start_in_our_rooms_is_found_and_what_they_do_elsewhere_is_n
     assert_eq!(foreign.status(), 404);
 
     // They stop it, too.
+    is_recorded(&mut ann).await;
     sdk.archives().stop(&ours.id).await.unwrap();
     let id = ArchiveId::parse(&ours.id).unwrap();
     moderator.sees(id, is_available).await;
@@ -137,8 +143,9 @@ async fn what_others_start_in_our_rooms_is_found_and_what_they_do_elsewhere_is_n
 #[tokio::test(flavor = "multi_thread")]
 async fn a_recording_goes_on_while_the_pages_server_is_away_and_is_taken_up_afterwards() {
     let mut pair = Pair::start().await;
-    let ann = pair.publisher("main", "Ann").await;
+    let mut ann = pair.publisher("main", "Ann").await;
     let id = pair.web.moderator().await.starts_archive("main").await;
+    is_recorded(&mut ann).await;
     pair.web.stop().await;
     let there = pair.sdk().archives().find(&id.to_string()).await.unwrap();
     assert_eq!(there.status.as_str(), "started");
@@ -158,9 +165,10 @@ async fn a_recording_goes_on_while_the_pages_server_is_away_and_is_taken_up_afte
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_other_server_was_recording_when_it_stopped_is_available_once_it_is_back() {
     let mut pair = Pair::start().await;
-    let ann = pair.publisher("main", "Ann").await;
+    let mut ann = pair.publisher("main", "Ann").await;
     let moderator = pair.web.moderator().await;
     let id = moderator.starts_archive("main").await;
+    is_recorded(&mut ann).await;
     pair.media.stop().await;
     drop(ann);
     let (status, told) = moderator.ask(&format!("/archives/{id}/stop"), &[]).await;
@@ -169,5 +177,47 @@ async fn what_the_other_server_was_recording_when_it_stopped_is_available_once_i
     assert!(moderator.page("/history").await.contains("Recording"));
     pair.media.start_again(|_| {}).await;
     moderator.sees(id, is_available).await;
+    pair.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_callback_of_the_other_server_is_heard_and_nothing_of_it_believed() {
+    let pair = Pair::start().await;
+    let callback = format!("{}/platform/callback", pair.web.base);
+    let registered = reqwest::Client::new()
+        .post(format!("{}/v2/project/{KEY}/callback", pair.media.base))
+        .header("X-TB-PARTNER-AUTH", format!("{KEY}:{SECRET}"))
+        .json(&json!({ "group": "archive", "event": "status", "url": callback }))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(registered.status(), 200);
+    let mut changes = pair.web.server().app().archives.subscribe();
+    let pass = pair.web.anonymous().pass("main", "Ann").await;
+    let session = pass["sessionId"].as_str().unwrap().to_owned();
+    let ann = pair.enter(pass).await;
+    let made_up = json!({
+        "event": "archive", "status": "available", "sessionId": session, "partnerId": KEY,
+        "id": "f6e7ee58-d6cf-4a59-896b-6d56b158ec71", "createdAt": 1, "url": "https://elsewhere.example/film.mp4",
+    });
+    for body in [made_up.to_string(), "{".to_owned(), String::new()] {
+        let answer = reqwest::Client::new().post(&callback).body(body).send();
+        assert_eq!(answer.await.unwrap().status(), 204);
+    }
+
+    let options = ArchiveOptions::default();
+    let started = pair
+        .sdk()
+        .archives()
+        .start(&session.as_str().into(), &options)
+        .await;
+
+    // The list is read each minute without it.
+    let found = timeout(Duration::from_secs(30), changes.recv()).await;
+    let found = found.expect("it is told").unwrap().archive;
+    assert_eq!(found.id.to_string(), started.unwrap().id);
+    let history = pair.web.moderator().await.page("/history").await;
+    assert!(!history.contains("f6e7ee58"), "{history}");
+    drop(ann);
     pair.end().await;
 }

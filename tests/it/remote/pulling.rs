@@ -1,16 +1,17 @@
 //! The files of archives are copied here, and stay.
 
-use std::fs;
+use std::{fs, time::Duration};
 
-use super::world::Pair;
+use super::world::{Pair, is_recorded};
 use crate::people::{is_available, is_playable};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copied_archive_stays_playable_when_the_platform_has_deleted_it() {
     let mut pair = Pair::with(|config| config.platform.archive_pull = true).await;
-    let ann = pair.publisher("main", "Ann").await;
+    let mut ann = pair.publisher("main", "Ann").await;
     let moderator = pair.web.moderator().await;
     let id = moderator.starts_archive("main").await;
+    is_recorded(&mut ann).await;
     moderator.stops_archive(id).await;
     let page = moderator
         .sees(id, |page| page.contains("has been copied"))
@@ -55,9 +56,10 @@ async fn a_copied_archive_stays_playable_when_the_platform_has_deleted_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_missed_is_copied_at_the_next_start_and_only_with_enough_room() {
     let mut pair = Pair::start().await;
-    let ann = pair.publisher("main", "Ann").await;
+    let mut ann = pair.publisher("main", "Ann").await;
     let moderator = pair.web.moderator().await;
     let id = moderator.starts_archive("main").await;
+    is_recorded(&mut ann).await;
     moderator.stops_archive(id).await;
     moderator.sees(id, is_available).await;
     pair.web.stop().await;
@@ -72,7 +74,7 @@ async fn what_was_missed_is_copied_at_the_next_start_and_only_with_enough_room()
     let moderator = pair.web.moderator().await;
     // Asked for, but not written: there would be no room left.
     while !folder.exists() {
-        tokio::task::yield_now().await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let answer = moderator.get(&format!("/download/{id}")).await;
     let url = answer.headers()["location"].to_str().unwrap().to_owned();

@@ -86,7 +86,12 @@ impl Pair {
 
     /// `change` sees the configuration of the pages.
     pub async fn with(change: impl FnOnce(&mut Config)) -> Pair {
-        let media = Tier::start(with_key).await;
+        let media = Tier::start(|config| {
+            with_key(config);
+            // The pages are told here.
+            config.callbacks.callback_allow_private = true;
+        })
+        .await;
         let url = media.base.clone();
         let web = Tier::start(|config| {
             on_platform(config, &url);
@@ -152,4 +157,10 @@ pub async fn people(visitor: &Visitor, room: &str) -> Vec<Value> {
     let (status, told) = visitor.asks(&format!("/rooms/{room}/status")).await;
     assert_eq!(status, 200, "{told}");
     told["people"].as_array().unwrap().clone()
+}
+
+/// Waits until something of somebody has been sent that can be watched.
+pub async fn is_recorded(somebody: &mut Participant) {
+    let before = somebody.sent().len();
+    somebody.until(|diary| diary.sent.len() > before + 80).await;
 }
