@@ -126,7 +126,7 @@ session.connect('{token}', error => {{
 }
 
 /// Serves a page at an origin of its own as long as the test runs.
-fn at_an_origin_of_its_own(page: String) -> String {
+pub fn at_an_origin_of_its_own(page: String) -> String {
     let server = HttpServer::new(move || {
         let page = page.clone();
         App::new().default_service(web::to(move || {

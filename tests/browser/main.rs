@@ -11,12 +11,15 @@ mod call;
 mod camera;
 mod chromium;
 mod devices;
+#[path = "../sdk/driver.rs"]
+mod driver;
 mod elsewhere;
 mod film;
 mod library;
 mod media;
 mod moderator;
 mod network;
+mod official;
 mod pages;
 mod proxy;
 mod recording;

@@ -9,6 +9,8 @@ mod callbacks;
 mod client;
 mod clip;
 mod compose;
+#[path = "../sdk/driver.rs"]
+mod driver;
 mod failures;
 mod ffmpeg;
 mod kill;

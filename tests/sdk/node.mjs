@@ -1,5 +1,5 @@
 // OpenTok's SDK for Node against a running server: every call it has, and what it makes of each refusal.
-// `tests/it/api/official.rs` runs this, with the server as argument, and is the people who are asked for on standard output.
+// A test runs this (`driver.rs`), with the server as argument, and is the people who are asked for on standard output.
 
 import assert from 'node:assert/strict'
 import { createInterface } from 'node:readline'
