@@ -69,7 +69,7 @@ fn assert_present(what: &str, spans: &[Span], (came, seen): (f64, f64), to: f64)
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_archive_shows_and_plays_everybody_when_they_were_there() {
-    let world = World::start().await;
+    let world = World::embedded("what is in the film is its engine's work").await;
     let chromium = Chromium::start().await;
     let host = world.host(&chromium, "Hanna", RED.flashing()).await;
     start_archive(&host).await;
