@@ -4,6 +4,7 @@ use actix_web::{App, HttpResponse, HttpServer, web};
 use parlor::{
     clock,
     opentok::{NewToken, Role, SessionId, Token},
+    platform::StartArchive,
     project::{self, SessionRecord},
 };
 
@@ -195,5 +196,151 @@ async fn a_page_on_another_origin_needs_nothing_but_the_scripts_address() {
         );
         assert_eq!(one.eval::<bool>(&read).await, is_readable, "{path}");
     }
+    world.end([chromium]).await;
+}
+
+/// A page of 2014: all of it in the head, before there is a body, with the library's old name and forms.
+fn old_page(base: &str, key: u32, session: &SessionId, token: &str) -> String {
+    format!(
+        r#"<!doctype html><html lang="en"><head><title>Old</title><script src="{base}/webrtc/v2.2/js/TB.min.js"></script><script>
+var heard = []
+var publisher = TB.initPublisher({key}, 'publisher', {{ name: 'Old' }})
+var session = TB.initSession('{session}')
+session.on({{
+  sessionConnected: function () {{ session.publish(publisher) }},
+  streamCreated: function (event) {{ session.subscribe(event.stream, 'subscribers', {{ insertMode: 'append' }}) }},
+  archiveStarted: function (event) {{ heard.push('archive ' + event.name) }},
+  archiveStopped: function (event) {{ heard.push('stopped') }},
+  'signal:chat': function (event) {{ heard.push(event.data + (event.from === session.connection ? ' (own)' : '')) }},
+}})
+session.connect({key}, '{token}')
+</script></head><body><div id="publisher"></div><div id="subscribers"></div></body></html>"#
+    )
+}
+
+/// A page of today: callbacks and promises, every way to insert, other devices.
+fn new_page(base: &str, key: u32, session: &SessionId, token: &str) -> String {
+    format!(
+        r#"<!doctype html><html lang="en"><head><title>New</title><script src="{base}/v2/js/opentok.min.js"></script></head>
+<body><div id="first"></div><div id="last"></div><p id="replaced"></p><script>
+const session = OT.initSession('{key}', '{session}')
+const done = call => new Promise((resolve, reject) => call((error, value) => error ? reject(error) : resolve(value)))
+const code = call => done(call).then(() => 0, error => error.code)
+let publisher
+const enter = () => done(callback => session.connect('{token}', callback))
+async function begin() {{
+  await enter()
+  publisher = await done(callback => {{ const made = OT.initPublisher('replaced', {{ name: 'New', insertMode: 'replace' }}, error => callback(error, made)) }})
+  await done(callback => session.publish(publisher, callback))
+}}
+const watch = (target, insertMode) => done(callback => session.subscribe(
+  session.streams.find(stream => stream.name == 'Old'), target, {{ insertMode }}, callback))
+</script></body></html>"#
+    )
+}
+
+#[tokio::test]
+async fn pages_of_2014_and_of_today_on_other_origins_are_in_one_session() {
+    let world = World::embedded("an application's pages have their sessions here").await;
+    let chromium = Chromium::start().await;
+    let app = world.server().app();
+    let session = app.platform.create_session().await.unwrap();
+    let mut tokens = Vec::new();
+    for role in [Role::Moderator, Role::Publisher, Role::Subscriber] {
+        tokens.push(app.platform.token(&session, role, "").await.unwrap());
+    }
+    let key = app.project.api_key;
+    let old = chromium.somebody().await;
+    let new = chromium.somebody().await;
+    let page = old_page(&world.base, key, &session, &tokens[0]);
+    old.goto(&at_an_origin_of_its_own(page)).await;
+    old.until("test.moves(document.querySelector('#publisher video'))")
+        .await;
+    let page = new_page(&world.base, key, &session, &tokens[1]);
+    new.goto(&at_an_origin_of_its_own(page)).await;
+    assert!(new.eval::<bool>("(await begin(), true)").await);
+
+    // Where things are inserted.
+    new.until("session.streams.find(stream => stream.name == 'Old')")
+        .await;
+    for (target, mode, is_there) in [
+        (
+            "first",
+            "before",
+            "document.querySelector('#first').previousElementSibling",
+        ),
+        (
+            "first",
+            "after",
+            "document.querySelector('#first').nextElementSibling",
+        ),
+        (
+            "last",
+            "append",
+            "document.querySelector('#last').lastElementChild",
+        ),
+    ] {
+        assert!(
+            new.eval::<bool>(&format!("(await watch('{target}', '{mode}'), true)"))
+                .await
+        );
+        new.until(&format!("test.moves({is_there}.querySelector('video'))"))
+            .await;
+    }
+    new.until("document.querySelector('p#replaced.OT_publisher video')")
+        .await;
+    old.until("test.moves(document.querySelector('#subscribers video'))")
+        .await;
+
+    // Signals, and what a role does not allow.
+    let _: bool = new
+        .eval("(await done(callback => session.signal({ type: 'chat', data: 'hi' }, callback)), true)")
+        .await;
+    let _: bool = old
+        .eval("(session.signal({ type: 'chat', data: 'hello' }), true)")
+        .await;
+    old.until("heard.includes('hi') && heard.includes('hello (own)')")
+        .await;
+    let watcher = chromium.somebody().await;
+    let page = new_page(&world.base, key, &session, &tokens[2]);
+    watcher.goto(&at_an_origin_of_its_own(page)).await;
+    assert!(watcher.eval::<bool>("(await enter(), true)").await);
+    let refused = "await code(callback => session.publish(OT.initPublisher('last', {}), callback))";
+    assert_eq!(watcher.eval::<u16>(refused).await, 1500);
+    watcher.close().await;
+    let refused = "await code(callback => session.forceDisconnect(session.streams.find(stream => stream.name == 'Old').connection, callback))";
+    assert_eq!(new.eval::<u16>(refused).await, 1520);
+
+    // Other devices, while it is sent.
+    let before: String = new.eval("publisher.getVideoSource().track.label").await;
+    let _: bool = new.eval("(await publisher.cycleVideo(), true)").await;
+    let after: String = new.eval("publisher.getVideoSource().track.label").await;
+    let cameras: usize = new
+        .eval("(await done(OT.getDevices)).filter(device => device.kind == 'videoInput').length")
+        .await;
+    assert_eq!(
+        before == after,
+        cameras < 2,
+        "{cameras} cameras: {before}, {after}"
+    );
+    let _: bool = new
+        .eval("(await publisher.setAudioSource((await done(OT.getDevices)).find(device => device.kind == 'audioInput').deviceId), true)")
+        .await;
+
+    // Archives are told of.
+    let options = StartArchive {
+        name: "talk".to_owned(),
+        ..StartArchive::default()
+    };
+    let archive = app.platform.start_archive(&session, options).await.unwrap();
+    old.until("heard.includes('archive talk')").await;
+    app.platform.stop_archive(archive).await.unwrap();
+    old.until("heard.includes('stopped')").await;
+    // A moderator may what others may not.
+    let _: bool = old
+        .eval("(session.forceDisconnect(session.streams.find(stream => stream.name == 'New').connection), true)")
+        .await;
+    new.until("session.currentState == 'disconnected' || !session.connection")
+        .await;
     world.end([chromium]).await;
 }
