@@ -11,7 +11,7 @@ use tracing::{error, warn};
 
 use super::{
     Buddies, Inner,
-    desk::{Audience, Order},
+    desk::{Audience, Keep, Order, Perform},
     now,
 };
 use crate::{
@@ -20,6 +20,7 @@ use crate::{
     opentok::SessionId,
     platform::{PlatformError, Signal, StartArchive},
     presence,
+    session::ConnectionId,
 };
 
 /// Orders that wait for the database, and for the platform. Behind a database that has not answered for so many calls,
@@ -42,7 +43,7 @@ impl Buddies {
 }
 
 impl Inner {
-    async fn carry(&self, to_keep: mpsc::Sender<Order>, to_perform: mpsc::Sender<Order>) {
+    async fn carry(&self, to_keep: mpsc::Sender<Keep>, to_perform: mpsc::Sender<Perform>) {
         loop {
             let (orders, due) = {
                 let mut desk = self.desk();
@@ -69,40 +70,19 @@ impl Inner {
                         to,
                         signal_type,
                         data,
-                    } => {
-                        let receivers = match to {
-                            Audience::Everybody => vec![None],
-                            Audience::Tabs(tabs) => tabs.into_iter().map(Some).collect(),
-                        };
-                        for to in receivers {
-                            let signal = Signal {
-                                from,
-                                to,
-                                signal_type: signal_type.clone(),
-                                data: data.to_string(),
-                            };
-                            match self.lobby.signal(&self.presence, signal) {
-                                // Whoever has left meanwhile will ask for what was missed.
-                                Ok(()) | Err(PlatformError::NotFound(_)) => {}
-                                Err(problem) => error!("A signal to buddies is lost: {problem}"),
-                            }
-                        }
-                    }
+                    } => self.signal(from, to, &signal_type, &data),
                     Order::Show { tab, is_seen } => {
                         self.lobby.show(&self.presence, tab, is_seen);
                     }
                     Order::Unite { from, into } => self.lobby.unite(&from, &into),
-                    order @ (Order::Record { .. }
-                    | Order::StopRecording(_)
-                    | Order::HangUp(_)
-                    | Order::Close(_)) => {
-                        if let Err(lost) = to_perform.try_send(order) {
-                            error!("Too much waits for the platform; this is lost: {lost:?}");
+                    Order::Keep(keep) => {
+                        if let Err(lost) = to_keep.try_send(keep) {
+                            error!("Too much waits for the database; this is lost: {lost:?}");
                         }
                     }
-                    order => {
-                        if let Err(lost) = to_keep.try_send(order) {
-                            error!("Too much waits for the database; this is lost: {lost:?}");
+                    Order::Perform(perform) => {
+                        if let Err(lost) = to_perform.try_send(perform) {
+                            error!("Too much waits for the platform; this is lost: {lost:?}");
                         }
                     }
                 }
@@ -110,26 +90,46 @@ impl Inner {
         }
     }
 
-    async fn keep(&self, mut orders: mpsc::Receiver<Order>) {
+    fn signal(&self, from: Option<ConnectionId>, to: Audience, signal_type: &str, data: &str) {
+        let receivers = match to {
+            Audience::Everybody => vec![None],
+            Audience::Tabs(tabs) => tabs.into_iter().map(Some).collect(),
+        };
+        for to in receivers {
+            let signal = Signal {
+                from,
+                to,
+                signal_type: signal_type.to_owned(),
+                data: data.to_owned(),
+            };
+            match self.lobby.signal(&self.presence, signal) {
+                // Whoever has left meanwhile will ask for what was missed.
+                Ok(()) | Err(PlatformError::NotFound(_)) => {}
+                Err(problem) => error!("A signal to buddies is lost: {problem}"),
+            }
+        }
+    }
+
+    async fn keep(&self, mut orders: mpsc::Receiver<Keep>) {
         while let Some(order) = orders.recv().await {
             match order {
-                Order::KeepChat(chat) => {
+                Keep::Chat(chat) => {
                     if let Err(problem) = invitation::store::add(&self.db, &chat).await {
                         error!(session.id = %chat.session, "A chat is not kept: {problem}");
                     }
                 }
-                Order::EndChat(end) => {
+                Keep::End(end) => {
                     if let Err(problem) = invitation::store::end(&self.db, &end).await {
                         error!(session.id = %end.session, "The end of a chat is not kept: {problem}");
                     }
                 }
-                Order::Name(user, name) => {
+                Keep::Name(user, name) => {
                     let kept = presence::store::keep_name(&self.db, user, &name, clock::now_ms());
                     if let Err(problem) = kept.await {
                         error!("The name of a buddy is not kept: {problem}");
                     }
                 }
-                Order::Choose(user, availability) => {
+                Keep::Choice(user, availability) => {
                     let now_ms = clock::now_ms();
                     let kept =
                         presence::store::keep_availability(&self.db, user, availability, now_ms);
@@ -137,28 +137,24 @@ impl Inner {
                         error!("What a buddy chose is not kept: {problem}");
                     }
                 }
-                // The other tasks'.
-                _ => {}
             }
         }
     }
 
-    async fn perform(&self, mut orders: mpsc::Receiver<Order>) {
+    async fn perform(&self, mut orders: mpsc::Receiver<Perform>) {
         while let Some(order) = orders.recv().await {
             match order {
-                Order::Record {
+                Perform::Record {
                     session,
                     name,
                     started_by,
                 } => self.record(session, name, started_by).await,
-                Order::StopRecording(session) => self.stop_recording(&session).await,
-                Order::HangUp(session) => {
+                Perform::StopRecording(session) => self.stop_recording(&session).await,
+                Perform::HangUp(session) => {
                     self.stop_recording(&session).await;
                     self.close(&session).await;
                 }
-                Order::Close(session) => self.close(&session).await,
-                // The other tasks'.
-                _ => {}
+                Perform::Close(session) => self.close(&session).await,
             }
         }
     }

@@ -47,11 +47,28 @@ pub(super) enum Order {
         tab: ConnectionId,
         is_seen: bool,
     },
-    KeepChat(ChatRecord),
-    EndChat(ChatEnd),
-    /// Keeps somebody's latest name.
+    /// Whoever joins the one session from now on joins the other one.
+    Unite {
+        from: SessionId,
+        into: SessionId,
+    },
+    Keep(Keep),
+    Perform(Perform),
+}
+
+/// What the database is to keep.
+#[derive(Debug)]
+pub(super) enum Keep {
+    Chat(ChatRecord),
+    End(ChatEnd),
+    /// Somebody's latest name.
     Name(UserId, Name),
-    Choose(UserId, Availability),
+    Choice(UserId, Availability),
+}
+
+/// What the platform of the calls is to do.
+#[derive(Debug)]
+pub(super) enum Perform {
     Record {
         session: SessionId,
         name: String,
@@ -60,11 +77,6 @@ pub(super) enum Order {
     StopRecording(SessionId),
     /// The chat in a session is over, and so is what goes on there.
     HangUp(SessionId),
-    /// Whoever joins the one session from now on joins the other one.
-    Unite {
-        from: SessionId,
-        into: SessionId,
-    },
     /// Disconnects whoever is in a session that is no chat any more.
     Close(SessionId),
 }
@@ -139,26 +151,27 @@ impl Desk {
                     data: data.into(),
                 }
             }
-            Event::ChatStarted(chat) => Order::KeepChat(chat),
+            Event::ChatStarted(chat) => Order::Keep(Keep::Chat(chat)),
             Event::ChatEnded(end) => {
                 self.claims.forget(&end.session);
-                self.orders.push_back(Order::HangUp(end.session.clone()));
+                self.orders
+                    .push_back(Order::Perform(Perform::HangUp(end.session.clone())));
                 self.over.push_back(end.session.clone());
                 if self.over.len() > OVER_MAX {
                     self.over.pop_front();
                 }
-                Order::EndChat(end)
+                Order::Keep(Keep::End(end))
             }
             Event::Record {
                 session,
                 name,
                 started_by,
-            } => Order::Record {
+            } => Order::Perform(Perform::Record {
                 session,
                 name,
                 started_by,
-            },
-            Event::StopRecording(session) => Order::StopRecording(session),
+            }),
+            Event::StopRecording(session) => Order::Perform(Perform::StopRecording(session)),
         };
         self.orders.push_back(order);
     }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::{
     Inner,
-    desk::{Desk, Order},
+    desk::{Desk, Order, Perform},
     now,
 };
 use crate::{
@@ -105,7 +105,8 @@ impl Desk {
         if !self.switchboard.joined_chat(session, user, connection, now)
             && self.over.contains(session)
         {
-            self.orders.push_back(Order::Close(session.clone()));
+            self.orders
+                .push_back(Order::Perform(Perform::Close(session.clone())));
         }
         self.settle(now);
     }

@@ -26,7 +26,7 @@ use sqlx::SqlitePool;
 use tokio::sync::Notify;
 use tracing::info;
 
-use self::desk::{Desk, Order};
+use self::desk::{Desk, Keep, Order};
 use crate::{
     clock,
     invitation::{
@@ -157,7 +157,10 @@ impl Buddies {
 
     /// Somebody says a name. It is kept soon, since nobody's call is to wait for the database.
     pub fn named(&self, user: UserId, name: Name) {
-        self.0.desk().orders.push_back(Order::Name(user, name));
+        self.0
+            .desk()
+            .orders
+            .push_back(Order::Keep(Keep::Name(user, name)));
         self.0.work.notify_one();
     }
 
@@ -303,7 +306,8 @@ impl Buddies {
         }
         desk.show(user, availability != Availability::Invisible);
         desk.act(|board, now| board.choose(user, availability, now));
-        desk.orders.push_back(Order::Choose(user, availability));
+        desk.orders
+            .push_back(Order::Keep(Keep::Choice(user, availability)));
         drop(desk);
         self.0.work.notify_one();
         true
