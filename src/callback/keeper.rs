@@ -17,6 +17,10 @@ use crate::{archive::ArchiveChange, session::Report};
 /// Reports that are written in one transaction.
 const BATCH: usize = 256;
 
+/// How long reports gather before the next batch is written: a busy server asks the database ten times a second where
+/// they go, not at each of them.
+const GATHER: Duration = Duration::from_millis(100);
+
 /// How long reports wait when the database could not take them, for instance on a full disk.
 const AGAIN_AFTER: Duration = Duration::from_secs(5);
 
@@ -30,7 +34,7 @@ pub async fn keep(
     loop {
         tokio::select! {
             () = callbacks.closed() => break,
-            _ = reports.recv_many(&mut batch, BATCH) => {
+            1.. = reports.recv_many(&mut batch, BATCH) => {
                 callbacks.keep_batch(&mut batch).await;
             }
             change = changes.recv() => match change {
@@ -41,6 +45,9 @@ pub async fn keep(
             },
         }
         callbacks.0.work.notify_one();
+        if reports.len() < BATCH {
+            let _ = tokio::time::timeout(GATHER, callbacks.closed()).await;
+        }
     }
     reports.close();
     while reports.recv_many(&mut batch, BATCH).await > 0 {
