@@ -105,8 +105,7 @@ impl Inner {
             )
         };
         let object = self.refresh(archive.id).await?.ok_or_else(gone)?;
-        let is_there = object.status.as_str() == Status::Available.as_str();
-        let url = object.url.filter(|_| is_there).ok_or_else(gone)?;
+        let url = url_of(object).ok_or_else(gone)?;
         if !url.starts_with("https://") && !url.starts_with("http://") {
             return Err(problem(opentok::Error::Reply(String::new()), "archive"));
         }
@@ -230,4 +229,10 @@ impl Inner {
             },
         }
     }
+}
+
+/// Where the file of an archive can be fetched from, if it is there at all.
+pub(super) fn url_of(object: ArchiveObject) -> Option<String> {
+    let is_there = object.status.as_str() == Status::Available.as_str();
+    object.url.filter(|_| is_there)
 }

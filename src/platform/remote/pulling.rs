@@ -17,7 +17,7 @@ use tokio::{
 };
 use tracing::{error, info, warn};
 
-use super::{Inner, problem::log};
+use super::{Inner, archives::url_of, problem::log};
 use crate::{
     archive::{Archive, ArchiveId, Status, disk::free_bytes, download::Asset, elsewhere},
     opentok,
@@ -131,15 +131,15 @@ impl Inner {
         let Some(object) = self.refresh(archive.id).await? else {
             return Ok(());
         };
-        let is_there = object.status.as_str() == Status::Available.as_str();
-        let Some(url) = object.url.filter(|_| is_there) else {
+        let told_bytes = object.size;
+        let Some(url) = url_of(object) else {
             return Ok(());
         };
         let folder = self.home.archives.folder(archive.id);
         fs::create_dir_all(&folder).await?;
         let name = Asset::whole(archive.output_mode).to_string();
         let part = folder.join(format!("{name}.part"));
-        let copied = self.copy(&url, object.size, &part, min_free_bytes).await;
+        let copied = self.copy(&url, told_bytes, &part, min_free_bytes).await;
         let came = match copied {
             Ok(came) => came,
             Err(problem) => {
