@@ -2,6 +2,7 @@
 
 mod delivery;
 mod events;
+mod https;
 mod receiver;
 mod registration;
 mod restart;

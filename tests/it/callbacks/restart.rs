@@ -16,7 +16,7 @@ fn start(data: &Data) -> (Process, OpenTok) {
     start_under(&[], data)
 }
 
-fn start_under(prefix: &[&str], data: &Data) -> (Process, OpenTok) {
+pub fn start_under(prefix: &[&str], data: &Data) -> (Process, OpenTok) {
     let key = KEY.to_string();
     let flags = [
         "--min-free-mib",
@@ -34,7 +34,7 @@ fn start_under(prefix: &[&str], data: &Data) -> (Process, OpenTok) {
 }
 
 /// Has all events posted there.
-fn listen(data: &Data, url: &str) {
+pub fn listen(data: &Data, url: &str) {
     let (key, data) = (KEY.to_string(), data.path());
     let words = [
         "keys",
@@ -48,14 +48,14 @@ fn listen(data: &Data, url: &str) {
     Process::output_of(&words);
 }
 
-async fn enter(server: &Process, session: &Session) -> Participant {
+pub async fn enter(server: &Process, session: &Session) -> Participant {
     let token = session.generate_token(&Default::default()).unwrap();
     let pass = json!({ "sessionId": session.session_id, "token": token });
     Participant::enter(&server.base, pass, Part::Publisher).await
 }
 
 /// Returns once so many events wait, and one was tried.
-async fn until_waiting(server: &Process, wanted: u64) {
+pub async fn until_waiting(server: &Process, wanted: u64) {
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     for _ in 0..3_000 {
         let text = http
