@@ -1840,7 +1840,7 @@
      */
     endStream(reason, { tell, keep = false }) {
       const { stream } = this;
-      this.#leave(tell);
+      this.#leave(tell, reason === "mediaStopped");
       if (!stream) return;
       later(() => {
         const event = new OTEvent("streamDestroyed", { stream, reason }, true);
@@ -1861,8 +1861,8 @@
     setArchiving(on) {
       this.widget.setArchiving(on);
     }
-    /** @param {boolean} tell */
-    #leave(tell) {
+    /** @param {boolean} tell @param {boolean} [mediaStopped] */
+    #leave(tell, mediaStopped) {
       const place = this.#place;
       const publication = this.#publication;
       this.#place = null;
@@ -1873,7 +1873,7 @@
       place.forget();
       this.widget.setArchiving(null);
       if (!publication) return;
-      if (tell) place.media.unpublish(publication.streamId);
+      if (tell) place.media.unpublish(publication.streamId, mediaStopped);
       else place.media.unpublished(publication.streamId);
     }
     /** @returns {NewStream} */
@@ -3234,9 +3234,9 @@
     updateStream(streamId, change) {
       this.#tell({ type: "updateStream", streamId, ...change });
     }
-    /** @param {string} streamId */
-    unpublish(streamId) {
-      this.#tell({ type: "unpublish", streamId });
+    /** @param {string} streamId @param {boolean} mediaStopped what it showed ended by itself */
+    unpublish(streamId, mediaStopped = false) {
+      this.#tell({ type: "unpublish", streamId, mediaStopped });
       this.unpublished(streamId);
     }
     /** The server has ended the stream already. @param {string} streamId */

@@ -42,9 +42,10 @@ impl Observer for Inner {
         let how = match reason {
             Reason::NetworkDisconnected => Leaving::Lost,
             Reason::ServerStopping => return, // Nobody has left; the next start finds out who is back.
-            Reason::ClientDisconnected | Reason::ForceDisconnected | Reason::ForceUnpublished => {
-                Leaving::Closed
-            }
+            Reason::ClientDisconnected
+            | Reason::ForceDisconnected
+            | Reason::ForceUnpublished
+            | Reason::MediaStopped => Leaving::Closed,
         };
         let mut desk = self.desk();
         if *session == self.presence {

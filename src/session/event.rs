@@ -165,6 +165,8 @@ pub enum Reason {
     ForceDisconnected,
     NetworkDisconnected,
     ForceUnpublished,
+    /// Of a stream: what it showed has ended, for instance because its screen is not shared any more.
+    MediaStopped,
     ServerStopping,
 }
 

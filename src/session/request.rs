@@ -23,6 +23,9 @@ pub enum Request {
     },
     Unpublish {
         stream_id: StreamId,
+        /// The person stopped sharing a screen in the browser itself, or a device went away.
+        #[serde(default)]
+        media_stopped: bool,
     },
     /// Shows a stream in a slot that an offer has negotiated.
     Subscribe {

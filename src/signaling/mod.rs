@@ -48,7 +48,8 @@
 //! sends on, `slots` names the pairs of m-lines that it receives on. Others hear of a stream when
 //! the first offer that carries it has been answered; its publisher hears no event of its own streams, but when
 //! somebody else ends or mutes them. `updateStream` (`hasAudio`, `hasVideo`, `width`, `height`) changes a
-//! stream and is heard by others as `streamChanged` with the whole stream; `unpublish` ends it.
+//! stream and is heard by others as `streamChanged` with the whole stream; `unpublish` ends it (`mediaStopped`: true
+//! when the person ended it in the browser, and others hear that as the reason).
 //!
 //! # Subscribing
 //!

@@ -309,7 +309,17 @@ impl LiveSession {
             Request::UpdateStream { stream_id, change } => {
                 self.update_stream(from, stream_id, change)
             }
-            Request::Unpublish { stream_id } => self.unpublish(from, stream_id, now.at),
+            Request::Unpublish {
+                stream_id,
+                media_stopped,
+            } => {
+                let reason = if media_stopped {
+                    Reason::MediaStopped
+                } else {
+                    Reason::ClientDisconnected
+                };
+                self.unpublish(from, stream_id, reason, now.at)
+            }
             Request::Subscribe {
                 slot,
                 stream_id,

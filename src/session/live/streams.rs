@@ -175,13 +175,14 @@ impl LiveSession {
         &mut self,
         from: ConnectionId,
         stream_id: StreamId,
+        reason: Reason,
         now: Instant,
     ) -> Result<Outcome, Refusal> {
         self.own_stream(from, stream_id)?;
         if let Some(publisher) = self.connections.get_mut(&from) {
             publisher.streams.retain(|own| *own != stream_id);
         }
-        self.end_stream(stream_id, Reason::ClientDisconnected, Some(from));
+        self.end_stream(stream_id, reason, Some(from));
         self.follow_archives(now);
         Ok(Outcome::Done {})
     }

@@ -135,9 +135,9 @@ export class Media {
     this.#tell({ type: 'updateStream', streamId, ...change })
   }
 
-  /** @param {string} streamId */
-  unpublish(streamId) {
-    this.#tell({ type: 'unpublish', streamId })
+  /** @param {string} streamId @param {boolean} mediaStopped what it showed ended by itself */
+  unpublish(streamId, mediaStopped = false) {
+    this.#tell({ type: 'unpublish', streamId, mediaStopped })
     this.unpublished(streamId)
   }
 

@@ -112,7 +112,7 @@
  *   | ({ type: 'publish' } & NewStream)
  *   | ({ type: 'offer' } & Offer)
  *   | ({ type: 'updateStream', streamId: string } & StreamUpdate)
- *   | { type: 'unpublish', streamId: string }
+ *   | { type: 'unpublish', streamId: string, mediaStopped?: boolean }
  *   | ({ type: 'subscribe', slot: number, streamId: string } & Wanted)
  *   | ({ type: 'updateSubscription', slot: number } & Wanted)
  *   | { type: 'unsubscribe', slot: number }
@@ -160,7 +160,7 @@
 
 /**
  * @typedef {'clientDisconnected' | 'forceDisconnected' | 'networkDisconnected' | 'forceUnpublished'
- *   | 'serverStopping'} Reason
+ *   | 'mediaStopped' | 'serverStopping'} Reason
  */
 
 /**

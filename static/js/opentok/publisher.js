@@ -158,7 +158,7 @@ export class Publisher extends Capturing {
    */
   endStream(reason, { tell, keep = false }) {
     const { stream } = this
-    this.#leave(tell)
+    this.#leave(tell, reason === 'mediaStopped')
     if (!stream) return
     later(() => {
       const event = new OTEvent('streamDestroyed', { stream, reason }, true)
@@ -182,8 +182,8 @@ export class Publisher extends Capturing {
     this.widget.setArchiving(on)
   }
 
-  /** @param {boolean} tell */
-  #leave(tell) {
+  /** @param {boolean} tell @param {boolean} [mediaStopped] */
+  #leave(tell, mediaStopped) {
     const place = this.#place
     const publication = this.#publication
     this.#place = null
@@ -194,7 +194,7 @@ export class Publisher extends Capturing {
     place.forget()
     this.widget.setArchiving(null)
     if (!publication) return
-    if (tell) place.media.unpublish(publication.streamId)
+    if (tell) place.media.unpublish(publication.streamId, mediaStopped)
     else place.media.unpublished(publication.streamId)
   }
 

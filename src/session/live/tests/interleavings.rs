@@ -7,7 +7,7 @@ use std::{
 
 use proptest::prelude::*;
 
-use super::world::{World, camera, peer, signal};
+use super::world::{World, camera, peer, signal, unpublish};
 use crate::{
     opentok::Role,
     session::{
@@ -176,7 +176,7 @@ fn request(world: &World, step: &Step, pick: impl Fn(usize) -> usize) -> (usize,
         Step::Publish(who) => (who, Request::Publish(camera())),
         Step::Unpublish(who, of) => {
             let stream_id = stream_of(of);
-            (who, Request::Unpublish { stream_id })
+            (who, unpublish(stream_id))
         }
         Step::Update(who, of, on, width) => {
             let change = StreamUpdate {

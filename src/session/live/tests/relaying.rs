@@ -1,6 +1,6 @@
 //! The rules of media from browser to browser.
 
-use super::world::{World, peer};
+use super::world::{World, peer, unpublish};
 use crate::{
     opentok::Role,
     session::{
@@ -54,7 +54,7 @@ fn a_stream_is_announced_when_its_publisher_says_so_and_the_engine_has_nothing_t
     world.read_all();
     assert!(world.clients[bob].streams.contains_key(&stream));
     assert!(world.clients[bob].relayed);
-    world.ask(ann, Request::Unpublish { stream_id: stream });
+    world.ask(ann, unpublish(stream));
     world.read_all();
     assert!(world.clients[bob].streams.is_empty());
     assert!(world.engine.peers.is_empty());

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use super::world::{World, camera, signal};
+use super::world::{World, camera, signal, unpublish};
 use crate::{
     archive::{Layout, layout::Arrangement, recording::Note},
     opentok::Role,
@@ -327,13 +327,32 @@ fn a_stream_of_somebody_else_cannot_be_touched() {
     let (_, stream) = world.join_and_publish(Role::Publisher);
     let eve = world.join(Role::Publisher);
     assert_eq!(world.refusal(eve, audio(stream, false)).code, 1500);
-    let unpublish = Request::Unpublish { stream_id: stream };
-    assert_eq!(world.refusal(eve, unpublish).code, 1500);
+    assert_eq!(world.refusal(eve, unpublish(stream)).code, 1500);
     world.clients[eve].own.push(stream);
     world.offer(eve, 0);
     world.read(eve);
     let (_, last) = world.clients[eve].replies.last().unwrap();
     assert!(matches!(last, Outcome::Error { error } if error.name == "OT_STREAM_NOT_FOUND"));
+}
+
+#[test]
+fn others_hear_whether_a_page_or_the_person_in_the_browser_ended_a_stream() {
+    let mut world = World::new();
+    let watcher = world.join(Role::Subscriber);
+    for (media_stopped, reason) in [
+        (false, Reason::ClientDisconnected),
+        (true, Reason::MediaStopped),
+    ] {
+        let (publisher, stream_id) = world.join_and_publish(Role::Publisher);
+        let request = Request::Unpublish {
+            stream_id,
+            media_stopped,
+        };
+        world.ask(publisher, request);
+        world.read_all();
+        let ended = Event::StreamDestroyed { stream_id, reason };
+        assert_eq!(world.clients[watcher].events.last(), Some(&ended));
+    }
 }
 
 #[test]
@@ -471,7 +490,7 @@ fn a_slot_is_free_again_when_its_stream_ends() {
     world.answer();
     assert_eq!(world.ask(bob, show(0, stream_id)), Outcome::Done {});
     assert_eq!(world.engine.slots.len(), 1);
-    world.ask(ann, Request::Unpublish { stream_id });
+    world.ask(ann, unpublish(stream_id));
     assert!(world.engine.slots.is_empty());
     assert_eq!(
         world.ask(bob, Request::Unsubscribe { slot: 0 }),
@@ -740,8 +759,9 @@ fn a_recorder_hears_of_every_stream() {
     world
         .live
         .request(id, socket, 50, audio(early, false), world.now);
-    let unpublish = Request::Unpublish { stream_id: early };
-    world.live.request(id, socket, 51, unpublish, world.now);
+    world
+        .live
+        .request(id, socket, 51, unpublish(early), world.now);
     assert_eq!(
         notes(&mut world),
         [
@@ -817,9 +837,10 @@ fn a_recorder_hears_of_the_streams_that_were_chosen_by_hand_and_of_no_other() {
     assert_eq!(world.live.chosen_streams(archive), []);
     choose(&mut world, one, Some(sound)).unwrap();
     assert_eq!(heard(&mut world).len(), 2, "it is known already");
-    let unpublish = Request::Unpublish { stream_id: one };
     let (id, socket) = (world.clients[ann].id, world.clients[ann].socket.unwrap());
-    world.live.request(id, socket, 61, unpublish, world.now);
+    world
+        .live
+        .request(id, socket, 61, unpublish(one), world.now);
     assert_eq!(
         heard(&mut world),
         [Ok(Note::StreamDestroyed { stream: one })]
@@ -906,7 +927,7 @@ fn an_archive_pauses_and_resumes_with_those_who_publish() {
     world.offer(ann, 0);
     world.answer();
     assert_eq!(world.phases, []);
-    world.ask(ann, Request::Unpublish { stream_id: first });
+    world.ask(ann, unpublish(first));
     assert_eq!(world.phases, [(archive, Phase::Paused)]);
     world.publish(ann);
     world.offer(ann, 0);
@@ -919,7 +940,7 @@ fn a_session_begins_with_the_first_stream_and_anew_once_everybody_had_left() {
     let mut world = World::new();
     let (ann, first) = world.join_and_publish(Role::Publisher);
     assert_eq!(world.beginnings, 1);
-    world.ask(ann, Request::Unpublish { stream_id: first });
+    world.ask(ann, unpublish(first));
     world.join_and_publish(Role::Publisher);
     assert_eq!(world.beginnings, 1);
     world.close(0);

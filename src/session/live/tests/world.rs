@@ -468,7 +468,7 @@ impl Client {
             && !matches!(outcome, Outcome::Error { .. })
         {
             assert!(may(self.role, &asked), "{} did {asked:?}", self.role);
-            if let Request::Unpublish { stream_id } = asked {
+            if let Request::Unpublish { stream_id, .. } = asked {
                 self.own.retain(|own| *own != stream_id);
             }
         }
@@ -665,6 +665,14 @@ pub fn camera() -> NewStream {
         width: 640,
         height: 480,
         frame_rate: Some(30),
+    }
+}
+
+/// Ends a stream by the page's wish.
+pub fn unpublish(stream_id: StreamId) -> Request {
+    Request::Unpublish {
+        stream_id,
+        media_stopped: false,
     }
 }
 
