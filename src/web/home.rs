@@ -25,6 +25,8 @@ struct HomePage {
     shell: Shell,
     /// All rooms, for moderators; nobody else is told which rooms there are.
     rooms: Vec<RoomRow>,
+    /// Calls and archives are on this server.
+    is_here: bool,
 }
 
 struct RoomRow {
@@ -75,7 +77,11 @@ pub async fn home(app: web::Data<App>, visitor: Visitor) -> Result<HttpResponse,
     } else {
         Vec::new()
     };
-    page(&HomePage { shell, rooms })
+    page(&HomePage {
+        shell,
+        rooms,
+        is_here: app.platform.outside().is_none(),
+    })
 }
 
 async fn row(app: &App, room: Room) -> Result<RoomRow, PageError> {

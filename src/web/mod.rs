@@ -36,11 +36,22 @@ use actix_web::{
     web::{get, post, resource, scope, to},
 };
 
+use aws_lc_rs::digest::{SHA256, digest};
 use error::PageError;
 pub use span::RequestSpan;
 
 /// How long a visitor is remembered who does not come back.
 const REMEMBERED: Duration = Duration::days(30);
+
+/// The cookie's name is one data folder's: browsers send what one port of a host has set to its other ports, too, and
+/// two Parlors on one host would sign everybody out of one another.
+fn cookie_name(cookie_key: &[u8]) -> String {
+    let digest = digest(&SHA256, cookie_key);
+    let [a, b, c, d, ..] = *digest.as_ref() else {
+        unreachable!("a SHA-256 digest has 32 bytes");
+    };
+    format!("parlor-{a:02x}{b:02x}{c:02x}{d:02x}")
+}
 
 /// All pages and static files. To be registered last, since it answers every address that nobody
 /// else does; the [`crate::app::App`] must be registered as `web::Data`.
@@ -49,7 +60,7 @@ const REMEMBERED: Duration = Duration::days(30);
 /// may be kept from everything else.
 pub fn pages(cookie_key: &[u8], is_secure: bool) -> impl HttpServiceFactory + 'static {
     let visitors = SessionMiddleware::builder(CookieSessionStore::default(), Key::from(cookie_key))
-        .cookie_name("parlor".to_owned())
+        .cookie_name(cookie_name(cookie_key))
         .cookie_secure(is_secure)
         .cookie_http_only(true)
         .cookie_same_site(SameSite::Lax)

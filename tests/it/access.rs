@@ -543,3 +543,20 @@ async fn a_signed_link_opens_its_file_for_anybody_and_nothing_else() {
     }
     parlor.server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_browser_is_signed_in_at_two_servers_of_one_host() {
+    let (one, two) = (Parlor::start().await, Parlor::start().await);
+    let mut browser = one.moderator().await;
+    let (name, password) = MODERATOR;
+    two.moderator().await;
+    browser.move_to(&two.base);
+    let form = [("name", name), ("password", password)];
+    assert_eq!(browser.post("/sign-in", &form).await.status().as_u16(), 303);
+    for server in [&one, &two] {
+        browser.move_to(&server.base);
+        assert_eq!(browser.get("/history").await.status().as_u16(), 200);
+    }
+    one.server.stop().await;
+    two.server.stop().await;
+}

@@ -7,7 +7,7 @@ use super::world::{KEY, Pair, Tier, on_platform, pages_on, people};
 use crate::{
     buddies::world::{Tab, text},
     client::{Part, Participant},
-    people::between,
+    people::{Visitor, between},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -33,6 +33,11 @@ async fn people_meet_on_the_other_server_and_the_pages_know_who_is_there() {
         !policy.contains(media),
         "only on pages that need it: {policy}"
     );
+
+    for (visitor, is_here) in [(&guest as &Visitor, false), (&Visitor::at(media), true)] {
+        let home = visitor.page("/").await;
+        assert_eq!(home.contains("Nothing leaves this server"), is_here);
+    }
 
     let pass = guest.pass("main", "Ann").await;
     assert_eq!(pass["apiKey"], KEY.to_string());
