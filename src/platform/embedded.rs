@@ -13,8 +13,9 @@ use super::{
 };
 use crate::{
     archive::{
-        Archive, ArchiveId, Archives, NewArchive, Reason, Resolution, SessionChange, Status,
-        StreamMode,
+        Archive, ArchiveId, Archives, Layout, NewArchive, Reason, Resolution, SessionChange,
+        Status, StreamMode,
+        layout::Arrangement,
         lifecycle::{ChangeError, StartError},
         recording::{self, Recorder},
     },
@@ -137,6 +138,10 @@ impl Platform for Embedded {
             name: options.name,
             started_by: options.started_by,
             resolution: Some(resolution),
+            layout: Layout {
+                screenshare: Some(Arrangement::HorizontalPresentation),
+                ..Layout::default()
+            },
             ..NewArchive::of(record.api_key, session.clone())
         };
         Ok(self.start(new).await?.id)

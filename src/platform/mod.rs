@@ -145,7 +145,7 @@ pub struct Meter {
     pub value: u64,
 }
 
-/// How to record.
+/// How to record. Whoever shares a screen has it large in the composed file, above the others.
 #[derive(Clone, Debug, Default)]
 pub struct StartArchive {
     /// Shown in the history.

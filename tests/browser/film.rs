@@ -115,6 +115,11 @@ impl Film {
             .collect()
     }
 
+    /// The share of each frame that has somebody's colour.
+    pub fn shares_of(&self, camera: Camera) -> Vec<f64> {
+        self.shares(camera.rgb).collect()
+    }
+
     /// The share of each frame that has a colour.
     fn shares(&self, colour: [u8; 3]) -> impl Iterator<Item = f64> {
         self.frames

@@ -25,4 +25,5 @@ mod proxy;
 mod recording;
 mod relayed;
 mod rooms;
+mod screen;
 mod world;

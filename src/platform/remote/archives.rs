@@ -15,7 +15,7 @@ use crate::{
         lifecycle::StartError,
     },
     clock,
-    opentok::{self, ArchiveObject, ArchiveOptions, SessionId},
+    opentok::{self, ArchiveObject, ArchiveOptions, Layout, LayoutType, SessionId},
     platform::{Platform, PlatformError, StartArchive, another_platforms},
 };
 
@@ -37,6 +37,7 @@ impl Inner {
                 resolution: Some(resolution.parse().map_err(|error| {
                     PlatformError::BadRequest(format!("the resolution: {error}"))
                 })?),
+                layout: Some(Layout::screenshare(LayoutType::HorizontalPresentation)),
                 ..ArchiveOptions::default()
             };
         let started = match self.opentok.archives().start(session, &wanted).await {
