@@ -9,7 +9,7 @@ use crate::{
 
 #[tokio::test]
 async fn an_archive_is_played_from_where_it_was_made() {
-    let world = World::remote().await;
+    let mut world = World::remote().await;
     let chromium = Chromium::start().await;
     let host = chromium.somebody().await;
     host.has(RED).await;
@@ -33,6 +33,21 @@ async fn an_archive_is_played_from_where_it_was_made() {
         .await;
     let violations: Vec<String> = desk.eval("test.violations").await;
     assert_eq!(violations, [""; 0]);
+
+    // Where the file is has been asked for above: for some minutes the page leads there without asking again.
+    let page = desk.path().await;
+    world.stop_media();
+    desk.goto(&format!("{}{page}", world.base)).await;
+    desk.sees("The video platform does not send the file now")
+        .await;
+    world.restart_pages().await;
+    desk.goto(&format!("{}{page}", world.base)).await;
+    desk.sees("The video platform cannot be reached.").await;
+    desk.sees("Main room").await;
+    world.start_media();
+    desk.click("#unplayable a").await;
+    desk.until("document.querySelector('#whole')?.duration > 2")
+        .await;
     world.end([chromium]).await;
 }
 

@@ -147,6 +147,12 @@ impl World {
         self.media.as_mut().unwrap().start_again();
     }
 
+    /// The server alone stops and starts again; what its calls are on does not.
+    pub async fn restart_pages(&mut self) {
+        self.server.take().unwrap().stop().await;
+        self.server = Some(Server::start(self.config.clone()).await.unwrap());
+    }
+
     /// The server stops, and what its calls are on; addresses and data stay.
     pub async fn stop(&mut self) {
         if let Some(media) = &mut self.media {

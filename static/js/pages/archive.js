@@ -39,6 +39,35 @@ keepTrue(
 
 if (document.getElementById('player')) openPlayer()
 
+const whole = document.getElementById('whole')
+if (whole instanceof HTMLVideoElement) {
+  const giveUp = () => sayWhyNot(whole)
+  if (whole.error) giveUp()
+  else whole.addEventListener('error', giveUp, { once: true })
+}
+
+/** The file may be on another server, and only this one knows why it does not come. @param {HTMLVideoElement} video */
+async function sayWhyNot(video) {
+  let why = 'The file does not come. Check your network.'
+  try {
+    const answer = await fetch(video.src, {
+      headers: { Accept: 'application/json', Range: 'bytes=0-0' },
+      redirect: 'manual', // where it leads to may not be read by this page
+    })
+    if (answer.type === 'opaqueredirect') {
+      why = 'The video platform does not send the file now, or this browser cannot play it.'
+    } else if (!answer.ok) {
+      const { cause, remedy } = await answer.json()
+      why = `${cause} ${remedy}`
+    } else why = 'This browser cannot play the file. Download it, and play it with another program.'
+  } catch {
+    // What was said before holds.
+  }
+  byId('unplayable-why', HTMLElement).textContent = why
+  byId('unplayable', HTMLElement).hidden = false
+  video.hidden = true
+}
+
 function openPlayer() {
   const player = new Player(byId('tiles', HTMLElement), boot.durationMs, boot.streams)
   const seek = byId('seek', HTMLInputElement)

@@ -43,7 +43,7 @@ async fn an_archive_starts_stops_is_played_downloaded_and_deleted() {
     let page = moderator.sees(id, is_available).await;
     assert!(is_playable(&page), "{page}");
     assert!(page.contains(r#"<video class="whole""#), "{page}");
-    assert!(page.contains("deletes it in time"), "{page}");
+    assert!(page.contains("deletes it after some time"), "{page}");
     let history = moderator.page("/history").await;
     assert!(
         history.contains("Main room") && history.contains("Available"),
