@@ -1,0 +1,75 @@
+//! What went wrong here, for the person at the page.
+
+use anyhow::anyhow;
+
+use crate::{
+    archive::{
+        Status,
+        lifecycle::{ChangeError, StartError},
+    },
+    clock,
+    platform::PlatformError,
+};
+
+/// SQLite's code for a disk that is full.
+const SQLITE_FULL: &str = "13";
+
+impl From<sqlx::Error> for PlatformError {
+    fn from(error: sqlx::Error) -> Self {
+        let code = error
+            .as_database_error()
+            .and_then(sqlx::error::DatabaseError::code);
+        if code.as_deref() == Some(SQLITE_FULL) {
+            return PlatformError::NoSpace(
+                "the disk is full: make room on it, and try again".to_owned(),
+            );
+        }
+        PlatformError::Internal(anyhow!(error).context("asking the database"))
+    }
+}
+
+impl From<StartError> for PlatformError {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::AlreadyRecording(archive) if archive.started_by.is_empty() => {
+                PlatformError::Conflict("this room is already being recorded".to_owned())
+            }
+            StartError::AlreadyRecording(archive) => PlatformError::Conflict(format!(
+                "this room is already being recorded: {} started it {}",
+                archive.started_by,
+                ago(clock::now_ms() - archive.created_at_ms),
+            )),
+            StartError::Database(error) => error.into(),
+            other => PlatformError::BadRequest(other.to_string()),
+        }
+    }
+}
+
+impl From<ChangeError> for PlatformError {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::NotFound(_) => PlatformError::NotFound("archive"),
+            ChangeError::Refused { from, to } => PlatformError::Conflict(refused(from, to)),
+            ChangeError::Database(error) => error.into(),
+        }
+    }
+}
+
+/// Why an archive does not change, for the person who wanted it to.
+fn refused(from: Status, to: Status) -> String {
+    match (from, to) {
+        (Status::Started | Status::Paused, Status::Deleted) => {
+            "this archive is still being recorded; stop it first".to_owned()
+        }
+        (_, Status::Stopped) => "this archive is not being recorded any more".to_owned(),
+        (from, to) => format!("an archive that is {from} cannot become {to}"),
+    }
+}
+
+fn ago(ms: i64) -> String {
+    match ms / 60_000 {
+        ..=0 => "just now".to_owned(),
+        1 => "a minute ago".to_owned(),
+        minutes => format!("{minutes} minutes ago"),
+    }
+}
