@@ -4,9 +4,11 @@
 //! bucket of 128, 128² and 128³ consecutive numbers, kept by triggers. To skip 100,000 archives, [`descend`] walks
 //! down: it passes whole buckets as long as they fit into what is left to skip, then looks into the one that does not.
 
+mod store;
+
 use sqlx::{SqliteConnection, SqlitePool};
 
-use super::{Archive, ArchiveId, Status, recording::RecordedStream, store};
+use super::{Archive, ArchiveId, Status, recording::RecordedStream, store as archives};
 use crate::opentok::SessionId;
 
 /// Bits of an archive's number that each level of buckets spans.
@@ -168,7 +170,7 @@ pub async fn find(
 /// # Errors
 /// When the database does not answer.
 pub async fn find_linked(db: &SqlitePool, id: ArchiveId) -> Result<Option<Archive>, sqlx::Error> {
-    let found = store::find(db, id).await?;
+    let found = archives::find(db, id).await?;
     Ok(found.filter(|archive| archive.status != Status::Deleted))
 }
 
@@ -180,7 +182,7 @@ pub async fn streams(
     db: &SqlitePool,
     archive: &Archive,
 ) -> Result<Vec<RecordedStream>, sqlx::Error> {
-    store::streams(db, archive).await
+    archives::streams(db, archive).await
 }
 
 /// Archives that record now, the oldest first; of one session, or of all.
@@ -191,7 +193,7 @@ pub async fn running(
     db: &SqlitePool,
     session: Option<&SessionId>,
 ) -> Result<Vec<Archive>, sqlx::Error> {
-    store::running(db, session).await
+    archives::running(db, session).await
 }
 
 /// What to search for.
