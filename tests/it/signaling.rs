@@ -745,7 +745,6 @@ async fn everybody_hears_of_a_recording() {
     ann.ask(json!({ "type": "unpublish", "streamId": stream }))
         .await;
     let paused = ArchiveChange {
-        session: server.session.clone(),
         archive: archive.id,
         phase: Phase::Paused,
     };

@@ -211,33 +211,28 @@ impl Archives {
         history::running(&self.inner.db, session).await
     }
 
-    /// Follows the session: returns its archives whose status changed. The caller makes the recorder stop those that
-    /// [`SessionChange::Over`] stopped.
+    /// An archive follows its session: returns it if its status changed. The caller makes the recorder stop what
+    /// [`SessionChange::Over`] stopped. Others of the same session may record other streams, and go on.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn session_changed(
         &self,
-        session: &SessionId,
+        id: ArchiveId,
         change: SessionChange,
-    ) -> Result<Vec<Archive>, sqlx::Error> {
-        let db = &self.inner.db;
-        let mut changed = Vec::new();
-        for archive in store::running(db, Some(session)).await? {
-            let (id, now_ms) = (archive.id, self.now_ms());
-            let outcome = match change {
-                SessionChange::NobodyPublishes => lifecycle::pause(db, id, now_ms).await,
-                SessionChange::SomebodyPublishes => lifecycle::resume(db, id, now_ms).await,
-                SessionChange::Over(reason) => lifecycle::stop(db, id, reason, now_ms).await,
-            };
-            match outcome {
-                Ok(archive) => changed.push(self.tell(archive)),
-                // It is as it should be, or somebody else was quicker.
-                Err(ChangeError::NotFound(_) | ChangeError::Refused { .. }) => {}
-                Err(ChangeError::Database(error)) => return Err(error),
-            }
+    ) -> Result<Option<Archive>, sqlx::Error> {
+        let (db, now_ms) = (&self.inner.db, self.now_ms());
+        let outcome = match change {
+            SessionChange::NobodyPublishes => lifecycle::pause(db, id, now_ms).await,
+            SessionChange::SomebodyPublishes => lifecycle::resume(db, id, now_ms).await,
+            SessionChange::Over(reason) => lifecycle::stop(db, id, reason, now_ms).await,
+        };
+        match outcome {
+            Ok(archive) => Ok(Some(self.tell(archive))),
+            // It is as it should be, or somebody else was quicker.
+            Err(ChangeError::NotFound(_) | ChangeError::Refused { .. }) => Ok(None),
+            Err(ChangeError::Database(error)) => Err(error),
         }
-        Ok(changed)
     }
 
     /// Takes a recorder's report: an archive whose streams are in place can be watched, and is composed next.

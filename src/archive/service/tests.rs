@@ -320,11 +320,14 @@ async fn a_start_finishes_what_a_kill_interrupted(db: SqlitePool) {
 }
 
 #[sqlx::test]
-async fn archives_follow_their_session(db: SqlitePool) {
+async fn an_archive_follows_its_session_and_others_of_it_go_on(db: SqlitePool) {
     let house = House::new(&db, None);
     let archive = house.archives.start(new_archive()).await.unwrap();
-    let other = house.archives.start(new_archive()).await.unwrap();
-    let session = archive.session_id.clone();
+    let tagged = NewArchive {
+        multi_archive_tag: "another".to_owned(),
+        ..NewArchive::of(archive.api_key, archive.session_id.clone())
+    };
+    let other = house.archives.start(tagged).await.unwrap();
     for (change, status) in [
         (SessionChange::NobodyPublishes, Status::Paused),
         (SessionChange::SomebodyPublishes, Status::Started),
@@ -332,17 +335,17 @@ async fn archives_follow_their_session(db: SqlitePool) {
     ] {
         let changed = house
             .archives
-            .session_changed(&session, change)
+            .session_changed(archive.id, change)
             .await
+            .unwrap()
             .unwrap();
-        assert_eq!(changed.len(), 1);
-        assert_eq!((changed[0].id, changed[0].status), (archive.id, status));
+        assert_eq!((changed.id, changed.status), (archive.id, status));
         let again = house
             .archives
-            .session_changed(&session, change)
+            .session_changed(archive.id, change)
             .await
             .unwrap();
-        assert_eq!(again, []);
+        assert_eq!(again, None);
     }
     assert_eq!(house.find(archive.id).await.reason, "session ended");
     assert_eq!(house.archives.running(None).await.unwrap(), [other]);

@@ -115,7 +115,7 @@ impl Embedded {
         }
     }
 
-    /// Follows what a session means for its archives.
+    /// Follows what a session means for an archive.
     async fn archive_changed(&self, change: session::ArchiveChange) {
         let followed = match change.phase {
             Phase::Paused => SessionChange::NobodyPublishes,
@@ -124,17 +124,11 @@ impl Embedded {
         };
         match self
             .archives
-            .session_changed(&change.session, followed)
+            .session_changed(change.archive, followed)
             .await
         {
-            Ok(changed) => {
-                for archive in changed
-                    .iter()
-                    .filter(|archive| !archive.status.is_running())
-                {
-                    self.end_recording(archive);
-                }
-            }
+            Ok(Some(archive)) if !archive.status.is_running() => self.end_recording(&archive),
+            Ok(_) => {}
             Err(problem) => error!("An archive did not follow its session: {problem}"),
         }
     }

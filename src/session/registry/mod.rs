@@ -35,7 +35,6 @@ const TICK: Duration = Duration::from_millis(250);
 /// Something happened to an archive for reasons of its session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ArchiveChange {
-    pub session: SessionId,
     pub archive: ArchiveId,
     pub phase: Phase,
 }
@@ -713,14 +712,8 @@ impl Shared {
                     }
                     Happening::Begun(_) => true,
                 });
-                let change = ArchiveChange {
-                    session: hosted.id.clone(),
-                    archive,
-                    phase,
-                };
-                hosted
-                    .waiting_happenings
-                    .push_back(Happening::Archive(change));
+                let change = Happening::Archive(ArchiveChange { archive, phase });
+                hosted.waiting_happenings.push_back(change);
             }
             Output::Begun => {
                 let begun = Happening::Begun(hosted.id.clone());

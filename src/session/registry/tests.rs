@@ -173,7 +173,6 @@ async fn an_archive_hears_the_latest_when_it_listens_again() {
     sessions.tick(later(61));
     let abandoned = |archive: &ArchiveInfo| {
         Happening::Archive(ArchiveChange {
-            session: id(),
             archive: archive.id,
             phase: Phase::Abandoned,
         })

@@ -165,6 +165,44 @@ async fn streams_are_added_and_taken_out_by_hand() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_archive_without_streams_pauses_and_another_of_the_session_goes_on() {
+    let world = World::start().await;
+    let session = world.session().await;
+    let ann = world.publisher(&session, "Ann").await;
+    let streams = world.sdk.streams(&session.session_id).await.unwrap();
+    let archives = world.sdk.archives();
+    let everything = ArchiveOptions::default();
+    let chosen = ArchiveOptions {
+        stream_mode: Some(StreamMode::Manual),
+        multi_archive_tag: Some("chosen".to_owned()),
+        ..ArchiveOptions::default()
+    };
+    let mut everything = archives
+        .start(&session.session_id, &everything)
+        .await
+        .unwrap();
+    let mut chosen = archives.start(&session.session_id, &chosen).await.unwrap();
+    archives
+        .add_stream(&chosen.id, &streams[0].id, StreamMedia::default())
+        .await
+        .unwrap();
+    archives
+        .remove_stream(&chosen.id, &streams[0].id)
+        .await
+        .unwrap();
+    while chosen.status.as_str() != "paused" {
+        chosen.refresh().await.unwrap();
+    }
+    everything.refresh().await.unwrap();
+    assert_eq!(everything.status.as_str(), "started");
+    drop(ann);
+    while everything.status.as_str() != "paused" {
+        everything.refresh().await.unwrap();
+    }
+    world.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_an_archive_is_without_is_not_recorded() {
     let world = World::start().await;
     let session = world.session().await;
