@@ -37,7 +37,7 @@ impl LiveSession {
         now: Instant,
     ) -> Result<(), Refusal> {
         self.may_signal(signal.from, now)?;
-        check(signal.signal_type.as_deref(), signal.data.as_ref())?;
+        check(signal.signal_type.as_deref(), as_json(signal.data.as_ref()))?;
         self.outputs.push(Output::Judge {
             socket,
             request,
@@ -55,6 +55,7 @@ impl LiveSession {
         now: Instant,
     ) -> Result<Outcome, Refusal> {
         self.may_signal(from, now)?;
+        check(signal_type.as_deref(), as_json(data.as_ref()))?;
         self.send_signal(Some(from), signal_type, data, to)?;
         Ok(Outcome::Done {})
     }
@@ -90,6 +91,12 @@ impl LiveSession {
         if self.connections.is_empty() {
             return Err(Refusal::no_connection(404));
         }
+        let length = match &data {
+            // An application counts the bytes of its text, a page those of its JSON.
+            Some(Value::String(text)) => text.len(),
+            other => as_json(other.as_ref()),
+        };
+        check(signal_type.as_deref(), length)?;
         self.send_signal(from, signal_type, data, to)
     }
 
@@ -100,7 +107,6 @@ impl LiveSession {
         data: Option<Value>,
         to: Option<ConnectionId>,
     ) -> Result<(), Refusal> {
-        check(signal_type.as_deref(), data.as_ref())?;
         let event = Event::Signal {
             signal_type,
             data,
@@ -122,8 +128,13 @@ impl LiveSession {
     }
 }
 
-/// Whether type and data are within the bounds of signals.
-fn check(signal_type: Option<&str>, data: Option<&Value>) -> Result<(), Refusal> {
+/// Bytes of the data's JSON text.
+fn as_json(data: Option<&Value>) -> usize {
+    data.map_or(0, |data| data.to_string().len())
+}
+
+/// Whether type and data, of so many bytes, are within the bounds of signals.
+fn check(signal_type: Option<&str>, length: usize) -> Result<(), Refusal> {
     let invalid = |code, message: String| Refusal::new(code, "OT_INVALID_PARAMETER", message);
     if signal_type.is_some_and(|word| !is_type(word)) {
         return Err(invalid(
@@ -131,10 +142,10 @@ fn check(signal_type: Option<&str>, data: Option<&Value>) -> Result<(), Refusal>
             format!("a signal's type is 1 to {MAX_TYPE} of A-Z a-z 0-9 - . _ ~"),
         ));
     }
-    if data.is_some_and(|data| data.to_string().len() > MAX_DATA) {
+    if length > MAX_DATA {
         return Err(invalid(
             413,
-            format!("a signal's data has at most {MAX_DATA} bytes as JSON"),
+            format!("a signal's data has at most {MAX_DATA} bytes"),
         ));
     }
     Ok(())

@@ -110,6 +110,8 @@ async fn signals_that_cannot_be_sent_are_refused() {
     error(send(json!({ "data": 5 })).await, 400).await;
     error(send(json!({ "data": "x", "type": "no blanks" })).await, 400).await;
     error(send(json!({ "data": "x".repeat(8193) })).await, 413).await;
+    let most = send(json!({ "data": "\"".repeat(8192) })).await;
+    assert_eq!(most.status().as_u16(), 204);
     let long_type = json!({ "data": "x", "type": "x".repeat(129) });
     error(send(long_type).await, 413).await;
     let huge = json!({ "data": "x".repeat(300_000) });
