@@ -90,6 +90,10 @@ impl OpenTok {
         self.http.credentials().api_key
     }
 
+    pub fn api_secret(&self) -> &str {
+        self.http.credentials().secret()
+    }
+
     /// Where the server is, without a slash at the end.
     pub fn api_url(&self) -> &str {
         self.http.url()

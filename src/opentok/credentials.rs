@@ -37,6 +37,10 @@ impl Credentials {
         })
     }
 
+    pub(super) fn secret(&self) -> &str {
+        &self.secret
+    }
+
     pub(super) fn token(&self) -> Token<'_> {
         Token {
             api_key: self.api_key,

@@ -137,6 +137,10 @@ impl Session {
         self.credentials.api_key
     }
 
+    pub fn api_secret(&self) -> &str {
+        self.credentials.secret()
+    }
+
     /// A token with which a page connects to the session.
     ///
     /// # Errors
