@@ -79,7 +79,8 @@ pub fn routes(api: web::Data<Api>) -> impl FnOnce(&mut web::ServiceConfig) {
         }
         // The newer SDKs say "project", those of 2014 "partner".
         for prefix in ["/v2/project/{key}", "/v2/partner/{key}"] {
-            let calls = not_offered(calls(scope(prefix)));
+            // First, since one of them looks like an archive.
+            let calls = calls(not_offered(scope(prefix)));
             let fresh = DefaultHeaders::new().add(("cache-control", "no-store"));
             config.service(calls.default_service(route().to(no_call)).wrap(fresh));
         }
@@ -182,6 +183,7 @@ fn calls(scope: Scope) -> Scope {
 fn not_offered(scope: Scope) -> Scope {
     let calls = [
         ("/broadcast{rest:.*}", "live streaming (broadcast)"),
+        ("/archive/storage", "storage elsewhere"),
         ("/dial", "SIP"),
         ("/session/{session}/play-dtmf", "SIP"),
         (

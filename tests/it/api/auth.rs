@@ -109,6 +109,8 @@ async fn what_is_not_there_is_told_in_json() {
         (Method::POST, "/broadcast", 501),
         (Method::POST, "/broadcast/1/stop", 501),
         (Method::GET, "/broadcast", 501),
+        (Method::PUT, "/archive/storage", 501),
+        (Method::DELETE, "/archive/storage", 501),
         (Method::POST, "/dial", 501),
         (Method::POST, "/session/2_x/play-dtmf", 501),
         (Method::POST, "/session/2_x/connection/1/play-dtmf", 501),
