@@ -132,7 +132,7 @@
     trigger(name2, ...parts) {
       for (const entry of [...this.#handlers.get(name2) ?? []]) {
         if (!this.#handlers.get(name2)?.includes(entry)) continue;
-        if (entry.once) this.#remove(name2, entry.handler, entry.context);
+        if (entry.once) this.#keep(name2, (other) => other !== entry);
         guarded(() => entry.handler.apply(entry.context ?? this, parts));
       }
       return this;
@@ -177,9 +177,17 @@
      * @param {any} context
      */
     #remove(name2, handler, context2) {
-      const left = (this.#handlers.get(name2) ?? []).filter(
-        (entry) => handler && entry.handler !== handler || context2 !== void 0 && entry.context !== context2
+      this.#keep(
+        name2,
+        (entry) => handler && entry.handler !== handler || context2 != null && entry.context !== context2
       );
+    }
+    /**
+     * @param {string} name
+     * @param {(entry: { handler: Handler, context: any }) => boolean} stays
+     */
+    #keep(name2, stays) {
+      const left = (this.#handlers.get(name2) ?? []).filter(stays);
       if (left.length > 0) this.#handlers.set(name2, left);
       else this.#handlers.delete(name2);
     }
@@ -3394,6 +3402,11 @@
     }
   };
 
+  // js/opentok/reason.js
+  function openTokReason(reason) {
+    return reason === "serverStopping" ? "networkDisconnected" : reason;
+  }
+
   // js/opentok/members.js
   var Members = class {
     /** @type {Collection<Connection>} */
@@ -3461,7 +3474,7 @@
           break;
         case "connectionDestroyed": {
           const connection = this.connections.remove(event.connectionId);
-          const { reason } = event;
+          const reason = openTokReason(event.reason);
           if (connection) yield new OTEvent("connectionDestroyed", { connection, reason });
           break;
         }
@@ -3470,7 +3483,7 @@
           break;
         case "streamDestroyed": {
           const stream = this.streams.remove(event.streamId);
-          const { reason } = event;
+          const reason = openTokReason(event.reason);
           if (stream) yield new OTEvent("streamDestroyed", { stream, reason }, true);
           break;
         }
@@ -4290,6 +4303,9 @@
     #signaling = null;
     /** @type {Media | null} */
     #media = null;
+    /** Ends a connecting that did not succeed. @type {(error: OpenTokError) => void} */
+    #refused = () => {
+    };
     #publications = new Publications();
     /** @type {Set<Subscriber>} */
     #subscribers = /* @__PURE__ */ new Set();
@@ -4345,17 +4361,19 @@
       }
       const connected = (event) => callback?.(void 0, event);
       this.once("sessionConnected", connected);
+      const refused = (error) => {
+        this.off("sessionConnected", connected);
+        this.#reset();
+        fail(error, callback, this);
+      };
+      this.#refused = refused;
       this.currentState = "connecting";
       const create = this.#parts.createSignaling ?? ((options) => new Signaling(options));
       const signaling = create({
         url: liveUrl(),
         handlers: {
           welcome: (welcome) => this.#welcomed(welcome),
-          refused: (error) => {
-            this.off("sessionConnected", connected);
-            this.#reset();
-            fail(error, callback, this);
-          },
+          refused,
           event: (event) => this.#told(event),
           lost: () => {
             this.currentState = "reconnecting";
@@ -4382,7 +4400,14 @@
       this.#signaling?.close();
       this.#media?.close();
       later(() => {
-        if (wasConnecting) this.#reset();
+        if (wasConnecting)
+          this.#refused(
+            new OpenTokError(
+              1010,
+              "OT_DISCONNECTED",
+              "The session was left before it had connected."
+            )
+          );
         else this.#left("clientDisconnected");
       });
     }
@@ -4470,7 +4495,11 @@
         const wait = signal.retryAfterReconnect !== false;
         await this.#signaling?.request(message, { repeat: false, wait });
       };
-      return answering(send(), callback);
+      const sent = send().catch((error) => {
+        if (error?.name !== "OT_DISCONNECTED") throw error;
+        throw new OpenTokError(500, "OT_NOT_CONNECTED", error.message);
+      });
+      return answering(sent, callback);
     }
     /** @param {Connection | string} connection @param {any} [callback] @returns {Promise<void>} */
     forceDisconnect(connection, callback) {
@@ -4499,9 +4528,14 @@
       );
       return this.#moderate("forceMute", 1540, message, callback);
     }
-    /** @param {(Stream | string)[]} [excluded] @param {any} [callback] @returns {Promise<void>} */
+    /**
+     * @param {(Stream | string)[] | ((error?: OpenTokError) => void) | null} [excluded]
+     * @param {any} [callback]
+     * @returns {Promise<void>}
+     */
     forceMuteAll(excluded = [], callback = void 0) {
-      const excludedStreamIds = excluded.map((stream) => idOf(stream, "streamId"));
+      if (typeof excluded === "function") return this.forceMuteAll([], excluded);
+      const excludedStreamIds = (excluded ?? []).map((stream) => idOf(stream, "streamId"));
       const message = (
         /** @type {const} */
         { type: "forceMuteAll", excludedStreamIds }
@@ -4611,7 +4645,9 @@
       const publishers = this.#publications.all();
       const subscribers = [...this.#subscribers];
       this.#reset();
-      const event = new OTEvent("sessionDisconnected", { reason }, true);
+      const isServerStopping = reason === "serverStopping";
+      reason = openTokReason(reason);
+      const event = new OTEvent("sessionDisconnected", { reason, isServerStopping }, true);
       this.dispatchEvent(event);
       const keep = event.isDefaultPrevented();
       for (const subscriber of subscribers) {

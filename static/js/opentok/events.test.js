@@ -33,6 +33,17 @@ test('a handler of once runs once for each of its names', () => {
   assert.deepEqual(heard, ['a1', 'b1'])
 })
 
+test('a handler of once goes without another of the same function, and null narrows nothing', () => {
+  const events = new Events()
+  const heard = []
+  const handler = () => heard.push('a')
+  events.once('a', handler).on('a', handler, {})
+  events.trigger('a').trigger('a')
+  assert.equal(heard.length, 3)
+  events.off('a', handler, null)
+  assert.equal(events.hasHandlers('a'), false)
+})
+
 test('off forgets everything, a name, a handler of any name, or what belongs to a context', () => {
   const handler = () => {}
   const other = () => {}

@@ -7,6 +7,7 @@
 import { Collection } from './collection.js'
 import { Connection } from './connection.js'
 import { OTEvent } from './events.js'
+import { openTokReason } from './reason.js'
 import { Stream } from './stream.js'
 
 /** @import { ArchiveInfo, ConnectionInfo, ServerEvent, StreamInfo, StreamUpdate, Welcome } from './messages.js' */
@@ -84,7 +85,7 @@ export class Members {
         break
       case 'connectionDestroyed': {
         const connection = this.connections.remove(event.connectionId)
-        const { reason } = event
+        const reason = openTokReason(event.reason)
         if (connection) yield new OTEvent('connectionDestroyed', { connection, reason })
         break
       }
@@ -93,7 +94,7 @@ export class Members {
         break
       case 'streamDestroyed': {
         const stream = this.streams.remove(event.streamId)
-        const { reason } = event
+        const reason = openTokReason(event.reason)
         if (stream) yield new OTEvent('streamDestroyed', { stream, reason }, true)
         break
       }

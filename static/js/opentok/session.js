@@ -15,6 +15,7 @@ import { Members } from './members.js'
 import { promising } from './promising.js'
 import { Publications } from './publications.js'
 import { Publisher } from './publisher.js'
+import { openTokReason } from './reason.js'
 import { signalMessage } from './signal.js'
 import { Signaling } from './signaling.js'
 import { Subscriber } from './subscriber.js'
@@ -48,6 +49,8 @@ export class Session extends Events {
   #signaling = null
   /** @type {Media | null} */
   #media = null
+  /** Ends a connecting that did not succeed. @type {(error: OpenTokError) => void} */
+  #refused = () => {}
   #publications = new Publications()
   /** @type {Set<Subscriber>} */
   #subscribers = new Set()
@@ -112,17 +115,19 @@ export class Session extends Events {
 
     const connected = (/** @type {OTEvent} */ event) => callback?.(undefined, event)
     this.once('sessionConnected', connected)
+    const refused = (/** @type {OpenTokError} */ error) => {
+      this.off('sessionConnected', connected)
+      this.#reset()
+      fail(error, callback, this)
+    }
+    this.#refused = refused
     this.currentState = 'connecting'
     const create = this.#parts.createSignaling ?? ((options) => new Signaling(options))
     const signaling = create({
       url: liveUrl(),
       handlers: {
         welcome: (welcome) => this.#welcomed(welcome),
-        refused: (error) => {
-          this.off('sessionConnected', connected)
-          this.#reset()
-          fail(error, callback, this)
-        },
+        refused,
         event: (event) => this.#told(event),
         lost: () => {
           this.currentState = 'reconnecting'
@@ -150,7 +155,14 @@ export class Session extends Events {
     this.#signaling?.close()
     this.#media?.close()
     later(() => {
-      if (wasConnecting) this.#reset()
+      if (wasConnecting)
+        this.#refused(
+          new OpenTokError(
+            1010,
+            'OT_DISCONNECTED',
+            'The session was left before it had connected.',
+          ),
+        )
       else this.#left('clientDisconnected')
     })
   }
@@ -245,7 +257,11 @@ export class Session extends Events {
       // Not sent twice: it may have arrived although the reply did not.
       await this.#signaling?.request(message, { repeat: false, wait })
     }
-    return answering(send(), callback)
+    const sent = send().catch((error) => {
+      if (error?.name !== 'OT_DISCONNECTED') throw error
+      throw new OpenTokError(500, 'OT_NOT_CONNECTED', error.message)
+    })
+    return answering(sent, callback)
   }
 
   /** @param {Connection | string} connection @param {any} [callback] @returns {Promise<void>} */
@@ -269,9 +285,14 @@ export class Session extends Events {
     return this.#moderate('forceMute', 1540, message, callback)
   }
 
-  /** @param {(Stream | string)[]} [excluded] @param {any} [callback] @returns {Promise<void>} */
+  /**
+   * @param {(Stream | string)[] | ((error?: OpenTokError) => void) | null} [excluded]
+   * @param {any} [callback]
+   * @returns {Promise<void>}
+   */
   forceMuteAll(excluded = [], callback = undefined) {
-    const excludedStreamIds = excluded.map((stream) => idOf(stream, 'streamId'))
+    if (typeof excluded === 'function') return this.forceMuteAll([], excluded)
+    const excludedStreamIds = (excluded ?? []).map((stream) => idOf(stream, 'streamId'))
     const message = /** @type {const} */ ({ type: 'forceMuteAll', excludedStreamIds })
     return this.#moderate('forceMute', 1540, message, callback)
   }
@@ -383,7 +404,10 @@ export class Session extends Events {
     const publishers = this.#publications.all()
     const subscribers = [...this.#subscribers]
     this.#reset()
-    const event = new OTEvent('sessionDisconnected', { reason }, true)
+    // A word of ours beside OpenTok's, for pages that know it.
+    const isServerStopping = reason === 'serverStopping'
+    reason = openTokReason(reason)
+    const event = new OTEvent('sessionDisconnected', { reason, isServerStopping }, true)
     this.dispatchEvent(event)
     const keep = event.isDefaultPrevented()
     for (const subscriber of subscribers) {

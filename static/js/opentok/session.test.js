@@ -256,6 +256,42 @@ test('a session that was left can be connected again', async () => {
   assert.deepEqual(told, ['sessionConnected', 'connectionCreated me'])
 })
 
+test('who leaves before the connection is there is told so, and nothing of the next one', async () => {
+  const { session, connect } = start()
+  const told = []
+  session.connect('1', 'T1==', (error) => told.push(error?.name))
+  session.disconnect()
+  await settle()
+  assert.deepEqual(told, ['OT_DISCONNECTED'])
+  connect()
+  await settle()
+  assert.deepEqual(told, ['OT_DISCONNECTED'])
+  assert.equal(session.currentState, 'connected')
+})
+
+test('a server that stops is a lost network to pages, and says more to those that ask', async () => {
+  const { session, connect, event, told } = start()
+  connect()
+  let isServerStopping
+  session.on('sessionDisconnected', (event) => {
+    isServerStopping = event.isServerStopping
+  })
+  event('disconnected', { reason: 'serverStopping' })
+  assert.equal(told.at(-1), 'sessionDisconnected networkDisconnected')
+  assert.equal(isServerStopping, true)
+})
+
+test('all may be muted with a callback alone, and null stands for nobody', async () => {
+  const { session, connect, socket } = start({ role: 'moderator' })
+  connect()
+  session.forceMuteAll(() => {})
+  await settle()
+  assert.deepEqual(socket().last('forceMuteAll').excludedStreamIds, [])
+  session.forceMuteAll(null)
+  await settle()
+  assert.deepEqual(socket().last('forceMuteAll').excludedStreamIds, [])
+})
+
 test('a handler that leaves hears nothing more', async () => {
   const { session, connect, told } = start({
     connections: [...WELCOME.connections, other],

@@ -29,7 +29,7 @@ const REDRAW_MS = 120
  * @property {{ started(id: string, status: any): void, stopped(id: string): void, close(): void }} recording
  * @property {(people: Person[], host: Host | null) => void} people draws who is here; `host`: what one may do with them
  * @property {(state: OwnState) => void} changed the own microphone, camera or screen
- * @property {(reason: string) => void} ended with OpenTok's reason
+ * @property {(reason: string) => void} ended with OpenTok's reason, or serverStopping
  * @property {(waiting: boolean) => void} reconnecting
  * @property {() => boolean} chatIsOpen
  * @property {(device: Device, trouble: Trouble) => void} [trouble] a device cannot be turned on; else a toast says so
@@ -244,9 +244,9 @@ export class Call {
     on('archiveStopped', ({ id }) => this.#around.recording.stopped(id))
     on('sessionReconnecting', () => this.#around.reconnecting(true))
     on('sessionReconnected', () => this.#around.reconnecting(false))
-    on('sessionDisconnected', ({ reason }) => {
+    on('sessionDisconnected', ({ reason, isServerStopping }) => {
       this.#close()
-      this.#around.ended(reason)
+      this.#around.ended(isServerStopping ? 'serverStopping' : reason)
     })
   }
 
