@@ -27,6 +27,7 @@ use actix_web::{
 use libfuzzer_sys::fuzz_target;
 use parlor::{
     api::{self, Api},
+    archive::{download::Links, object::Objects},
     config::{Config, Secret},
     opentok::{Claims, Role, SessionId},
     platform::Platform,
@@ -115,7 +116,11 @@ impl World {
                 platform.create_session().await.unwrap(),
                 platform.create_chat_session().await.unwrap(),
             ];
-            let api = Api::new(server.app(), platform.clone());
+            let objects = Objects {
+                links: Links::new(SECRET.as_bytes()),
+                sessions: platform.sessions.clone(),
+            };
+            let api = Api::new(server.app(), platform.clone(), objects);
             let service =
                 init_service(App::new().configure(api::routes(web::Data::new(api)))).await;
             (server, sessions, Rc::new(service))
