@@ -1,10 +1,9 @@
 //! What pages show because their calls are on another platform.
 
 use crate::{
-    archive::record,
     camera::{GREEN, RED},
     chromium::Chromium,
-    world::World,
+    world::{World, record},
 };
 
 #[tokio::test]

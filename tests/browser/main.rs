@@ -2,7 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
-mod archive;
 mod buddies;
 mod buddies_call;
 mod buddies_page;
@@ -14,16 +13,15 @@ mod devices;
 #[path = "../sdk/driver.rs"]
 mod driver;
 mod elsewhere;
+mod engine;
 mod film;
-mod library;
+mod hello;
 mod media;
 mod moderator;
 mod network;
-mod official;
 mod pages;
 mod proxy;
 mod recording;
-mod relayed;
 mod rooms;
 mod screen;
 mod world;

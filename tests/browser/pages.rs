@@ -1,6 +1,10 @@
 //! Every page, at a desk and on a phone, by day and by night.
 
-use crate::{archive::record, camera::RED, chromium::Chromium, world::World};
+use crate::{
+    camera::RED,
+    chromium::Chromium,
+    world::{World, record},
+};
 
 #[tokio::test]
 async fn every_page_fits_a_phone_and_loads_nothing_that_it_may_not() {

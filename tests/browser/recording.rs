@@ -1,19 +1,15 @@
 //! Recording: everybody knows of it, only hosts start, stop and delete, and what cannot be is said.
 
-use parlor::config::Config;
-
 use crate::{
-    archive::{plays, record},
-    call::sees,
     camera::{GREEN, RED},
     chromium::{Chromium, Tab},
-    world::{World, start_archive, stop_archive},
+    world::{World, record, start_archive, stop_archive},
 };
 
 /// Seconds that the clock beside REC shows.
-const REC_S: &str = "document.querySelector('#rec-time').textContent.split(':').reduce((m, s) => m * 60 + Number(s), 0)";
+pub const REC_S: &str = "document.querySelector('#rec-time').textContent.split(':').reduce((m, s) => m * 60 + Number(s), 0)";
 
-async fn shows_rec(tab: &Tab) {
+pub async fn shows_rec(tab: &Tab) {
     tab.until("document.querySelector('#rec').checkVisibility() && document.querySelector('#rec').innerText.includes('REC')")
         .await;
 }
@@ -166,95 +162,5 @@ async fn deleting_asks_by_name_and_then_nothing_is_left() {
     assert!(!folder.exists());
     desk.goto(&format!("{}/archives/{id}", world.base)).await;
     desk.sees("There is no such archive.").await;
-    world.end([chromium]).await;
-}
-
-#[tokio::test]
-async fn without_ffmpeg_an_archive_is_watched_and_composed_after_it_is_installed() {
-    let mut config = Config::default();
-    config.archives.ffmpeg = "/nowhere/ffmpeg".into();
-    let why = "the ffmpeg that is missing is this server's, and so are the tracks";
-    let mut world = World::embedded_with(config, why).await;
-    let chromium = Chromium::start().await;
-    let host = world.host(&chromium, "Hanna", RED).await;
-    record(&host, 4000).await;
-    let desk = chromium.another_tab(&host).await;
-    desk.goto(&format!("{}/history", world.base)).await;
-    desk.click("table.archives a[title=Play]").await;
-
-    desk.sees("/nowhere/ffmpeg is not installed on the server, so there is no MP4 to download")
-        .await;
-    plays(&desk, "Hanna", RED).await;
-    assert!(
-        !desk
-            .eval::<bool>("document.body.innerText.includes('Download MP4')")
-            .await
-    );
-
-    world.stop().await;
-    world
-        .start_again(|config| config.archives.ffmpeg = "ffmpeg".into())
-        .await;
-
-    desk.sees("Download MP4").await;
-    assert!(
-        !desk
-            .eval::<bool>("document.body.innerText.includes('is not installed')")
-            .await
-    );
-    world.end([chromium]).await;
-}
-
-#[tokio::test]
-async fn a_full_disk_is_told_to_the_host_before_anything_is_lost() {
-    let mut config = Config::default();
-    config.data.min_free_mib = 1 << 40;
-    let why = "the disk is this server's";
-    let world = World::embedded_with(config, why).await;
-    let chromium = Chromium::start().await;
-    let host = world.host(&chromium, "Hanna", RED).await;
-
-    host.click("#start-archive").await;
-
-    host.sees("The disk is almost full").await;
-    host.sees("Delete archives that nobody needs, or make room on the server's disk.")
-        .await;
-    assert!(
-        !host
-            .eval::<bool>("document.querySelector('#rec').checkVisibility()")
-            .await
-    );
-    host.until("!document.querySelector('#start-archive').disabled")
-        .await;
-    world.end([chromium]).await;
-}
-
-#[tokio::test]
-async fn recording_may_begin_before_anybody_is_there() {
-    let world = World::embedded("OpenTok records sessions only that somebody is in").await;
-    let chromium = Chromium::start().await;
-    let host = chromium.somebody().await;
-    host.has(RED).await;
-    world.sign_in(&host).await;
-    host.goto(&format!("{}/host", world.base)).await;
-
-    host.click("#start-form button").await;
-
-    host.until("document.querySelector('#stop-form')?.checkVisibility() && document.querySelector('#prejoin-rec').checkVisibility()")
-        .await;
-    let guest = world.guest(&chromium, "Gus", GREEN).await;
-    shows_rec(&guest).await;
-    world.join(&host, "/host", "Hanna").await;
-    sees(&host, "Gus", GREEN).await;
-    host.until(&format!("{REC_S} >= 3")).await;
-    stop_archive(&host).await;
-
-    host.goto(&format!("{}/history", world.base)).await;
-    host.click("table.archives a[title=Play]").await;
-    host.until("document.querySelector('#player')").await;
-    let names: Vec<String> = host
-        .eval("JSON.parse(document.querySelector('#boot').textContent).streams.map(s => s.name).sort()")
-        .await;
-    assert_eq!(names, ["Gus", "Hanna"]);
     world.end([chromium]).await;
 }

@@ -1,8 +1,7 @@
 //! A Parlor of its own for each test, and what people do with it.
 //!
 //! With `PARLOR_TEST_PLATFORM=remote` its calls and archives are on a second Parlor, a process of its own at another
-//! origin (`media.rs`). Tests that are about the engine in the process say why they are not among those that run on both:
-//! [`World::embedded`].
+//! origin (`media.rs`). Tests that are about the engine in this process are in `engine/`, and say why: [`World::embedded`].
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -289,4 +288,14 @@ pub async fn stop_archive(host: &Tab) {
     host.click("#stop-archive").await;
     host.click("dialog.ask [value=yes]").await;
     host.until("document.querySelector('#rec').hidden").await;
+}
+
+/// Records somebody alone, for so long.
+pub async fn record(host: &Tab, ms: u32) {
+    start_archive(host).await;
+    host.until(&format!(
+        "performance.now() - test.story.findLast(s => s.what == 'rec on').at > {ms}"
+    ))
+    .await;
+    stop_archive(host).await;
 }

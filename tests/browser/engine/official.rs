@@ -10,10 +10,10 @@ use parlor::{
 };
 use serde_json::{Value, json};
 
+use super::library::at_an_origin_of_its_own;
 use crate::{
     chromium::{Chromium, Tab},
     driver::{NODE, PYTHON, Script, reached},
-    library::at_an_origin_of_its_own,
     world::World,
 };
 

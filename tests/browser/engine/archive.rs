@@ -328,16 +328,6 @@ async fn downloads(world: &World, chromium: &Chromium, desk: &Tab) {
     stranger.close().await;
 }
 
-/// Records somebody alone, for so long.
-pub async fn record(host: &Tab, ms: u32) {
-    start_archive(host).await;
-    host.until(&format!(
-        "performance.now() - test.story.findLast(s => s.what == 'rec on').at > {ms}"
-    ))
-    .await;
-    stop_archive(host).await;
-}
-
 /// Plays, from the beginning again if need be, until somebody is seen moving and heard.
 pub async fn plays(desk: &Tab, name: &str, camera: Camera) {
     let Camera { colour, hz, .. } = camera;
