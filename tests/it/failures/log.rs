@@ -72,3 +72,22 @@ async fn secrets_are_not_logged_however_much_is_logged() {
         assert_eq!(line, None, "{secret}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_who_are_refused_do_not_fill_the_log() {
+    let data = Data::with_moderator().await;
+    let server = Process::start(&data.path(), &["--min-free-mib", "1"]);
+    let stranger = Visitor::at(&server.base);
+    stranger.page("/").await;
+    let before = server.log();
+    for path in [
+        "/nowhere",
+        "/history",
+        "/v2/project/1/archive",
+        "/archives/1",
+    ] {
+        let answer = stranger.get(path).await;
+        assert!(!answer.status().is_success(), "{path}");
+    }
+    assert_eq!(server.log(), before);
+}
