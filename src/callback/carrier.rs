@@ -1,6 +1,12 @@
-//! Delivers what waits: one event of a project after the other, several projects at once.
+//! Delivers what waits: one event of a receiver after the other, to several receivers at once.
+//!
+//! A receiver is who takes a project's events at one url (there may be one for each topic). One that is not there delays nothing
+//! of the others. Within a receiver an event that is not taken holds up the next ones for its first tries, and is put off from
+//! then on. Once the receiver takes something it seems to be back, so what has failed meanwhile is tried at once; but it may as
+//! well be that it never takes just these. So each try that fails in its turn earns one early try, and an early one that fails
+//! earns none: what comes too often is at most every second try.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use tokio::{task, task::JoinSet, time::timeout};
 use tracing::{debug, error, info, warn};
@@ -10,7 +16,7 @@ use super::{
     post::{NotTaken, Request},
     schedule::millis,
     signature::sign,
-    store::{self, Waiting},
+    store::{self, Receiver, Waiting},
 };
 use crate::archive::object;
 
@@ -23,16 +29,27 @@ const AGAIN_AFTER: Duration = Duration::from_secs(5);
 /// How long tries may take that are on their way when the server stops.
 const LAST_TRIES: Duration = Duration::from_secs(2);
 
-/// The projects for which events wait.
+/// The receivers for which events wait.
 #[derive(Default)]
 struct Lanes {
-    /// When it is looked again for an event of a project of which none is on its way. Unix time, ms.
-    due: HashMap<u32, i64>,
+    /// When it is looked again for an event of a receiver to whom none is on its way. Unix time, ms.
+    due: HashMap<Receiver, i64>,
     on_their_way: JoinSet<Outcome>,
-    /// Whose they are.
-    of: HashMap<task::Id, u32>,
-    /// How many tries of a project have failed since one was taken.
-    failing: HashMap<u32, u32>,
+    /// What they are, and to whom.
+    tries: HashMap<task::Id, (Receiver, Arc<Waiting>)>,
+    /// How many tries of a receiver have failed since it took an event.
+    failing: HashMap<Receiver, u32>,
+}
+
+impl Lanes {
+    fn is_busy(&self, receiver: &Receiver) -> bool {
+        self.tries.values().any(|(busy, _)| busy == receiver)
+    }
+
+    /// Also to another receiver than now: its url may have changed meanwhile.
+    fn is_on_its_way(&self, event: &Waiting) -> bool {
+        self.tries.values().any(|(_, other)| other.seq == event.seq)
+    }
 }
 
 /// What came of a try.
@@ -69,53 +86,61 @@ pub async fn carry(callbacks: Callbacks) {
 }
 
 impl Callbacks {
-    /// Finds the projects for which events wait.
+    /// Finds the receivers for which events wait.
     async fn look(&self, lanes: &mut Lanes) {
         let now_ms = self.now_ms();
-        match store::projects(&self.0.db).await {
-            Ok(keys) => {
-                for key in keys {
-                    if !lanes.of.values().any(|busy| *busy == key) {
-                        let at = lanes.due.entry(key).or_insert(now_ms);
-                        *at = now_ms.min(*at);
-                    }
-                }
+        let receivers = match store::receivers(&self.0.db).await {
+            Ok(receivers) => receivers,
+            Err(problem) => {
+                error!("Events for callbacks cannot be found: {problem}");
+                return;
             }
-            Err(problem) => error!("Events for callbacks cannot be found: {problem}"),
+        };
+        lanes
+            .failing
+            .retain(|failing, _| receivers.contains(failing));
+        for receiver in receivers {
+            if !lanes.is_busy(&receiver) {
+                let at = lanes.due.entry(receiver).or_insert(now_ms);
+                *at = now_ms.min(*at);
+            }
         }
     }
 
     /// Sends what is due, as long as there is room; who has waited longest is first.
     async fn send(&self, lanes: &mut Lanes) {
         let now_ms = self.now_ms();
-        let mut due: Vec<(i64, u32)> = lanes.due.iter().map(|(key, at)| (*at, *key)).collect();
-        due.retain(|(at, _)| *at <= now_ms);
+        let due = lanes.due.iter().filter(|(_, at)| **at <= now_ms);
+        let mut due: Vec<(i64, Receiver)> = due.map(|(to, at)| (*at, to.clone())).collect();
         due.sort_unstable();
-        for (_, key) in due {
+        for (_, receiver) in due {
             if lanes.on_their_way.len() >= AT_ONCE {
                 return;
             }
-            let next = match self.next(key, now_ms).await {
+            let again = now_ms.saturating_add(millis(AGAIN_AFTER));
+            let next = match self.next(&receiver, now_ms).await {
+                Ok(Next::Now(event)) if lanes.is_on_its_way(&event) => Some(again),
                 Ok(Next::Now(event)) => {
-                    lanes.due.remove(&key);
-                    let this = self.clone();
-                    let deliver = async move { this.deliver(key, *event).await };
+                    lanes.due.remove(&receiver);
+                    let (this, to, what) = (self.clone(), receiver.clone(), Arc::clone(&event));
+                    let deliver = async move { this.deliver(&to, &what).await };
                     let task = lanes.on_their_way.spawn(deliver);
-                    lanes.of.insert(task.id(), key);
+                    lanes.tries.insert(task.id(), (receiver, event));
                     continue;
                 }
                 Ok(Next::Later(at)) => at,
                 Err(problem) => {
+                    let key = receiver.api_key;
                     error!(
                         project.key = key,
                         "An event of project {key} cannot be read: {problem}"
                     );
-                    Some(now_ms.saturating_add(millis(AGAIN_AFTER)))
+                    Some(again)
                 }
             };
             match next {
-                Some(at) => lanes.due.insert(key, at),
-                None => lanes.due.remove(&key),
+                Some(at) => lanes.due.insert(receiver, at),
+                None => lanes.due.remove(&receiver),
             };
         }
     }
@@ -130,17 +155,17 @@ impl Callbacks {
         Duration::from_millis(wait.try_into().unwrap_or_default()).min(LOOK_EVERY)
     }
 
-    async fn next(&self, key: u32, now_ms: i64) -> Result<Next, sqlx::Error> {
+    async fn next(&self, receiver: &Receiver, now_ms: i64) -> Result<Next, sqlx::Error> {
         let holding_tries = self.0.settings.schedule.holding_tries;
-        let event = store::next(&self.0.db, key, holding_tries, now_ms).await?;
+        let event = store::next(&self.0.db, receiver, holding_tries, now_ms).await?;
         Ok(match event {
-            Some(event) if event.due_at_ms <= now_ms => Next::Now(Box::new(event)),
+            Some(event) if event.due_at_ms <= now_ms => Next::Now(Arc::new(event)),
             Some(event) => Next::Later(Some(event.due_at_ms)),
-            None => Next::Later(store::due_at_ms(&self.0.db, key).await?),
+            None => Next::Later(store::due_at_ms(&self.0.db, receiver).await?),
         })
     }
 
-    /// Takes note of a try that is over: the project's next event may come.
+    /// Takes note of a try that is over: the receiver's next event may come.
     async fn note(&self, lanes: &mut Lanes, done: Result<(task::Id, Outcome), task::JoinError>) {
         let (id, outcome) = match done {
             Ok((id, outcome)) => (id, outcome),
@@ -149,24 +174,24 @@ impl Callbacks {
                 (panic.id(), Outcome::Void)
             }
         };
-        let Some(key) = lanes.of.remove(&id) else {
+        let Some((receiver, _)) = lanes.tries.remove(&id) else {
             return;
         };
-        lanes.due.insert(key, self.now_ms());
+        let key = receiver.api_key;
+        lanes.due.insert(receiver.clone(), self.now_ms());
         match outcome {
             Outcome::Taken => {
-                let failed = lanes.failing.remove(&key).unwrap_or_default();
-                // Fewer were the trouble of one event, which those behind it have passed.
+                let failed = lanes.failing.remove(&receiver).unwrap_or_default();
+                // Fewer were the trouble of one event.
                 if failed > self.0.settings.schedule.holding_tries {
                     info!(
                         project.key = key,
-                        "Project {key} takes its events again, after {failed} tries that failed"
+                        "Events of project {key} are taken again, after {failed} tries that failed"
                     );
-                    self.hurry(key).await;
                 }
             }
             Outcome::NotTaken(why) => {
-                let failed = lanes.failing.entry(key).or_default();
+                let failed = lanes.failing.entry(receiver).or_default();
                 *failed += 1;
                 if *failed == 1 {
                     warn!(
@@ -184,16 +209,9 @@ impl Callbacks {
         }
     }
 
-    /// What has failed while a receiver was not there need not wait any longer, now that it is.
-    async fn hurry(&self, key: u32) {
-        if let Err(problem) = store::hurry(&self.0.db, key, self.now_ms()).await {
-            error!("Events wait for longer than they need to: {problem}");
-        }
-    }
-
-    /// One try, and what it means for the event.
-    async fn deliver(&self, key: u32, event: Waiting) -> Outcome {
-        match self.try_once(key, &event).await {
+    /// One try, and what it means for the event and those that were put off.
+    async fn deliver(&self, receiver: &Receiver, event: &Waiting) -> Outcome {
+        match self.try_once(receiver, event).await {
             Ok(outcome) => outcome,
             Err(problem) => {
                 error!("An event for a callback cannot be read or changed: {problem}");
@@ -204,7 +222,8 @@ impl Callbacks {
         }
     }
 
-    async fn try_once(&self, key: u32, event: &Waiting) -> Result<Outcome, sqlx::Error> {
+    async fn try_once(&self, receiver: &Receiver, event: &Waiting) -> Result<Outcome, sqlx::Error> {
+        let key = receiver.api_key;
         let counters = &self.0.counters;
         let Some(body) = self.body(event).await? else {
             store::forget(&self.0.db, event.seq).await?;
@@ -213,7 +232,7 @@ impl Callbacks {
         let timestamp_s = self.now_ms() / 1000;
         let secret = event.secret.expose().as_bytes();
         let request = Request {
-            url: &event.url,
+            url: &receiver.url,
             id: &event.id,
             timestamp_s,
             signature: &sign(secret, &event.id, timestamp_s, &body),
@@ -222,6 +241,7 @@ impl Callbacks {
         let Err(why) = self.0.poster.post(request).await else {
             count(&counters.delivered, 1);
             store::forget(&self.0.db, event.seq).await?;
+            store::hurry(&self.0.db, receiver, self.now_ms()).await?;
             return Ok(Outcome::Taken);
         };
         count(&counters.failed, 1);
@@ -262,10 +282,10 @@ impl Callbacks {
     }
 }
 
-/// What is to be done for a project.
+/// What is to be done for a receiver.
 enum Next {
     /// Deliver this.
-    Now(Box<Waiting>),
+    Now(Arc<Waiting>),
     /// Look again at this moment (Unix time, ms); `None`: nothing waits.
     Later(Option<i64>),
 }

@@ -38,9 +38,9 @@ pub async fn keep(
                 callbacks.keep_batch(&mut batch).await;
             }
             change = changes.recv() => match change {
-                Ok(change) => callbacks.trim([change.archive.api_key]).await,
+                Ok(change) => callbacks.trim([(change.archive.api_key, Topic::ArchiveStatus)]).await,
                 // The rows are there, whoever missed being told of them.
-                Err(broadcast::error::RecvError::Lagged(_)) => callbacks.trim_all().await,
+                Err(broadcast::error::RecvError::Lagged(_)) => callbacks.trim_archives().await,
                 Err(broadcast::error::RecvError::Closed) => break,
             },
         }
@@ -82,11 +82,13 @@ impl Callbacks {
             }
         }
         let mut events = Vec::new();
+        let mut lists = BTreeSet::new();
         for report in batch {
             let topic = Topic::of_occurrence(&report.occurrence);
             if let Some(api_key) = report.session.api_key()
                 && let Some(callback) = registered.get(&(api_key, topic))
             {
+                lists.insert((api_key, topic));
                 events.push(NewEvent {
                     callback,
                     api_key,
@@ -99,21 +101,20 @@ impl Callbacks {
             return Ok(());
         }
         store::enqueue(&self.0.db, &events).await?;
-        let keys: BTreeSet<u32> = events.iter().map(|event| event.api_key).collect();
-        self.trim(keys).await;
+        self.trim(lists).await;
         Ok(())
     }
 
-    /// Drops what is too much; if that fails, the next event tries it again.
-    async fn trim(&self, keys: impl IntoIterator<Item = u32>) {
-        for key in keys {
-            match store::trim(&self.0.db, key, self.0.settings.most_waiting).await {
+    /// Drops what is too much of these topics of projects; if that fails, the next event tries it again.
+    async fn trim(&self, lists: impl IntoIterator<Item = (u32, Topic)>) {
+        for (key, topic) in lists {
+            match store::trim(&self.0.db, key, topic, self.0.settings.most_waiting).await {
                 Ok(0) => {}
                 Ok(dropped) => {
                     count(&self.0.counters.dropped, dropped);
                     warn!(
                         project.key = key,
-                        "Too many events wait for the callbacks of project {key}: the oldest {dropped} are dropped"
+                        "Too many events `{topic}` wait for the callback of project {key}: the oldest {dropped} are dropped"
                     );
                 }
                 Err(problem) => error!("Events that wait cannot be counted: {problem}"),
@@ -121,9 +122,14 @@ impl Callbacks {
         }
     }
 
-    async fn trim_all(&self) {
-        match store::projects(&self.0.db).await {
-            Ok(keys) => self.trim(keys).await,
+    /// Likewise, of the archives of all projects.
+    async fn trim_archives(&self) {
+        match store::receivers(&self.0.db).await {
+            Ok(receivers) => {
+                let keys: BTreeSet<u32> = receivers.iter().map(|to| to.api_key).collect();
+                self.trim(keys.into_iter().map(|key| (key, Topic::ArchiveStatus)))
+                    .await;
+            }
             Err(problem) => error!("Events that wait cannot be counted: {problem}"),
         }
     }

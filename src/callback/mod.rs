@@ -9,7 +9,7 @@
 //!
 //! What waits is in the database, so neither a restart nor a crash loses it. The event of an archive is written in one
 //! transaction with its status. An event of a session is written a moment after it happened (`keeper.rs`), since nothing may hold up a
-//! session: a crash loses those of the last moment, together with the sessions themselves. Events of one project are delivered one
+//! session: a crash loses those of the last moment, together with the sessions themselves. Events of one receiver are delivered one
 //! after the other, those of several at once (`carrier.rs`), until a day is over ([`Schedule`]); an event comes twice if the
 //! server dies between the answer and its note, and bears the same id then ([`signature`]).
 
@@ -122,7 +122,8 @@ pub struct Settings {
     /// Where receivers reach this server, for the links to archives.
     pub base: String,
     pub schedule: Schedule,
-    /// Events of one project that wait at most; the oldest are dropped.
+    /// Events of one topic of a project that wait at most; the oldest are dropped. One for each topic, so that a flood of
+    /// streams drops no archive's.
     pub most_waiting: u32,
     /// The clock on the wall: Unix time, ms.
     pub now_ms: fn() -> i64,

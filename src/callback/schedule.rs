@@ -21,7 +21,7 @@ impl Default for Schedule {
         Schedule {
             waits: seconds.map(Duration::from_secs).to_vec(),
             give_up_after: Duration::from_secs(24 * 60 * 60),
-            holding_tries: 3,
+            holding_tries: 4,
         }
     }
 }

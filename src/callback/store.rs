@@ -123,44 +123,58 @@ pub(super) async fn enqueue(db: &SqlitePool, events: &[NewEvent<'_>]) -> Result<
     transaction.commit().await
 }
 
-/// Drops a project's oldest events, so that `most` are left. How many were dropped comes back.
-pub(super) async fn trim(db: &SqlitePool, api_key: u32, most: u32) -> Result<u64, sqlx::Error> {
-    let waiting = sqlx::query_scalar!(
-        "SELECT COUNT(*)
-         FROM callback_events
-         WHERE api_key = $1",
+/// Drops the oldest events of one topic of a project, so that `most` are left. How many were dropped comes back.
+pub(super) async fn trim(
+    db: &SqlitePool,
+    api_key: u32,
+    topic: Topic,
+    most: u32,
+) -> Result<u64, sqlx::Error> {
+    let topic = topic.to_string();
+    let newest_too_much = sqlx::query!(
+        "SELECT event.callback, event.seq
+         FROM callbacks
+         JOIN callback_events AS event ON event.callback = callbacks.id
+         WHERE callbacks.api_key = $1 AND callbacks.topic = $2
+         ORDER BY event.seq DESC
+         LIMIT 1 OFFSET $3",
         api_key,
+        topic,
+        most,
     )
-    .fetch_one(db)
+    .fetch_optional(db)
     .await?;
-    if waiting <= i64::from(most) {
+    let Some(newest_too_much) = newest_too_much else {
         return Ok(0);
-    }
+    };
     let dropped = sqlx::query!(
         "DELETE FROM callback_events
-         WHERE api_key = $1
-           AND seq <= (SELECT seq
-                       FROM callback_events
-                       WHERE api_key = $1
-                       ORDER BY seq DESC
-                       LIMIT 1 OFFSET $2)",
-        api_key,
-        most,
+         WHERE callback = $1 AND seq <= $2",
+        newest_too_much.callback,
+        newest_too_much.seq,
     )
     .execute(db)
     .await?;
     Ok(dropped.rows_affected())
 }
 
-/// The projects for which events wait.
-pub(super) async fn projects(db: &SqlitePool) -> Result<Vec<u32>, sqlx::Error> {
-    let keys = sqlx::query_scalar!(
-        r#"SELECT DISTINCT api_key AS "api_key: u32"
-           FROM callback_events"#
+/// Whoever takes the events of a project at one url. Of several topics with the same url it is the same.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Receiver {
+    pub api_key: u32,
+    pub url: String,
+}
+
+/// The receivers for which events wait.
+pub(super) async fn receivers(db: &SqlitePool) -> Result<Vec<Receiver>, sqlx::Error> {
+    sqlx::query_as!(
+        Receiver,
+        r#"SELECT DISTINCT api_key AS "api_key: u32", url
+           FROM callbacks
+           WHERE EXISTS (SELECT 1 FROM callback_events WHERE callback = callbacks.id)"#
     )
     .fetch_all(db)
-    .await?;
-    Ok(keys)
+    .await
 }
 
 /// How many events wait, of all projects.
@@ -176,7 +190,6 @@ pub(super) struct Waiting {
     pub seq: i64,
     /// The same in every try.
     pub id: String,
-    pub url: String,
     /// The project's, as it is now.
     pub secret: Secret,
     /// Of the archive whose status changed; `None`: it happened in a session.
@@ -191,23 +204,30 @@ pub(super) struct Waiting {
     pub due_at_ms: i64,
 }
 
-/// The event whose turn it is in a project: the oldest that is due, or has failed so seldom that the others wait for it.
+/// The event whose turn it is with a receiver: the oldest that is due, or has failed so seldom that the others wait for it.
 pub(super) async fn next(
     db: &SqlitePool,
-    api_key: u32,
+    receiver: &Receiver,
     holding_tries: u32,
     now_ms: i64,
 ) -> Result<Option<Waiting>, sqlx::Error> {
+    // The index of each callback has its oldest event at its head, however many wait behind it.
     let row = sqlx::query!(
-        r#"SELECT event.seq, event.id, callback.url, project.api_secret, event.archive, event.body,
+        r#"SELECT event.seq AS "seq!", event.id, project.api_secret, event.archive, event.body,
                   event.created_at_ms, event.tries AS "tries: u32", event.due_at_ms
-           FROM callback_events AS event
-           JOIN callbacks AS callback ON callback.id = event.callback
-           JOIN projects AS project ON project.api_key = event.api_key
-           WHERE event.api_key = $1 AND (event.tries <= $2 OR event.due_at_ms <= $3)
+           FROM callbacks AS callback
+           JOIN callback_events AS event
+             ON event.seq = (SELECT seq
+                             FROM callback_events
+                             WHERE callback = callback.id AND (tries < $3 OR due_at_ms <= $4)
+                             ORDER BY seq
+                             LIMIT 1)
+           JOIN projects AS project ON project.api_key = callback.api_key
+           WHERE callback.api_key = $1 AND callback.url = $2
            ORDER BY event.seq
            LIMIT 1"#,
-        api_key,
+        receiver.api_key,
+        receiver.url,
         holding_tries,
         now_ms,
     )
@@ -218,7 +238,6 @@ pub(super) async fn next(
         Ok(Waiting {
             seq: row.seq,
             id: row.id,
-            url: row.url,
             secret: Secret::from(row.api_secret),
             archive: archive
                 .map(|id| id.ok_or_else(|| damaged("archive")))
@@ -232,13 +251,17 @@ pub(super) async fn next(
     .transpose()
 }
 
-/// When the first of a project's events is due; `None`: none waits.
-pub(super) async fn due_at_ms(db: &SqlitePool, api_key: u32) -> Result<Option<i64>, sqlx::Error> {
+/// When the first of a receiver's events is due; `None`: none waits.
+pub(super) async fn due_at_ms(
+    db: &SqlitePool,
+    receiver: &Receiver,
+) -> Result<Option<i64>, sqlx::Error> {
     sqlx::query_scalar!(
         r#"SELECT MIN(due_at_ms) AS "due_at_ms: i64"
            FROM callback_events
-           WHERE api_key = $1"#,
-        api_key,
+           WHERE callback IN (SELECT id FROM callbacks WHERE api_key = $1 AND url = $2)"#,
+        receiver.api_key,
+        receiver.url,
     )
     .fetch_one(db)
     .await
@@ -256,7 +279,7 @@ pub(super) async fn forget(db: &SqlitePool, seq: i64) -> Result<(), sqlx::Error>
     Ok(())
 }
 
-/// Notes that a try has failed.
+/// Notes that a try has failed. One in the event's turn earns an early one (see [`hurry`]); one that was early does not.
 pub(super) async fn put_off(
     db: &SqlitePool,
     seq: i64,
@@ -265,7 +288,7 @@ pub(super) async fn put_off(
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "UPDATE callback_events
-         SET tries = $2, due_at_ms = $3
+         SET tries = $2, due_at_ms = $3, early = CASE early WHEN 'given' THEN '' ELSE 'earned' END
          WHERE seq = $1",
         seq,
         tries,
@@ -276,13 +299,20 @@ pub(super) async fn put_off(
     Ok(())
 }
 
-/// Has a project's events tried now that were put off.
-pub(super) async fn hurry(db: &SqlitePool, api_key: u32, now_ms: i64) -> Result<(), sqlx::Error> {
+/// Has those of a receiver's events tried now that have earned it and are due later.
+pub(super) async fn hurry(
+    db: &SqlitePool,
+    receiver: &Receiver,
+    now_ms: i64,
+) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "UPDATE callback_events
-         SET due_at_ms = $2
-         WHERE api_key = $1 AND due_at_ms > $2",
-        api_key,
+         SET due_at_ms = $3, early = 'given'
+         WHERE early = 'earned'
+           AND due_at_ms > $3
+           AND callback IN (SELECT id FROM callbacks WHERE api_key = $1 AND url = $2)",
+        receiver.api_key,
+        receiver.url,
         now_ms,
     )
     .execute(db)

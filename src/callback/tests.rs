@@ -4,7 +4,10 @@ use std::{sync::Arc, time::Instant};
 
 use serde_json::{Value, json};
 
-use super::{store::NewEvent, *};
+use super::{
+    store::{NewEvent, Receiver},
+    *,
+};
 use crate::{
     archive::{
         ArchiveId, NewArchive, Reason, Status,
@@ -52,9 +55,19 @@ async fn add(db: &SqlitePool, callback: &Callback, number: i64) {
     store::enqueue(db, &[event]).await.unwrap();
 }
 
+fn receiver(url: &str) -> Receiver {
+    let url = url.to_owned();
+    Receiver { api_key: KEY, url }
+}
+
+/// The event whose turn it is with the usual receiver.
+async fn next(db: &SqlitePool, now_ms: i64) -> Option<store::Waiting> {
+    store::next(db, &receiver(URL), 2, now_ms).await.unwrap()
+}
+
 /// The body of the event whose turn it is, if one is due.
 async fn turn(db: &SqlitePool, now_ms: i64) -> Option<String> {
-    let next = store::next(db, KEY, 2, now_ms).await.unwrap();
+    let next = next(db, now_ms).await;
     next.filter(|event| event.due_at_ms <= now_ms)
         .map(|event| event.body)
 }
@@ -120,7 +133,7 @@ async fn whatever_waits_goes_with_its_callback_and_with_its_project(db: SqlitePo
 
     project::revoke(&db, shop, NOW).await.unwrap();
     assert_eq!(list(&db, shop).await.unwrap(), []);
-    assert_eq!(store::projects(&db).await.unwrap(), [KEY]);
+    assert_eq!(store::receivers(&db).await.unwrap(), [receiver(URL)]);
     assert_eq!(store::count(&db).await.unwrap(), 1);
     let refused = register(&db, shop, &Topic::ALL, URL, NOW).await;
     assert!(matches!(refused, Err(RegisterError::NoSuchKey(_))));
@@ -150,7 +163,7 @@ async fn every_status_of_an_archive_is_kept_as_it_was(db: SqlitePool) {
 
     let mut told = Vec::new();
     let mut ids = Vec::new();
-    while let Some(event) = store::next(&db, KEY, 2, NOW).await.unwrap() {
+    while let Some(event) = next(&db, NOW).await {
         assert_eq!(event.archive, Some(id));
         assert_eq!(event.secret.expose(), "the secret of 123456");
         let then = serde_json::from_str(&event.body).unwrap();
@@ -197,16 +210,15 @@ async fn an_event_holds_up_others_for_its_first_tries_only(db: SqlitePool) {
         add(&db, &callback, number).await;
     }
     let now = NOW + 1_000;
-    let first = store::next(&db, KEY, 2, now).await.unwrap().unwrap().seq;
+    let first = next(&db, now).await.unwrap().seq;
     assert_eq!(turn(&db, now).await.as_deref(), Some("1"));
-    for tries in [1, 2] {
-        store::put_off(&db, first, tries, now + 500).await.unwrap();
-        assert_eq!(turn(&db, now).await, None, "they wait");
-        assert_eq!(turn(&db, now + 500).await.as_deref(), Some("1"));
-    }
-    store::put_off(&db, first, 3, now + 500).await.unwrap();
+    store::put_off(&db, first, 1, now + 500).await.unwrap();
+    assert_eq!(turn(&db, now).await, None, "they wait");
+    assert_eq!(turn(&db, now + 500).await.as_deref(), Some("1"));
+    store::put_off(&db, first, 2, now + 500).await.unwrap();
     assert_eq!(turn(&db, now).await.as_deref(), Some("2"), "they pass");
-    assert_eq!(store::due_at_ms(&db, KEY).await.unwrap(), Some(NOW + 2));
+    let due = store::due_at_ms(&db, &receiver(URL)).await.unwrap();
+    assert_eq!(due, Some(NOW + 2));
     // When it is due again, it is the oldest.
     assert_eq!(turn(&db, now + 500).await.as_deref(), Some("1"));
     store::forget(&db, first).await.unwrap();
@@ -216,20 +228,88 @@ async fn an_event_holds_up_others_for_its_first_tries_only(db: SqlitePool) {
         None,
         "it is not due before it happened"
     );
-    assert_eq!(store::due_at_ms(&db, OTHER).await.unwrap(), None);
 }
 
 #[sqlx::test]
-async fn the_oldest_are_dropped_of_those_that_are_too_many(db: SqlitePool) {
+async fn receivers_wait_for_nobody_else_and_topics_of_one_for_each_other(db: SqlitePool) {
+    projects(&db).await;
+    let same = [Topic::StreamCreated, Topic::StreamDestroyed];
+    let same = register(&db, KEY, &same, URL, NOW).await.unwrap();
+    let far = "https://far.invalid/";
+    let apart = register(&db, KEY, &[Topic::SessionCreated], far, NOW).await;
+    let apart = apart.unwrap().remove(0);
+    for (callback, number) in [(&same[1], 1), (&apart, 2), (&same[0], 3), (&apart, 4)] {
+        add(&db, callback, number).await;
+    }
+    let mut receivers = store::receivers(&db).await.unwrap();
+    receivers.sort();
+    assert_eq!(receivers, [receiver(far), receiver(URL)]);
+    let now = NOW + 10;
+    let far_next = async || {
+        let next = store::next(&db, &receiver(far), 2, now).await.unwrap();
+        next.unwrap().body
+    };
+    assert_eq!(turn(&db, now).await.as_deref(), Some("1"));
+    assert_eq!(far_next().await, "2");
+    let first = next(&db, now).await.unwrap().seq;
+    store::put_off(&db, first, 1, now + 500).await.unwrap();
+    assert_eq!(turn(&db, now).await, None, "the other topic waits");
+    assert_eq!(far_next().await, "2");
+    store::forget(&db, first).await.unwrap();
+    assert_eq!(turn(&db, now).await.as_deref(), Some("3"));
+
+    // What waits goes where its topic goes.
+    let moved = register(&db, KEY, &[Topic::SessionCreated], URL, NOW).await;
+    moved.unwrap();
+    assert_eq!(turn(&db, now).await.as_deref(), Some("2"));
+    assert_eq!(store::receivers(&db).await.unwrap(), [receiver(URL)]);
+    let due = store::due_at_ms(&db, &receiver(far)).await.unwrap();
+    assert_eq!(due, None);
+}
+
+#[sqlx::test]
+async fn a_try_that_fails_in_its_turn_earns_one_that_is_early(db: SqlitePool) {
     projects(&db).await;
     let callback = registered(&db, KEY, Topic::StreamCreated).await;
+    add(&db, &callback, 1).await;
+    let now = NOW + 1_000;
+    let event = next(&db, now).await.unwrap().seq;
+    let hurry = async || {
+        for url in [URL, "https://far.invalid/"] {
+            store::hurry(&db, &receiver(url), now).await.unwrap();
+        }
+        store::due_at_ms(&db, &receiver(URL)).await.unwrap()
+    };
+    assert_eq!(hurry().await, Some(NOW + 1), "it has not failed");
+    for tries in [3, 5, 7] {
+        store::put_off(&db, event, tries, now + 500).await.unwrap();
+        let far = receiver("https://far.invalid/");
+        store::hurry(&db, &far, now).await.unwrap();
+        assert_eq!(turn(&db, now).await, None, "another receiver is back");
+        assert_eq!(hurry().await, Some(now), "it comes early");
+        let early = tries + 1;
+        store::put_off(&db, event, early, now + 500).await.unwrap();
+        assert_eq!(hurry().await, Some(now + 500), "it is not earned again");
+    }
+}
+
+#[sqlx::test]
+async fn the_oldest_of_a_topic_are_dropped_if_they_are_too_many(db: SqlitePool) {
+    projects(&db).await;
+    let topic = Topic::StreamCreated;
+    let callback = registered(&db, KEY, topic).await;
+    let archives = registered(&db, KEY, Topic::ArchiveStatus).await;
+    add(&db, &archives, -1).await;
     for number in 0..7 {
-        assert_eq!(store::trim(&db, KEY, 7).await.unwrap(), 0);
+        assert_eq!(store::trim(&db, KEY, topic, 7).await.unwrap(), 0);
         add(&db, &callback, number).await;
     }
-    assert_eq!(store::trim(&db, OTHER, 0).await.unwrap(), 0);
-    assert_eq!(store::trim(&db, KEY, 3).await.unwrap(), 4);
-    assert_eq!(store::count(&db).await.unwrap(), 3);
+    assert_eq!(store::trim(&db, OTHER, topic, 0).await.unwrap(), 0);
+    assert_eq!(store::trim(&db, KEY, topic, 3).await.unwrap(), 4);
+    assert_eq!(store::count(&db).await.unwrap(), 4);
+    let oldest = next(&db, NOW + 10).await.unwrap();
+    assert_eq!(oldest.body, "-1", "nothing of another topic is dropped");
+    store::forget(&db, oldest.seq).await.unwrap();
     assert_eq!(turn(&db, NOW + 10).await.as_deref(), Some("4"));
 }
 
@@ -307,7 +387,7 @@ async fn a_flood_never_makes_sessions_wait_and_what_was_taken_is_written_before_
     let counts = callbacks.counts().await.unwrap();
     assert_eq!(counts.waiting, u64::try_from(room / 2).unwrap());
     assert_eq!(counts.dropped, 10);
-    let first = store::next(&db, KEY, 2, i64::MAX).await.unwrap().unwrap();
+    let first = next(&db, i64::MAX).await.unwrap();
     let body: Value = serde_json::from_str(&first.body).unwrap();
     assert_eq!(body["sessionId"], ours.as_str());
     assert_eq!(body["timestamp"], NOW + 1_000_000);
@@ -334,7 +414,7 @@ async fn no_more_wait_than_may(db: SqlitePool) {
     callbacks.close().await;
     let counts = callbacks.counts().await.unwrap();
     assert_eq!((counts.waiting, counts.dropped), (5_000, 1_000));
-    let first = store::next(&db, KEY, 2, i64::MAX).await.unwrap().unwrap();
+    let first = next(&db, i64::MAX).await.unwrap();
     assert_eq!(first.happened_at_ms, NOW + 1_000_000 + 1_000);
 }
 

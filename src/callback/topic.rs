@@ -5,7 +5,7 @@ use std::fmt;
 use crate::session::Occurrence;
 
 /// One kind of event of a project.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Topic {
     ArchiveStatus,
     SessionCreated,

@@ -153,6 +153,56 @@ async fn what_waits_comes_at_once_when_a_receiver_is_back() {
 }
 
 #[tokio::test]
+async fn an_address_that_is_dead_delays_nothing_that_goes_elsewhere() {
+    let world = World::with(listening()).await;
+    let (dead, alive) = (Receiver::start(), Receiver::start());
+    listen(&world, KEY, &Topic::ALL, &alive).await;
+    listen(&world, KEY, &[Topic::ConnectionCreated], &dead).await;
+    dead.refuse("connectionCreated");
+    let session = world.session().await;
+    let mut people = Vec::new();
+    for _ in 0..5 {
+        people.push(world.join(&session, Role::Publisher).await);
+    }
+    // Four tries each; from then on they wait for an hour.
+    dead.until(|heard| heard.len() == 20).await;
+    for (number, person) in people.iter_mut().enumerate() {
+        person.publish("").await;
+        alive.until(|heard| heard.len() == 2 + number).await;
+    }
+    assert_eq!(dead.heard().len(), 20, "what another takes says nothing");
+    assert!(alive.heard().iter().all(|delivery| delivery.taken));
+    world.server.stop().await;
+}
+
+#[tokio::test]
+async fn a_topic_that_is_never_taken_has_one_early_try_for_each_in_its_turn() {
+    let world = World::with(listening()).await;
+    let receiver = Receiver::start();
+    listen(&world, KEY, &Topic::ALL, &receiver).await;
+    receiver.refuse("streamCreated");
+    let session = world.session().await;
+    let _host = world.join(&session, Role::Publisher).await;
+    let taken = |heard: &Vec<Delivery>| heard.iter().filter(|d| d.taken).count();
+    for number in 1..=6 {
+        let mut person = world.join(&session, Role::Publisher).await;
+        person.publish("").await;
+        person.leave().await;
+        // Of the session and its host, and of the person the connection, its end and the stream's.
+        receiver.until(|heard| taken(heard) == 2 + 3 * number).await;
+    }
+    until_meter(&world, "callbacks_waiting", 6).await;
+    let heard = receiver.heard();
+    let mut tries = std::collections::BTreeMap::new();
+    for refused in heard.iter().filter(|delivery| !delivery.taken) {
+        *tries.entry(&refused.id).or_insert(0) += 1;
+    }
+    assert_eq!(tries.len(), 6);
+    assert!(tries.values().all(|tries| *tries <= 5), "{tries:?}");
+    world.server.stop().await;
+}
+
+#[tokio::test]
 async fn a_receiver_that_hangs_costs_ten_seconds_and_others_nothing() {
     let world = World::with(listening()).await;
     let (slow, quick) = (Receiver::start(), Receiver::start());

@@ -73,6 +73,8 @@ pub struct Receiver {
 
 struct Shared {
     moods: Mutex<VecDeque<Mood>>,
+    /// The event that it never takes.
+    refused: Mutex<Option<&'static str>>,
     heard: watch::Sender<Vec<Delivery>>,
 }
 
@@ -87,6 +89,7 @@ impl Receiver {
         let (sender, heard) = watch::channel(Vec::new());
         let shared = Arc::new(Shared {
             moods: Mutex::default(),
+            refused: Mutex::default(),
             heard: sender,
         });
         let data = Data::from(Arc::clone(&shared));
@@ -113,6 +116,11 @@ impl Receiver {
     /// What it does with the next requests; those behind are taken.
     pub fn will(&self, moods: impl IntoIterator<Item = Mood>) {
         self.shared.moods.lock().unwrap().extend(moods);
+    }
+
+    /// Answers this event with 400, as often as it comes.
+    pub fn refuse(&self, event: &'static str) {
+        *self.shared.refused.lock().unwrap() = Some(event);
     }
 
     /// All requests that came, in their order.
@@ -147,15 +155,20 @@ async fn hear(request: HttpRequest, body: Bytes, shared: Data<Shared>) -> HttpRe
         let value = request.headers().get(name);
         value.map_or_else(String::new, |value| value.to_str().unwrap().to_owned())
     };
-    let mood = shared.moods.lock().unwrap().pop_front();
     let raw = String::from_utf8(body.to_vec()).unwrap();
+    let body: Value = serde_json::from_str(&raw).unwrap_or_default();
+    let refused = *shared.refused.lock().unwrap();
+    let mood = match refused {
+        Some(event) if body["event"] == event => Some(Mood::Status(400)),
+        _ => shared.moods.lock().unwrap().pop_front(),
+    };
     let delivery = Delivery {
         path: request.uri().to_string(),
         id: header("webhook-id"),
         timestamp: header("webhook-timestamp"),
         signature: header("webhook-signature"),
         kind: header("content-type"),
-        body: serde_json::from_str(&raw).unwrap_or_default(),
+        body,
         raw,
         taken: matches!(mood, None | Some(Mood::Take | Mood::Chatter)),
     };
