@@ -13,12 +13,12 @@ use tracing::{debug, error, info, warn};
 
 use super::{
     Callbacks, count,
-    post::{NotTaken, Request},
+    post::Request,
     schedule::millis,
     signature::sign,
     store::{self, Receiver, Waiting},
 };
-use crate::archive::object;
+use crate::archive::{ArchiveId, object};
 
 /// Tries at once. A receiver that does not answer takes one of them for ten seconds.
 const AT_ONCE: usize = 64;
@@ -55,9 +55,12 @@ impl Lanes {
 /// What came of a try.
 enum Outcome {
     Taken,
-    NotTaken(NotTaken),
+    /// Why, as a sentence for the log. The event is put off, or given up.
+    NotTaken(String),
     /// There is nothing to deliver any more.
     Void,
+    /// The database did not answer, so the event is as it was.
+    Unknown,
 }
 
 /// Runs until callbacks are closed.
@@ -167,17 +170,31 @@ impl Callbacks {
 
     /// Takes note of a try that is over: the receiver's next event may come.
     async fn note(&self, lanes: &mut Lanes, done: Result<(task::Id, Outcome), task::JoinError>) {
-        let (id, outcome) = match done {
-            Ok((id, outcome)) => (id, outcome),
-            Err(panic) => {
-                error!("Delivering an event failed: {panic}");
-                (panic.id(), Outcome::Void)
-            }
-        };
-        let Some((receiver, _)) = lanes.tries.remove(&id) else {
+        let id = done
+            .as_ref()
+            .map_or_else(task::JoinError::id, |(id, _)| *id);
+        let Some((receiver, event)) = lanes.tries.remove(&id) else {
             return;
         };
         let key = receiver.api_key;
+        let outcome = match done {
+            Ok((_, outcome)) => outcome,
+            Err(panic) => {
+                error!("Delivering event `{}` failed: {panic}", event.id);
+                self.put_off(key, &event, "it cannot be delivered".to_owned())
+                    .await
+            }
+        };
+        if matches!(outcome, Outcome::Unknown) {
+            // Nobody else asks the database for this receiver meanwhile.
+            let rest = async {
+                tokio::time::sleep(AGAIN_AFTER).await;
+                Outcome::Void
+            };
+            let task = lanes.on_their_way.spawn(rest);
+            lanes.tries.insert(task.id(), (receiver, event));
+            return;
+        }
         lanes.due.insert(receiver.clone(), self.now_ms());
         match outcome {
             Outcome::Taken => {
@@ -205,29 +222,24 @@ impl Callbacks {
                     );
                 }
             }
-            Outcome::Void => {}
+            Outcome::Void | Outcome::Unknown => {}
         }
     }
 
     /// One try, and what it means for the event and those that were put off.
     async fn deliver(&self, receiver: &Receiver, event: &Waiting) -> Outcome {
-        match self.try_once(receiver, event).await {
-            Ok(outcome) => outcome,
-            Err(problem) => {
-                error!("An event for a callback cannot be read or changed: {problem}");
-                // It is delivered again, so not at once.
-                tokio::time::sleep(AGAIN_AFTER).await;
-                Outcome::Void
+        let body = match self.body(event).await {
+            Ok(Some(body)) => body,
+            Ok(None) => {
+                let forgotten = store::forget(&self.0.db, event.seq).await;
+                return settle(forgotten, Outcome::Void);
             }
-        }
-    }
-
-    async fn try_once(&self, receiver: &Receiver, event: &Waiting) -> Result<Outcome, sqlx::Error> {
-        let key = receiver.api_key;
-        let counters = &self.0.counters;
-        let Some(body) = self.body(event).await? else {
-            store::forget(&self.0.db, event.seq).await?;
-            return Ok(Outcome::Void);
+            // It may be mended within the day; if not, it goes as what nobody takes.
+            Err(damage @ (sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. })) => {
+                let why = format!("it cannot be read: {damage}");
+                return self.put_off(receiver.api_key, event, why).await;
+            }
+            Err(problem) => return settle(Err(problem), Outcome::Unknown),
         };
         let timestamp_s = self.now_ms() / 1000;
         let secret = event.secret.expose().as_bytes();
@@ -238,17 +250,25 @@ impl Callbacks {
             signature: &sign(secret, &event.id, timestamp_s, &body),
             body,
         };
-        let Err(why) = self.0.poster.post(request).await else {
-            count(&counters.delivered, 1);
+        if let Err(why) = self.0.poster.post(request).await {
+            return self.put_off(receiver.api_key, event, why.to_string()).await;
+        }
+        count(&self.0.counters.delivered, 1);
+        let noted = async {
             store::forget(&self.0.db, event.seq).await?;
-            store::hurry(&self.0.db, receiver, self.now_ms()).await?;
-            return Ok(Outcome::Taken);
+            store::hurry(&self.0.db, receiver, self.now_ms()).await
         };
+        settle(noted.await, Outcome::Taken)
+    }
+
+    /// Notes that a try has failed: there will be another one, or it was the last.
+    async fn put_off(&self, key: u32, event: &Waiting, why: String) -> Outcome {
+        let counters = &self.0.counters;
         count(&counters.failed, 1);
         let tries = event.tries.saturating_add(1);
         let schedule = &self.0.settings.schedule;
-        match schedule.next_try(tries, event.happened_at_ms, self.now_ms()) {
-            Some(due) => store::put_off(&self.0.db, event.seq, tries, due).await?,
+        let noted = match schedule.next_try(tries, event.happened_at_ms, self.now_ms()) {
+            Some(due) => store::put_off(&self.0.db, event.seq, tries, due).await,
             None => {
                 count(&counters.given_up, 1);
                 warn!(
@@ -256,17 +276,20 @@ impl Callbacks {
                     event.id = %event.id,
                     "Event `{}` of project {key} is given up after {tries} tries: {why}", event.id
                 );
-                store::forget(&self.0.db, event.seq).await?;
+                store::forget(&self.0.db, event.seq).await
             }
-        }
-        Ok(Outcome::NotTaken(why))
+        };
+        settle(noted, Outcome::NotTaken(why))
     }
 
-    /// What is posted. Of an archive it is written now, so that its link is good for ten minutes from now on.
+    /// What is posted. Of an archive it is written now, so that its link is good for ten minutes from now on. `None`: there is
+    /// no such archive any more.
     async fn body(&self, event: &Waiting) -> Result<Option<String>, sqlx::Error> {
-        let Some(id) = event.archive else {
+        let Some(id) = &event.archive else {
             return Ok(Some(event.body.clone()));
         };
+        let id = ArchiveId::parse(id)
+            .ok_or_else(|| sqlx::Error::Decode("a damaged id of an archive".into()))?;
         let then = serde_json::from_str(&event.body)
             .map_err(|problem| sqlx::Error::Decode(Box::new(problem)))?;
         let archive = object::as_it_was(&self.0.db, id, then).await?;
@@ -279,6 +302,17 @@ impl Callbacks {
 
     fn now_ms(&self) -> i64 {
         (self.0.settings.now_ms)()
+    }
+}
+
+/// What came of a try, if it could be noted.
+fn settle(noted: Result<(), sqlx::Error>, outcome: Outcome) -> Outcome {
+    match noted {
+        Ok(()) => outcome,
+        Err(problem) => {
+            error!("An event for a callback cannot be read or changed: {problem}");
+            Outcome::Unknown
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 use sqlx::SqlitePool;
 
 use super::{Callback, Topic};
-use crate::{archive::ArchiveId, config::Secret};
+use crate::config::Secret;
 
 /// Registers each topic, or gives it another url. Fewer come back than asked for if there is no such project.
 pub(super) async fn register(
@@ -192,8 +192,8 @@ pub(super) struct Waiting {
     pub id: String,
     /// The project's, as it is now.
     pub secret: Secret,
-    /// Of the archive whose status changed; `None`: it happened in a session.
-    pub archive: Option<ArchiveId>,
+    /// The id of the archive whose status changed; `None`: it happened in a session.
+    pub archive: Option<String>,
     /// JSON: what is posted, or what of the archive's row had changed.
     pub body: String,
     /// Unix time, ms.
@@ -233,22 +233,16 @@ pub(super) async fn next(
     )
     .fetch_optional(db)
     .await?;
-    row.map(|row| {
-        let archive = row.archive.map(|id| ArchiveId::parse(&id));
-        Ok(Waiting {
-            seq: row.seq,
-            id: row.id,
-            secret: Secret::from(row.api_secret),
-            archive: archive
-                .map(|id| id.ok_or_else(|| damaged("archive")))
-                .transpose()?,
-            body: row.body,
-            happened_at_ms: row.created_at_ms,
-            tries: row.tries,
-            due_at_ms: row.due_at_ms,
-        })
-    })
-    .transpose()
+    Ok(row.map(|row| Waiting {
+        seq: row.seq,
+        id: row.id,
+        secret: Secret::from(row.api_secret),
+        archive: row.archive,
+        body: row.body,
+        happened_at_ms: row.created_at_ms,
+        tries: row.tries,
+        due_at_ms: row.due_at_ms,
+    }))
 }
 
 /// When the first of a receiver's events is due; `None`: none waits.

@@ -164,7 +164,7 @@ async fn every_status_of_an_archive_is_kept_as_it_was(db: SqlitePool) {
     let mut told = Vec::new();
     let mut ids = Vec::new();
     while let Some(event) = next(&db, NOW).await {
-        assert_eq!(event.archive, Some(id));
+        assert_eq!(event.archive, Some(id.to_string()));
         assert_eq!(event.secret.expose(), "the secret of 123456");
         let then = serde_json::from_str(&event.body).unwrap();
         let then = as_it_was(&db, id, then).await.unwrap().unwrap();
@@ -441,4 +441,66 @@ async fn what_nobody_takes_in_time_is_given_up_and_holds_up_nothing(db: SqlitePo
     let counts = callbacks.counts().await.unwrap();
     assert_eq!((counts.failed, counts.given_up, counts.waiting), (3, 1, 2));
     assert_eq!((counts.delivered, counts.dropped), (0, 0));
+}
+
+/// What tries an event once, and then not before the test is over.
+fn trying_once(settings: &mut Settings) {
+    settings.schedule.holding_tries = 0;
+    settings.schedule.waits = vec![std::time::Duration::from_secs(3_600)];
+}
+
+#[sqlx::test]
+async fn what_cannot_be_read_is_put_off_and_given_up_like_what_nobody_takes(db: SqlitePool) {
+    projects(&db).await;
+    let archives = registered(&db, KEY, Topic::ArchiveStatus).await;
+    for started in [-10, -20] {
+        let new = NewArchive::of(KEY, SessionId::generate(KEY, "", NOW));
+        lifecycle::start(&db, new, NOW + started).await.unwrap();
+    }
+    for statement in [
+        "UPDATE callback_events SET body = '{' WHERE seq = 1",
+        "UPDATE callback_events SET archive = 'x' WHERE seq = 2",
+    ] {
+        sqlx::query(statement).execute(&db).await.unwrap();
+    }
+    add(&db, &archives, -5).await;
+    let (callbacks, _changes) = callbacks(&db, |settings| {
+        trying_once(settings);
+        settings.allow_private = true;
+        settings.schedule.give_up_after = std::time::Duration::from_millis(3_600_015);
+    });
+    // The third is of a session; its receiver does not exist. The second is too old for another try.
+    until(&callbacks, |counts| counts.failed == 3).await;
+    callbacks.close().await;
+    let counts = callbacks.counts().await.unwrap();
+    assert_eq!((counts.given_up, counts.waiting), (1, 2));
+    let due = store::due_at_ms(&db, &receiver(URL)).await.unwrap();
+    assert_eq!(due, Some(NOW + 3_600_000));
+}
+
+/// A clock that stops every task but the first that looks at it: the carrier.
+fn clock_that_breaks_deliveries() -> i64 {
+    static CARRIER: std::sync::OnceLock<tokio::task::Id> = std::sync::OnceLock::new();
+    let own = tokio::task::id();
+    assert_eq!(*CARRIER.get_or_init(|| own), own, "what a bug does");
+    NOW
+}
+
+#[sqlx::test]
+async fn an_event_whose_delivery_panics_is_put_off_like_what_nobody_takes(db: SqlitePool) {
+    projects(&db).await;
+    let callback = registered(&db, KEY, Topic::StreamCreated).await;
+    for number in [-2, -1] {
+        add(&db, &callback, number).await;
+    }
+    let (callbacks, _changes) = callbacks(&db, |settings| {
+        trying_once(settings);
+        settings.now_ms = clock_that_breaks_deliveries;
+    });
+    until(&callbacks, |counts| counts.failed == 2).await;
+    callbacks.close().await;
+    let counts = callbacks.counts().await.unwrap();
+    assert_eq!((counts.failed, counts.waiting), (2, 2));
+    let due = store::due_at_ms(&db, &receiver(URL)).await.unwrap();
+    assert_eq!(due, Some(NOW + 3_600_000));
 }
