@@ -23,6 +23,8 @@ pub mod lifecycle;
 pub mod object;
 pub mod recording;
 pub mod retention;
+#[cfg(test)]
+mod scale;
 mod service;
 mod store;
 #[cfg(test)]

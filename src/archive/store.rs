@@ -203,16 +203,31 @@ pub(super) async fn running_of(db: &SqlitePool, session: &SessionId, tag: &str) 
     one(row)
 }
 
-/// All that record, the oldest first; of one session, or of all.
-pub(super) async fn running(db: &SqlitePool, session: Option<&SessionId>) -> List {
-    let session = session.map(SessionId::as_str);
+/// All of a session that record, the oldest first.
+pub(super) async fn running_in(db: &SqlitePool, session: &SessionId) -> List {
+    let session = session.as_str();
     let rows = rows!(
         "SELECT",
         "FROM archives
-         WHERE status IN ('started', 'paused')
-           AND ($1 IS NULL OR session_id = $1)
+         WHERE session_id = $1 AND status IN ('started', 'paused')
          ORDER BY seq",
         session,
+    )
+    .fetch_all(db)
+    .await?;
+    all(rows)
+}
+
+// SQLite uses a partial index only if the words of its condition are among those of the query, so the next two say more than
+// is needed: the condition of `archives_unfinished`.
+
+/// All that record, the oldest first.
+pub(super) async fn running(db: &SqlitePool) -> List {
+    let rows = rows!(
+        "SELECT",
+        "FROM archives
+         WHERE status IN ('started', 'paused') AND status IN ('started', 'paused', 'stopped')
+         ORDER BY seq",
     )
     .fetch_all(db)
     .await?;
@@ -224,7 +239,7 @@ pub(super) async fn stopped(db: &SqlitePool) -> List {
     let rows = rows!(
         "SELECT",
         "FROM archives
-         WHERE status = 'stopped' AND platform = ''
+         WHERE status = 'stopped' AND platform = '' AND status IN ('started', 'paused', 'stopped')
          ORDER BY seq",
     )
     .fetch_all(db)

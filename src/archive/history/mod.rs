@@ -193,7 +193,10 @@ pub async fn running(
     db: &SqlitePool,
     session: Option<&SessionId>,
 ) -> Result<Vec<Archive>, sqlx::Error> {
-    archives::running(db, session).await
+    match session {
+        Some(session) => archives::running_in(db, session).await,
+        None => archives::running(db).await,
+    }
 }
 
 /// What to search for.
