@@ -306,18 +306,17 @@ fn archives(config: &config::Archives, data: &DataFolder) -> Archives {
 }
 
 fn callback_settings(config: &Config, addr: SocketAddr) -> callback::Settings {
-    let reached = config.network.public_url.clone();
+    let allow_private = config.callbacks.callback_allow_private;
+    let public_url = config.network.public_url.clone();
+    let base = public_url.or_else(|| callback::reached_at(addr, allow_private));
     let mut schedule = Schedule::default();
     if !config.callbacks.retry_waits.is_empty() {
         schedule.waits.clone_from(&config.callbacks.retry_waits);
     }
     callback::Settings {
-        allow_private: config.callbacks.callback_allow_private,
+        allow_private,
         schedule,
-        ..callback::Settings::new(
-            reached.unwrap_or_else(|| format!("http://{addr}")),
-            clock::now_ms,
-        )
+        ..callback::Settings::new(base, clock::now_ms)
     }
 }
 

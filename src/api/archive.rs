@@ -126,7 +126,7 @@ pub async fn list(
     let items: Vec<_> = page
         .archives
         .iter()
-        .map(|archive| api.objects.write(archive, &base, clock::now_ms()))
+        .map(|archive| api.objects.write(archive, Some(&base), clock::now_ms()))
         .collect();
     Ok(HttpResponse::Ok().json(json!({ "count": page.total, "items": items })))
 }
@@ -287,7 +287,7 @@ async fn find_archive(api: &Api, caller: &Caller, at: &OfArchive) -> Result<Arch
 
 fn reply(api: &Api, request: &HttpRequest, archive: &Archive) -> HttpResponse {
     let base = base_url(api, request);
-    HttpResponse::Ok().json(api.objects.write(archive, &base, clock::now_ms()))
+    HttpResponse::Ok().json(api.objects.write(archive, Some(&base), clock::now_ms()))
 }
 
 /// Where the caller, and whoever it hands links to, reaches this server.

@@ -28,7 +28,7 @@ mod scale;
 mod service;
 mod store;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod words;
 
 pub use id::ArchiveId;

@@ -23,10 +23,10 @@ pub struct Objects {
 
 impl Objects {
     /// The object, with a link to the file if there is one; each has a new link, good for ten minutes from `now_ms` on.
-    /// `base` is where whoever reads it reaches this server.
-    pub fn write(&self, archive: &Archive, base: &str, now_ms: i64) -> ArchiveObject {
-        let has_file = archive.status == Status::Available;
-        let url = has_file.then(|| {
+    /// `base` is where whoever reads it reaches this server; there is no link if nobody knows.
+    pub fn write(&self, archive: &Archive, base: Option<&str>, now_ms: i64) -> ArchiveObject {
+        let base = base.filter(|_| archive.status == Status::Available);
+        let url = base.map(|base| {
             let asset = Asset::whole(archive.output_mode);
             let query = self.links.query(archive.id, asset, now_ms);
             format!("{base}/archives/{}/files/{asset}?{query}", archive.id)

@@ -2,9 +2,10 @@
 //!
 //! Whoever has an API key names addresses that this server then asks. So that nobody gets through it at what stands
 //! beside it and behind the same firewall, events go to addresses of the public internet only, unless the operator says
-//! otherwise. A name tells nothing: what it stands for is looked at when it is connected to (`post.rs`).
+//! otherwise. A name tells nothing: what it stands for is looked at when it is connected to (`post.rs`). Receivers reach this
+//! server by the same rule, when there is nothing but the address at which it listens.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use reqwest::Url;
 
@@ -66,6 +67,16 @@ pub fn check_url(text: &str, allow_private: bool) -> Result<(), UrlError> {
 fn is_local(host: &str) -> bool {
     let host = host.trim_end_matches('.');
     host == "localhost" || host.ends_with(".localhost")
+}
+
+/// Where the receivers of events reach a server that listens here.
+///
+/// `None`: the address is that of no machine (0.0.0.0 is all that this one has), or is a private one, while receivers are on the
+/// public internet.
+pub fn reached_at(listening: SocketAddr, allow_private: bool) -> Option<String> {
+    let ip = listening.ip();
+    let is_reached = is_public(ip) || allow_private && !ip.to_canonical().is_unspecified();
+    is_reached.then(|| format!("http://{listening}"))
 }
 
 /// Whether an address is one of the public internet, and of one receiver: by IANA's special-purpose address registries.
@@ -249,6 +260,26 @@ mod tests {
         }
         let long = format!("https://example.org/{}", "x".repeat(MAX_URL));
         assert_eq!(check_url(&long, true), Err(UrlError::TooLong));
+    }
+
+    #[test]
+    fn links_lead_to_addresses_that_receivers_can_use() {
+        for (listening, public, private) in [
+            ("0.0.0.0:8080", false, false),
+            ("[::]:8080", false, false),
+            ("[::ffff:0.0.0.0]:8080", false, false),
+            ("127.0.0.1:8080", false, true),
+            ("[::1]:8080", false, true),
+            ("192.168.1.7:8080", false, true),
+            ("9.9.9.9:8080", true, true),
+            ("[2606:4700:4700::1111]:8080", true, true),
+        ] {
+            let address = listening.parse().unwrap();
+            for (allow_private, is_reached) in [(false, public), (true, private)] {
+                let link = is_reached.then(|| format!("http://{listening}"));
+                assert_eq!(reached_at(address, allow_private), link, "{listening}");
+            }
+        }
     }
 
     #[test]

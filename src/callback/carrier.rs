@@ -284,7 +284,7 @@ impl Callbacks {
 
     /// What is posted. Of an archive it is written now, so that its link is good for ten minutes from now on. `None`: there is
     /// no such archive any more.
-    async fn body(&self, event: &Waiting) -> Result<Option<String>, sqlx::Error> {
+    pub(super) async fn body(&self, event: &Waiting) -> Result<Option<String>, sqlx::Error> {
         let Some(id) = &event.archive else {
             return Ok(Some(event.body.clone()));
         };
@@ -293,8 +293,15 @@ impl Callbacks {
         let then = serde_json::from_str(&event.body)
             .map_err(|problem| sqlx::Error::Decode(Box::new(problem)))?;
         let archive = object::as_it_was(&self.0.db, id, then).await?;
+        let base = self.0.settings.base.as_deref();
+        if base.is_none() {
+            self.0.no_links.call_once(|| {
+                warn!(
+                    "Callbacks tell no links to the files of archives: say with --public-url where others reach this server"
+                );
+            });
+        }
         Ok(archive.map(|archive| {
-            let base = &self.0.settings.base;
             let object = self.0.objects.write(&archive, base, self.now_ms());
             serde_json::to_string(&object).expect("an archive has string keys only")
         }))

@@ -26,7 +26,7 @@ mod tests;
 mod topic;
 
 use std::sync::{
-    Arc, Mutex, PoisonError,
+    Arc, Mutex, Once, PoisonError,
     atomic::{AtomicU64, Ordering},
 };
 
@@ -39,7 +39,7 @@ use tokio::{
 
 use self::post::Poster;
 pub use self::{
-    address::{UrlError, check_url},
+    address::{UrlError, check_url, reached_at},
     schedule::Schedule,
     topic::Topic,
 };
@@ -119,8 +119,8 @@ pub async fn unregister_all(db: &SqlitePool, api_key: u32) -> Result<(), sqlx::E
 pub struct Settings {
     /// Private addresses may be asked, too.
     pub allow_private: bool,
-    /// Where receivers reach this server, for the links to archives.
-    pub base: String,
+    /// Where receivers reach this server, for the links to archives. `None`: nobody has said; archives come without a link.
+    pub base: Option<String>,
     pub schedule: Schedule,
     /// Events of one topic of a project that wait at most; the oldest are dropped. One for each topic, so that a flood of
     /// streams drops no archive's.
@@ -131,7 +131,7 @@ pub struct Settings {
 
 impl Settings {
     /// Ten thousand may wait, which is less than 30 MB.
-    pub fn new(base: String, now_ms: fn() -> i64) -> Settings {
+    pub fn new(base: Option<String>, now_ms: fn() -> i64) -> Settings {
         Settings {
             allow_private: false,
             base,
@@ -167,6 +167,8 @@ struct Inner {
     poster: Poster,
     reports: mpsc::Sender<Report>,
     counters: Counters,
+    /// The operator was told that archives come without links.
+    no_links: Once,
     /// There are new events.
     work: Notify,
     closing: watch::Sender<bool>,
@@ -201,6 +203,7 @@ impl Callbacks {
             poster,
             reports,
             counters: Counters::default(),
+            no_links: Once::new(),
             work: Notify::new(),
             closing: watch::Sender::new(false),
             tasks: Mutex::default(),

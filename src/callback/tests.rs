@@ -15,6 +15,7 @@ use crate::{
         lifecycle,
         object::{Objects, as_it_was},
         recording::{CannotRecord, Note, Recorder},
+        testing::in_status,
     },
     config::Secret,
     opentok::SessionId,
@@ -340,7 +341,7 @@ fn callbacks(
         sessions: Sessions::new(Arc::new(Deaf), Arc::new(Deaf), happenings),
     };
     let changes = broadcast::Sender::new(1);
-    let mut settings = Settings::new("http://parlor.invalid".to_owned(), || NOW);
+    let mut settings = Settings::new(None, || NOW);
     change(&mut settings);
     let received = changes.subscribe();
     let callbacks = Callbacks::start(db.clone(), objects, received, settings).unwrap();
@@ -441,6 +442,34 @@ async fn what_nobody_takes_in_time_is_given_up_and_holds_up_nothing(db: SqlitePo
     let counts = callbacks.counts().await.unwrap();
     assert_eq!((counts.failed, counts.given_up, counts.waiting), (3, 1, 2));
     assert_eq!((counts.delivered, counts.dropped), (0, 0));
+}
+
+#[sqlx::test]
+async fn an_archive_has_a_link_if_it_is_known_where_receivers_reach_this_server(db: SqlitePool) {
+    projects(&db).await;
+    registered(&db, KEY, Topic::ArchiveStatus).await;
+    let archive = in_status(&db, Status::Available).await;
+    let mut events = Vec::new();
+    while let Some(event) = next(&db, NOW).await {
+        store::forget(&db, event.seq).await.unwrap();
+        events.push(event);
+    }
+    for base in [None, Some("https://meet.example")] {
+        let (callbacks, _changes) = callbacks(&db, |settings| {
+            settings.base = base.map(str::to_owned);
+        });
+        let mut links = Vec::new();
+        for event in &events {
+            let body = callbacks.body(event).await.unwrap().unwrap();
+            let body: Value = serde_json::from_str(&body).unwrap();
+            let link = body["url"].as_str();
+            links.push(link.map(|link| link.split('?').next().unwrap().to_owned()));
+        }
+        callbacks.close().await;
+        let file = base.map(|base| format!("{base}/archives/{}/files/archive.mp4", archive.id));
+        // It started, was stopped, and then has a file.
+        assert_eq!(links, [None, None, file]);
+    }
 }
 
 /// What tries an event once, and then not before the test is over.
