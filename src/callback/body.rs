@@ -64,6 +64,14 @@ impl<'a> Stream<'a> {
     }
 }
 
+/// The reason in OpenTok's words, which have none for a server that stops: to applications it is a network that is gone.
+fn of_opentok(reason: Reason) -> Reason {
+    match reason {
+        Reason::ServerStopping => Reason::NetworkDisconnected,
+        other => other,
+    }
+}
+
 /// The JSON of what happened in a session of the project.
 pub fn of_report(report: &Report, api_key: u32) -> String {
     let body = Body {
@@ -92,7 +100,7 @@ pub fn of_report(report: &Report, api_key: u32) -> String {
         Occurrence::ConnectionDestroyed { connection, reason } => Body {
             event: "connectionDestroyed",
             connection: Some(connection.into()),
-            reason: Some(*reason),
+            reason: Some(of_opentok(*reason)),
             ..body
         },
         Occurrence::StreamCreated { stream, connection } => Body {
@@ -107,7 +115,7 @@ pub fn of_report(report: &Report, api_key: u32) -> String {
         } => Body {
             event: "streamDestroyed",
             stream: Some(Stream::new(stream, connection)),
-            reason: Some(*reason),
+            reason: Some(of_opentok(*reason)),
             ..body
         },
     };
@@ -196,12 +204,22 @@ mod tests {
             (
                 Occurrence::StreamDestroyed {
                     stream: camera,
-                    connection: ann,
+                    connection: ann.clone(),
                     reason: Reason::ForceUnpublished,
                 },
                 body(
                     "streamDestroyed",
                     json!({ "stream": stream, "reason": "forceUnpublished" }),
+                ),
+            ),
+            (
+                Occurrence::ConnectionDestroyed {
+                    connection: ann,
+                    reason: Reason::ServerStopping,
+                },
+                body(
+                    "connectionDestroyed",
+                    json!({ "connection": connection, "reason": "networkDisconnected" }),
                 ),
             ),
         ] {

@@ -150,7 +150,7 @@ async fn a_restart_loses_no_event() {
         .iter()
         .map(|d| (d.event(), &d.body["reason"]))
         .collect();
-    let stopping = json!("serverStopping");
+    let stopping = json!("networkDisconnected");
     assert_eq!(
         events,
         [
