@@ -41,6 +41,7 @@ use self::post::Poster;
 pub use self::{
     address::{UrlError, check_url, reached_at},
     schedule::Schedule,
+    store::{list, unregister, unregister_all},
     topic::Topic,
 };
 use crate::{
@@ -88,30 +89,6 @@ pub async fn register(
         return Err(RegisterError::NoSuchKey(api_key));
     }
     Ok(registered)
-}
-
-/// A project's callbacks, in the order of their registration.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn list(db: &SqlitePool, api_key: u32) -> Result<Vec<Callback>, sqlx::Error> {
-    store::list(db, api_key).await
-}
-
-/// Ends one callback of a project; what waits for it is dropped. `false`: there is none.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn unregister(db: &SqlitePool, api_key: u32, id: &str) -> Result<bool, sqlx::Error> {
-    store::remove(db, api_key, id).await
-}
-
-/// Ends all callbacks of a project.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn unregister_all(db: &SqlitePool, api_key: u32) -> Result<(), sqlx::Error> {
-    store::remove_all(db, api_key).await
 }
 
 /// How events are delivered.

@@ -44,8 +44,11 @@ pub(super) async fn register(
     Ok(registered)
 }
 
-/// A project's, in the order of their registration.
-pub(super) async fn list(db: &SqlitePool, api_key: u32) -> Result<Vec<Callback>, sqlx::Error> {
+/// A project's callbacks, in the order of their registration.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn list(db: &SqlitePool, api_key: u32) -> Result<Vec<Callback>, sqlx::Error> {
     let rows = sqlx::query!(
         "SELECT id, topic, url, created_at_ms
          FROM callbacks
@@ -67,8 +70,11 @@ pub(super) async fn list(db: &SqlitePool, api_key: u32) -> Result<Vec<Callback>,
         .collect()
 }
 
-/// `false`: the project has no such callback. What waits for it goes with it.
-pub(super) async fn remove(db: &SqlitePool, api_key: u32, id: &str) -> Result<bool, sqlx::Error> {
+/// Ends one callback of a project; what waits for it is dropped. `false`: there is none.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn unregister(db: &SqlitePool, api_key: u32, id: &str) -> Result<bool, sqlx::Error> {
     let removed = sqlx::query!(
         "DELETE FROM callbacks
          WHERE api_key = $1 AND id = $2",
@@ -80,7 +86,11 @@ pub(super) async fn remove(db: &SqlitePool, api_key: u32, id: &str) -> Result<bo
     Ok(removed.rows_affected() == 1)
 }
 
-pub(super) async fn remove_all(db: &SqlitePool, api_key: u32) -> Result<(), sqlx::Error> {
+/// Ends all callbacks of a project; what waits for them is dropped.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn unregister_all(db: &SqlitePool, api_key: u32) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "DELETE FROM callbacks
          WHERE api_key = $1",
