@@ -107,7 +107,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Ten thousand may wait, which is less than 30 MB.
+    /// Ten thousand of a topic may wait, which is less than 30 MB.
     pub fn new(base: Option<String>, now_ms: fn() -> i64) -> Settings {
         Settings {
             allow_private: false,
