@@ -24,13 +24,14 @@ use crate::{
     platform::PlatformError,
 };
 
-/// Before the second, third, … try. After the last one an archive waits for the next start.
+/// Before the second, third, … try; the last one before all others. A disk may be full for a night, and the platform's
+/// file is there for days, so nobody gives up before it is gone.
 const WAITS: [Duration; 5] = [
     Duration::from_secs(10),
     Duration::from_secs(60),
     Duration::from_secs(5 * 60),
     Duration::from_secs(30 * 60),
-    Duration::from_secs(2 * 60 * 60),
+    Duration::from_secs(60 * 60),
 ];
 
 /// How much is written before the room on the disk is looked at again. Bytes.
@@ -56,8 +57,18 @@ enum PullError {
 /// What has been tried in vain.
 struct Tries {
     count: usize,
-    /// `None`: not before the next start.
-    again_at: Option<Instant>,
+    again_at: Instant,
+}
+
+impl Tries {
+    /// One more, after those before it.
+    fn one_more(before: Option<&Tries>, now: Instant) -> Tries {
+        let count = before.map_or(0, |tries| tries.count);
+        Tries {
+            count: count + 1,
+            again_at: now + WAITS[count.min(WAITS.len() - 1)],
+        }
+    }
 }
 
 impl Inner {
@@ -66,7 +77,7 @@ impl Inner {
         let mut tries: HashMap<ArchiveId, Tries> = HashMap::new();
         loop {
             self.pull_all(&mut tries, min_free_bytes).await;
-            let again_at = tries.values().filter_map(|tries| tries.again_at).min();
+            let again_at = tries.values().map(|tries| tries.again_at).min();
             let wait = async {
                 match again_at {
                     Some(at) => tokio::time::sleep_until(at.into()).await,
@@ -100,29 +111,17 @@ impl Inner {
         tries.retain(|id, _| waiting.iter().any(|archive| archive.id == *id));
         for archive in waiting {
             let id = archive.id;
-            let is_due = tries.get(&id).is_none_or(|tries| {
-                tries
-                    .again_at
-                    .is_some_and(|again_at| again_at <= Instant::now())
-            });
-            if !is_due {
+            let before = tries.get(&id);
+            if before.is_some_and(|tries| tries.again_at > Instant::now()) {
                 continue;
             }
             let Err(problem) = self.pull_one(&archive, min_free_bytes).await else {
                 tries.remove(&id);
                 continue;
             };
-            let count = tries.get(&id).map_or(0, |tries| tries.count);
-            let wait = WAITS.get(count);
-            match wait {
-                Some(_) => warn!(archive.id = %id, "Archive `{id}` is not copied yet: {problem}"),
-                None => {
-                    error!(archive.id = %id, "Archive `{id}` is not copied before the next start: {problem}");
-                }
-            }
-            let again_at = wait.map(|wait| Instant::now() + *wait);
-            let count = count + 1;
-            tries.insert(id, Tries { count, again_at });
+            warn!(archive.id = %id, "Archive `{id}` is not copied yet: {problem}");
+            let one_more = Tries::one_more(tries.get(&id), Instant::now());
+            tries.insert(id, one_more);
         }
     }
 
@@ -203,4 +202,24 @@ impl Inner {
 
 fn is_to_pull(archive: &Archive) -> bool {
     archive.is_elsewhere() && archive.status == Status::Available && !archive.is_pulled
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_gives_up_while_the_platform_has_the_file() {
+        let now = Instant::now();
+        let mut tries = Tries::one_more(None, now);
+        assert_eq!(tries.again_at, now + Duration::from_secs(10));
+        let mut waits = Vec::new();
+        // A weekend.
+        for _ in 0..50 {
+            tries = Tries::one_more(Some(&tries), now);
+            waits.push(tries.again_at - now);
+        }
+        assert!(waits.is_sorted());
+        assert_eq!(waits[4..], [Duration::from_secs(60 * 60); 46]);
+    }
 }
