@@ -34,6 +34,9 @@ const WAITS: [Duration; 5] = [
     Duration::from_secs(60 * 60),
 ];
 
+/// Before the database is asked again for what waits, after it did not answer.
+const UNLISTED: Duration = Duration::from_secs(60);
+
 /// How much is written before the room on the disk is looked at again. Bytes.
 const LOOK_EVERY: u64 = 64 * 1024 * 1024;
 
@@ -76,8 +79,8 @@ impl Inner {
         let mut changes = self.home.archives.subscribe();
         let mut tries: HashMap<ArchiveId, Tries> = HashMap::new();
         loop {
-            self.pull_all(&mut tries, min_free_bytes).await;
-            let again_at = tries.values().map(|tries| tries.again_at).min();
+            let is_listed = self.pull_all(&mut tries, min_free_bytes).await;
+            let again_at = next_at(is_listed, &tries, Instant::now());
             let wait = async {
                 match again_at {
                     Some(at) => tokio::time::sleep_until(at.into()).await,
@@ -100,12 +103,13 @@ impl Inner {
         }
     }
 
-    async fn pull_all(&self, tries: &mut HashMap<ArchiveId, Tries>, min_free_bytes: u64) {
+    /// `false`: the database does not tell what waits.
+    async fn pull_all(&self, tries: &mut HashMap<ArchiveId, Tries>, min_free_bytes: u64) -> bool {
         let waiting = match elsewhere::not_pulled(&self.home.db, &self.address).await {
             Ok(waiting) => waiting,
             Err(problem) => {
                 error!("Archives to copy cannot be listed: {problem}");
-                return;
+                return false;
             }
         };
         tries.retain(|id, _| waiting.iter().any(|archive| archive.id == *id));
@@ -123,6 +127,7 @@ impl Inner {
             let one_more = Tries::one_more(tries.get(&id), Instant::now());
             tries.insert(id, one_more);
         }
+        true
     }
 
     /// Copies one file, if it is still there.
@@ -200,6 +205,14 @@ impl Inner {
     }
 }
 
+/// When something may be copied that could not be before; `None`: nothing waits for a time.
+fn next_at(is_listed: bool, tries: &HashMap<ArchiveId, Tries>, now: Instant) -> Option<Instant> {
+    if !is_listed {
+        return Some(now + UNLISTED);
+    }
+    tries.values().map(|tries| tries.again_at).min()
+}
+
 fn is_to_pull(archive: &Archive) -> bool {
     archive.is_elsewhere() && archive.status == Status::Available && !archive.is_pulled
 }
@@ -221,5 +234,22 @@ mod tests {
         }
         assert!(waits.is_sorted());
         assert_eq!(waits[4..], [Duration::from_secs(60 * 60); 46]);
+    }
+
+    #[test]
+    fn a_database_that_does_not_answer_is_asked_again_and_not_at_once() {
+        let now = Instant::now();
+        let later = now + Duration::from_secs(600);
+        let overdue = Tries {
+            count: 1,
+            again_at: now,
+        };
+        let none = HashMap::new();
+        let one = HashMap::from([(ArchiveId::random(), overdue)]);
+        assert_eq!(next_at(true, &none, later), None);
+        assert_eq!(next_at(true, &one, later), Some(now));
+        for tries in [none, one] {
+            assert_eq!(next_at(false, &tries, later), Some(later + UNLISTED));
+        }
     }
 }
