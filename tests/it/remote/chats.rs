@@ -137,6 +137,23 @@ async fn who_vanishes_without_a_word_is_gone_here_though_no_media_are() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_offers_media_where_buddies_meet_is_refused_in_words_and_keeps_nobody_else_waiting() {
+    let pair = Pair::start().await;
+    let mut ann = Buddy::at(&pair.web.base, "Ann").await;
+    let mut bob = Buddy::at(&pair.web.base, "Bob").await;
+    let offer = |generation| json!({ "type": "offer", "generation": generation, "sdp": "v=0" });
+    for refused in [
+        ann.tab.ask(offer(1)).await,
+        ann.tab.ask(offer(2)).await,
+        bob.tab.ask(offer(1)).await,
+    ] {
+        let words = text(&refused["error"]["message"]);
+        assert!(words.contains("no media in this session"), "{refused}");
+    }
+    pair.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_the_platform_does_not_know_keeps_nobody_in_a_call() {
     let mut call = Call::begin().await;
     let invented = uuid::Uuid::new_v4().to_string();
