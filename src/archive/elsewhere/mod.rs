@@ -132,6 +132,18 @@ pub async fn give_up(
     store::give_up(db, id, now_ms).await
 }
 
+/// Nobody hears any more of what platforms other than this one record, or make a file of: it has failed. Returns those.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn give_up_others(
+    db: &SqlitePool,
+    platform: &str,
+    now_ms: i64,
+) -> Result<Vec<Archive>, sqlx::Error> {
+    store::give_up_others(db, platform, now_ms).await
+}
+
 /// Takes an archive out of every list, once the platform has deleted it; whatever its status is.
 ///
 /// # Errors

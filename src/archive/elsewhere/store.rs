@@ -119,6 +119,24 @@ pub(super) async fn give_up(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Foun
     changed(rows)
 }
 
+pub(super) async fn give_up_others(db: &SqlitePool, platform: &str, now_ms: i64) -> List {
+    let rows = rows!(
+        "UPDATE archives
+         SET status = 'failed', reason = 'this server does not use the video platform any more that made it',
+             updated_at_ms = $2
+         WHERE platform <> ''
+           AND platform <> $1
+           AND status IN ('started', 'paused', 'stopped')
+         RETURNING",
+        "",
+        platform,
+        now_ms,
+    )
+    .fetch_all(db)
+    .await?;
+    all(rows)
+}
+
 pub(super) async fn delete(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Found {
     let id = id.to_string();
     let rows = rows!(

@@ -38,6 +38,18 @@ impl Archives {
         Ok(given_up.map(|archive| self.tell(archive)))
     }
 
+    /// As [`elsewhere::give_up_others`].
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn give_up_others(&self, platform: &str) -> Result<(), sqlx::Error> {
+        let now_ms = self.now_ms();
+        for archive in elsewhere::give_up_others(&self.inner.db, platform, now_ms).await? {
+            self.tell(archive);
+        }
+        Ok(())
+    }
+
     /// As [`elsewhere::delete`]; what was pulled of it goes, too.
     ///
     /// # Errors

@@ -78,7 +78,7 @@ impl Inner {
         }
     }
 
-    /// Deletes an archive there, and then here.
+    /// Deletes an archive there, and then here; one of a former platform only here.
     pub(super) async fn delete(&self, id: ArchiveId) -> Result<(), PlatformError> {
         let archive = self.archive(id).await?;
         if archive.platform != self.address {

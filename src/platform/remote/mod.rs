@@ -134,6 +134,11 @@ impl Remote {
         self.0.opentok.api_url()
     }
 
+    /// What rows of archives and sessions call this platform.
+    pub fn address(&self) -> &str {
+        &self.0.address
+    }
+
     /// Copies the files of archives into the data folder, for as long as the server runs.
     pub async fn pull(self, min_free_bytes: u64) {
         self.0.pull(min_free_bytes).await;
@@ -240,6 +245,10 @@ impl Platform for Remote {
 
     fn has(&self, session: &SessionRecord) -> bool {
         session.platform == self.0.address
+    }
+
+    fn deletes(&self, archive: &Archive) -> bool {
+        archive.platform == self.0.address || self.0.home.deletes(archive)
     }
 
     fn outside(&self) -> Option<&Outside> {

@@ -3,6 +3,7 @@
 mod archives;
 mod chats;
 mod failures;
+mod former;
 mod pulling;
 mod rooms;
 mod world;
