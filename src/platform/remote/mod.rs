@@ -13,6 +13,7 @@
 //! read every few seconds while there is something to wait for. Nothing needs the platform to be listed.
 
 mod archives;
+mod complaints;
 mod following;
 mod lobby;
 mod problem;
@@ -32,7 +33,8 @@ use tokio::sync::{Notify, Semaphore};
 use tracing::info;
 
 use self::{
-    problem::{is_unknown, log, problem},
+    complaints::Complaints,
+    problem::{concerns_all, is_unknown, log, problem},
     seen::Seen,
 };
 use super::{
@@ -82,6 +84,8 @@ struct Inner {
     home: Embedded,
     /// What the platform said a moment ago; held for moments.
     seen: Mutex<Seen>,
+    /// What the log has been told; held for moments.
+    complaints: Mutex<Complaints>,
     /// For those who ask who is there: a page may list very many rooms.
     askers: Semaphore,
     /// There is something to follow.
@@ -113,6 +117,7 @@ impl Remote {
             opentok,
             home,
             seen: Mutex::default(),
+            complaints: Mutex::default(),
             askers: Semaphore::new(ASKERS),
             attention: Notify::new(),
         })))
@@ -153,13 +158,37 @@ impl Inner {
 
     /// Notes a failure, and says it in the words of pages.
     fn failed(&self, error: opentok::Error, doing: &str, what: &'static str) -> PlatformError {
-        log(&error, &self.host, doing);
-        let is_gone = matches!(error, opentok::Error::Connection { .. });
+        self.complain(&error, doing);
+        let (concerns_all, asked) = (
+            concerns_all(&error),
+            error.refusal().and_then(|no| no.retry_after),
+        );
         let problem = problem(error, what);
-        if is_gone {
-            self.seen().trouble(problem.to_string(), Instant::now());
+        if concerns_all {
+            self.seen().saw_trouble(&problem, asked, Instant::now());
         }
         problem
+    }
+
+    /// Has the log told what went wrong, unless it has just been told.
+    fn complain(&self, error: &opentok::Error, doing: &str) {
+        if self.complaints().is_news(error, Instant::now()) {
+            log(error, &self.host, doing);
+        }
+    }
+
+    /// The platform has answered a question that is asked again and again.
+    fn answered(&self) {
+        if self.complaints().are_over(Instant::now()) {
+            info!("{} answers as it should again", self.host);
+        }
+    }
+
+    /// As good as it was after a panic elsewhere, too.
+    fn complaints(&self) -> MutexGuard<'_, Complaints> {
+        self.complaints
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn new_session(&self) -> Result<SessionId, PlatformError> {
@@ -192,10 +221,13 @@ impl Inner {
 
     async fn connected(&self, session: &SessionId) -> Result<Vec<String>, PlatformError> {
         match self.opentok.connections(session).await {
-            Ok(connections) => Ok(connections
-                .into_iter()
-                .map(|connection| connection.connection_id)
-                .collect()),
+            Ok(connections) => {
+                self.answered();
+                Ok(connections
+                    .into_iter()
+                    .map(|connection| connection.connection_id)
+                    .collect())
+            }
             // Some say so of a session that nobody is in.
             Err(error) if is_unknown(&error) => Ok(Vec::new()),
             Err(error) => Err(self.failed(error, "asking who is there", "session")),
@@ -231,7 +263,7 @@ impl Inner {
             match self.opentok.force_disconnect(session, &connection).await {
                 Ok(()) => {}
                 Err(error) if is_unknown(&error) => {}
-                Err(error) => log(&error, &self.host, "disconnecting somebody"),
+                Err(error) => self.complain(&error, "disconnecting somebody"),
             }
         }
     }
@@ -311,16 +343,24 @@ impl Platform for Remote {
         let known = self.0.seen().people(session, Instant::now());
         match known {
             Some(Ok(people)) => return Ok(people),
-            Some(Err(trouble)) => return Err(PlatformError::Unavailable(trouble)),
+            Some(Err(trouble)) => return Err(trouble.into()),
             None => {}
         }
-        let people = self.0.look_around(session).await?;
+        let looked = self.0.look_around(session).await;
         let now = Instant::now();
-        self.0.seen().saw_people(session, people.clone(), now);
-        Ok(people)
+        match &looked {
+            Ok(people) => self.0.seen().saw_people(session, people.clone(), now),
+            Err(problem) => self.0.seen().saw_nobody(session, problem, now),
+        }
+        looked
     }
 
     async fn connections(&self, session: &SessionId) -> Result<Vec<ConnectionId>, PlatformError> {
+        // Asked each second, for each chat.
+        let trouble = self.0.seen().trouble(Instant::now());
+        if let Some((_, trouble)) = trouble {
+            return Err(trouble.into());
+        }
         let connected = self.0.connected(session).await?;
         Ok(connected
             .iter()

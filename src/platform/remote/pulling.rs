@@ -17,7 +17,7 @@ use tokio::{
 };
 use tracing::{error, info, warn};
 
-use super::{Inner, archives::url_of, problem::log};
+use super::{Inner, archives::url_of};
 use crate::{
     archive::{Archive, ArchiveId, Status, disk::free_bytes, download::Asset, elsewhere},
     opentok,
@@ -174,7 +174,7 @@ impl Inner {
         min_free_bytes: u64,
     ) -> Result<u64, PullError> {
         let mut download = self.opentok.download(url).await.inspect_err(|error| {
-            log(error, &self.host, "copying an archive");
+            self.complain(error, "copying an archive");
         })?;
         let expected = download.size().or((told_bytes > 0).then_some(told_bytes));
         let has_room = |bytes: u64| -> Result<(), PullError> {

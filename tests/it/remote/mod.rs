@@ -4,6 +4,7 @@ mod archives;
 mod chats;
 mod failures;
 mod former;
+mod proxy;
 mod pulling;
 mod rooms;
 mod world;
