@@ -12,7 +12,6 @@ use tracing::debug;
 use super::{Inner, desk::Desk};
 use crate::{
     opentok::SessionId,
-    platform::PlatformError,
     presence::{Leaving, UserId},
     session::ConnectionId,
 };
@@ -162,8 +161,6 @@ impl Inner {
         let asked = self.desk().claims.ask();
         let connected = match self.platform.connections(session).await {
             Ok(connected) => connected,
-            // Some platforms say so of a session that nobody is in.
-            Err(PlatformError::NotFound(_)) => Vec::new(),
             // A call goes on without it, so nobody has left.
             Err(problem) => {
                 debug!(session.id = %session, "Nobody knows who is in a chat: {problem}");

@@ -160,8 +160,9 @@ impl Inner {
         }
     }
 
-    /// Whoever knows nothing of an archive may not be the platform at all: then nothing is lost because of that.
-    async fn is_the_platform(&self) -> Result<(), PlatformError> {
+    /// Whoever knows nothing of an archive, or of a session, may not be the platform at all: then nothing is lost because
+    /// of that.
+    pub(super) async fn is_the_platform(&self) -> Result<(), PlatformError> {
         match self.part(0, 1).await {
             Ok(_) => Ok(()),
             Err(error) if is_unknown(&error) => {

@@ -228,8 +228,11 @@ impl Inner {
                     .map(|connection| connection.connection_id)
                     .collect())
             }
-            // Some say so of a session that nobody is in.
-            Err(error) if is_unknown(&error) => Ok(Vec::new()),
+            // Some say so of a session that nobody is in; what is no platform says so of everything.
+            Err(error) if is_unknown(&error) => {
+                self.is_the_platform().await?;
+                Ok(Vec::new())
+            }
             Err(error) => Err(self.failed(error, "asking who is there", "session")),
         }
     }

@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::world::{KEY, Pair};
+use super::{
+    proxy::{answer, pair_with_proxy},
+    world::{KEY, Pair},
+};
 use crate::{
     buddies::world::{Buddy, Tab, text},
     people::between,
@@ -19,7 +22,10 @@ struct Call {
 
 impl Call {
     async fn begin() -> Call {
-        let pair = Pair::start().await;
+        Call::on(Pair::start().await).await
+    }
+
+    async fn on(pair: Pair) -> Call {
         let ann = Buddy::at(&pair.web.base, "Ann").await;
         let bob = Buddy::at(&pair.web.base, "Bob").await;
         let session = ann.talks_to(&bob).await;
@@ -134,6 +140,19 @@ async fn who_vanishes_without_a_word_is_gone_here_though_no_media_are() {
         ann.tab.hears(|heard| heard["signalType"] == "roster").await;
     }
     pair.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_goes_on_while_a_proxy_knows_nothing_of_the_platform() {
+    let (pair, mut proxy) = pair_with_proxy().await;
+    let call = Call::on(pair).await;
+    proxy.answers(|_| Some(answer(404, "")));
+    // It is asked once a second, and whoever is gone is waited for for ten.
+    proxy.has_answered(14, "/connection ").await;
+    proxy.lets_everything_through();
+    let path = format!("/chats?sessionId={}", call.session);
+    assert_eq!(call.ann.asks(&path).await.0, 200);
+    call.pair.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,9 +7,11 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
     task::JoinHandle,
+    time::timeout,
 };
 
 use super::world::{Pair, Tier, on_platform, with_key};
+use crate::people::PATIENCE;
 
 /// Which requests are answered here, by their first lines, and with what.
 type Rule = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
@@ -55,10 +57,23 @@ impl Proxy {
         drop(self.rule.send_replace(Box::new(rule)));
     }
 
+    pub fn lets_everything_through(&self) {
+        self.answers(|_| None);
+    }
+
     /// How many requests like this were answered here.
     pub fn count(&self, part: &str) -> usize {
         let answered = self.answered.borrow();
         answered.iter().filter(|line| line.contains(part)).count()
+    }
+
+    /// Waits until so many requests like this were answered here.
+    pub async fn has_answered(&mut self, count: usize, part: &str) {
+        let enough = |answered: &Vec<String>| {
+            answered.iter().filter(|line| line.contains(part)).count() >= count
+        };
+        let answered = timeout(PATIENCE, self.answered.wait_for(enough)).await;
+        drop(answered.unwrap().unwrap());
     }
 }
 
