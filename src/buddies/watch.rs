@@ -59,7 +59,7 @@ struct Changes {
 }
 
 impl Claims {
-    /// What one of the two says. The oldest that was never true makes room.
+    /// What one of the two says. The oldest that is not true makes room.
     pub(super) fn add(&mut self, session: &SessionId, user: UserId, connection: ConnectionId) {
         let claims = self.by_session.entry(session.clone()).or_default();
         if claims.iter().any(|claim| claim.connection == connection) {
@@ -108,29 +108,29 @@ impl Claims {
         let Some(claims) = self.by_session.get_mut(session) else {
             return changes;
         };
-        claims.retain_mut(|claim| {
+        for claim in claims {
             if connected.contains(&claim.connection) {
                 if claim.listed.is_none() {
                     changes.came.push((claim.user, claim.connection));
                 }
                 claim.listed = claim.listed.max(Some(asked));
                 claim.missed = 0;
-                return true;
+                continue;
             }
             match claim.listed {
                 // The answer is older than the one that had it.
-                Some(listed) if listed > asked => true,
+                Some(listed) if listed > asked => {}
                 Some(_) => {
                     claim.missed += 1;
-                    let is_gone = claim.missed >= MISSED;
-                    if is_gone {
+                    if claim.missed >= MISSED {
                         changes.left.push(claim.connection);
+                        // The page says it once only, and may be right all the same.
+                        claim.listed = None;
                     }
-                    !is_gone
                 }
-                None => true,
+                _ => {}
             }
-        });
+        }
         changes
     }
 }
@@ -242,6 +242,8 @@ mod tests {
             left: vec![own],
         };
         assert_eq!(chat.list(&[]), left);
+        assert_eq!(chat.list(&[]), Changes::default());
+        assert_eq!(chat.list(&[own]), came(chat.ann, own), "it was a mistake");
         assert_eq!(chat.list(&[]), Changes::default());
     }
 
