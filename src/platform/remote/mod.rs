@@ -30,7 +30,7 @@ use std::{
 use async_trait::async_trait;
 use serde_json::json;
 use tokio::sync::{Notify, Semaphore};
-use tracing::info;
+use tracing::{info, warn};
 
 use self::{
     complaints::Complaints,
@@ -53,6 +53,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// For a connection to it.
 const CONNECT: Duration = Duration::from_secs(5);
+
+/// Seconds before each try to disconnect those whose session is over; four minutes together. Higher: who hung up while the
+/// platform was away goes on talking for less long; lower: fewer tasks wait for a platform that stays away.
+const DISCONNECT_AFTER: [u64; 9] = [0, 1, 2, 4, 8, 16, 30, 60, 120];
 
 /// Questions at once about who is in a room. Higher: a page with many rooms is there sooner; lower: the platform is less
 /// likely to be asked too often.
@@ -258,17 +262,29 @@ impl Inner {
             .collect())
     }
 
+    /// Tries for some minutes.
     async fn disconnect_everybody(&self, session: &SessionId) {
-        let Ok(connections) = self.connected(session).await else {
-            return;
-        };
-        for connection in connections {
+        for wait in DISCONNECT_AFTER {
+            tokio::time::sleep(Duration::from_secs(wait)).await;
+            if self.try_to_disconnect(session).await.is_ok() {
+                return;
+            }
+        }
+        warn!(session.id = %session, "{} is away for too long: people may still be in a session that is over", self.host);
+    }
+
+    async fn try_to_disconnect(&self, session: &SessionId) -> Result<(), PlatformError> {
+        let mut tried = Ok(());
+        for connection in self.connected(session).await? {
             match self.opentok.force_disconnect(session, &connection).await {
                 Ok(()) => {}
                 Err(error) if is_unknown(&error) => {}
-                Err(error) => self.complain(&error, "disconnecting somebody"),
+                Err(error) => {
+                    tried = Err(self.failed(error, "disconnecting somebody", "connection"));
+                }
             }
         }
+        tried
     }
 }
 
@@ -303,8 +319,8 @@ impl Platform for Remote {
         Ok(())
     }
 
-    /// No token is made for it any more. Whoever is in it is disconnected as soon as the platform can be reached, which
-    /// is not waited for.
+    /// No token is made for it any more. Whoever is in it is disconnected when the platform can be reached, now or within
+    /// four minutes, which is not waited for.
     async fn close_session(&self, session: &SessionId) -> Result<(), PlatformError> {
         let db = &self.0.home.db;
         let record = project::find_session(db, session).await?;

@@ -143,6 +143,22 @@ async fn who_vanishes_without_a_word_is_gone_here_though_no_media_are() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_hangs_up_while_the_platform_is_away_is_out_once_it_is_back() {
+    let (pair, mut proxy) = pair_with_proxy().await;
+    let mut call = Call::on(pair).await;
+    proxy.answers(|_| Some(answer(502, "")));
+    let path = format!("/chats/{}/end", call.session);
+    assert_eq!(call.bob.sends(&path, json!({})).await.0, 204);
+    // One may be of the watch over the chat.
+    proxy.has_answered(2, "/connection ").await;
+    proxy.lets_everything_through();
+    for tab in &mut call.in_call {
+        tab.is_closed().await;
+    }
+    call.pair.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_call_goes_on_while_a_proxy_knows_nothing_of_the_platform() {
     let (pair, mut proxy) = pair_with_proxy().await;
     let call = Call::on(pair).await;
