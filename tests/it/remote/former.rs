@@ -15,8 +15,8 @@ use super::world::{KEY, Tier, pages_on};
 /// The address of the platform's project, before it moved.
 const FORMER: &str = "http://media.example/v2/project/61000001";
 
-/// An archive that a platform had in the end.
-async fn an_archive(web: &Tier, platform: &str, status: &str) -> ArchiveId {
+/// An archive that a platform had when it was last asked.
+pub async fn an_archive(web: &Tier, platform: &str, status: &str) -> ArchiveId {
     let app = web.server().app();
     let id = ArchiveId::random();
     let object = ArchiveObject {
