@@ -156,7 +156,8 @@ pub async fn delete(
     store::delete(db, id, now_ms).await
 }
 
-/// The archive's file is in its folder here, with so many bytes; `None`: nobody wants it any more.
+/// The archive's file is in its folder here, with so many bytes, also if the platform's own has expired meanwhile;
+/// `None`: nobody wants it any more.
 ///
 /// # Errors
 /// When the database does not answer.

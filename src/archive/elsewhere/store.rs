@@ -162,8 +162,8 @@ pub(super) async fn note_pulled(
     let (id, size_bytes) = (id.to_string(), integer(size_bytes));
     let rows = rows!(
         "UPDATE archives
-         SET pulled = 1, size_bytes = $2, updated_at_ms = $3
-         WHERE id = $1 AND platform <> '' AND status = 'available'
+         SET pulled = 1, status = 'available', size_bytes = $2, updated_at_ms = $3
+         WHERE id = $1 AND platform <> '' AND pulled = 0 AND status IN ('available', 'expired')
          RETURNING",
         "",
         id,

@@ -63,7 +63,7 @@ impl Archives {
         Ok(deleted)
     }
 
-    /// As [`elsewhere::note_pulled`]; if nobody wants it any more, the file goes.
+    /// As [`elsewhere::note_pulled`]; if the archive was deleted meanwhile, the file goes.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -78,7 +78,7 @@ impl Archives {
             Some(archive) => Ok(Some(self.tell(archive))),
             None => {
                 let archive = super::store::find(db, id).await?;
-                if archive.is_none_or(|archive| archive.status != Status::Available) {
+                if archive.is_none_or(|archive| archive.status == Status::Deleted) {
                     self.clear(id).await;
                 }
                 Ok(None)
