@@ -54,8 +54,9 @@ impl Inner {
             room: options.room,
             started_by: options.started_by,
         };
-        self.adopt(&told, &adoption).await?;
+        // It records there, whether it can be noted here now or not.
         self.attention.notify_one();
+        self.adopt(&told, &adoption).await?;
         Ok(told.id)
     }
 

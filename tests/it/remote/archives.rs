@@ -174,6 +174,29 @@ async fn an_archive_that_cannot_be_asked_for_keeps_no_other_waiting() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_started_and_could_not_be_noted_is_found_soon() {
+    let pair = Pair::start().await;
+    let moderator = pair.web.moderator().await;
+    let app = pair.web.server().app();
+    let mut changes = app.archives.subscribe();
+    let ann = pair.publisher("main", "Ann").await;
+    let full =
+        "CREATE TRIGGER full BEFORE INSERT ON archives BEGIN SELECT RAISE(ABORT, 'full'); END";
+    sqlx::query(full).execute(app.db()).await.unwrap();
+    let (status, told) = moderator.ask("/archives", &[("room", "main")]).await;
+    assert_eq!(status, 500, "{told}");
+    let mend = sqlx::query("DROP TRIGGER full");
+    mend.execute(app.db()).await.unwrap();
+
+    // The list is read each minute without it.
+    let found = timeout(Duration::from_secs(30), changes.recv()).await;
+    let found = found.expect("it is found").unwrap().archive;
+    assert_eq!(found.room, "Main room");
+    drop(ann);
+    pair.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_recording_goes_on_while_the_pages_server_is_away_and_is_taken_up_afterwards() {
     let mut pair = Pair::start().await;
     let mut ann = pair.publisher("main", "Ann").await;
