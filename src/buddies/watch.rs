@@ -60,10 +60,16 @@ struct Changes {
 
 impl Claims {
     /// What one of the two says. The oldest that is not true makes room.
-    pub(super) fn add(&mut self, session: &SessionId, user: UserId, connection: ConnectionId) {
+    /// `false`: that is known, or too much.
+    pub(super) fn add(
+        &mut self,
+        session: &SessionId,
+        user: UserId,
+        connection: ConnectionId,
+    ) -> bool {
         let claims = self.by_session.entry(session.clone()).or_default();
         if claims.iter().any(|claim| claim.connection == connection) {
-            return; // connections never change hands
+            return false; // connections never change hands
         }
         if claims.iter().filter(|claim| claim.user == user).count() >= PER_USER {
             let oldest = claims
@@ -71,7 +77,7 @@ impl Claims {
                 .position(|claim| claim.user == user && claim.listed.is_none());
             match oldest {
                 Some(oldest) => drop(claims.remove(oldest)),
-                None => return,
+                None => return false,
             }
         }
         claims.push(Claim {
@@ -80,6 +86,7 @@ impl Claims {
             listed: None,
             missed: 0,
         });
+        true
     }
 
     /// The chat is over.
@@ -209,8 +216,8 @@ mod tests {
             }
         }
 
-        fn say(&mut self, user: UserId, connection: ConnectionId) {
-            self.claims.add(&self.session, user, connection);
+        fn say(&mut self, user: UserId, connection: ConnectionId) -> bool {
+            self.claims.add(&self.session, user, connection)
         }
 
         fn list(&mut self, connected: &[ConnectionId]) -> Changes {
@@ -264,8 +271,9 @@ mod tests {
     fn a_connection_belongs_to_whoever_named_it_first() {
         let mut chat = Chat::new();
         let [connection] = ids();
-        chat.say(chat.ann, connection);
-        chat.say(UserId::random(), connection);
+        assert!(chat.say(chat.ann, connection));
+        assert!(!chat.say(chat.ann, connection), "it is known");
+        assert!(!chat.say(UserId::random(), connection));
         assert_eq!(chat.list(&[connection]), came(chat.ann, connection));
     }
 
