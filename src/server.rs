@@ -136,6 +136,8 @@ impl Server {
             Some(settings) => Some(Remote::open(settings, platform.clone()).await?),
             None => None,
         };
+        let address = remote.as_ref().map_or("", Remote::address);
+        archives.give_up_others(address).await?;
         let shared: Arc<dyn Platform> = match &remote {
             Some(remote) => Arc::new(remote.clone()),
             None => Arc::new(platform.clone()),

@@ -270,14 +270,22 @@ impl Buddies {
         user: UserId,
         connection: ConnectionId,
     ) -> Result<(), JoinError> {
-        self.act(|board, now| {
-            board.may_join(session, user)?;
-            let chat = board.mine(user, now).and_then(|mine| mine.chat);
-            let is_in_it = chat.is_some_and(|chat| chat.session_id == *session);
-            is_in_it.then_some(()).ok_or(JoinError::NotFound)
-        })?;
-        if self.0.is_elsewhere() {
-            self.0.desk().claims.add(session, user, connection);
+        let is_elsewhere = self.0.is_elsewhere();
+        let is_new = {
+            // The chat may end in the next moment, and takes what is said of it along.
+            let mut desk = self.0.desk();
+            let said = desk.act(|board, now| {
+                board.may_join(session, user)?;
+                let chat = board.mine(user, now).and_then(|mine| mine.chat);
+                let is_in_it = chat.is_some_and(|chat| chat.session_id == *session);
+                is_in_it.then_some(()).ok_or(JoinError::NotFound)
+            });
+            let is_new = said.map(|()| is_elsewhere && desk.claims.add(session, user, connection));
+            drop(desk);
+            self.0.work.notify_one();
+            is_new?
+        };
+        if is_new {
             self.0.claimed.notify_one();
             // Most likely it is true by now.
             self.0.look_into(session).await;

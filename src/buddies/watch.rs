@@ -12,7 +12,6 @@ use tracing::debug;
 use super::{Inner, desk::Desk};
 use crate::{
     opentok::SessionId,
-    platform::PlatformError,
     presence::{Leaving, UserId},
     session::ConnectionId,
 };
@@ -60,11 +59,17 @@ struct Changes {
 }
 
 impl Claims {
-    /// What one of the two says. The oldest that was never true makes room.
-    pub(super) fn add(&mut self, session: &SessionId, user: UserId, connection: ConnectionId) {
+    /// What one of the two says. The oldest that is not true makes room.
+    /// `false`: that is known, or too much.
+    pub(super) fn add(
+        &mut self,
+        session: &SessionId,
+        user: UserId,
+        connection: ConnectionId,
+    ) -> bool {
         let claims = self.by_session.entry(session.clone()).or_default();
         if claims.iter().any(|claim| claim.connection == connection) {
-            return; // connections never change hands
+            return false; // connections never change hands
         }
         if claims.iter().filter(|claim| claim.user == user).count() >= PER_USER {
             let oldest = claims
@@ -72,7 +77,7 @@ impl Claims {
                 .position(|claim| claim.user == user && claim.listed.is_none());
             match oldest {
                 Some(oldest) => drop(claims.remove(oldest)),
-                None => return,
+                None => return false,
             }
         }
         claims.push(Claim {
@@ -81,6 +86,7 @@ impl Claims {
             listed: None,
             missed: 0,
         });
+        true
     }
 
     /// The chat is over.
@@ -109,29 +115,29 @@ impl Claims {
         let Some(claims) = self.by_session.get_mut(session) else {
             return changes;
         };
-        claims.retain_mut(|claim| {
+        for claim in claims {
             if connected.contains(&claim.connection) {
                 if claim.listed.is_none() {
                     changes.came.push((claim.user, claim.connection));
                 }
                 claim.listed = claim.listed.max(Some(asked));
                 claim.missed = 0;
-                return true;
+                continue;
             }
             match claim.listed {
                 // The answer is older than the one that had it.
-                Some(listed) if listed > asked => true,
+                Some(listed) if listed > asked => {}
                 Some(_) => {
                     claim.missed += 1;
-                    let is_gone = claim.missed >= MISSED;
-                    if is_gone {
+                    if claim.missed >= MISSED {
                         changes.left.push(claim.connection);
+                        // The page says it once only, and may be right all the same.
+                        claim.listed = None;
                     }
-                    !is_gone
                 }
-                None => true,
+                _ => {}
             }
-        });
+        }
         changes
     }
 }
@@ -162,8 +168,6 @@ impl Inner {
         let asked = self.desk().claims.ask();
         let connected = match self.platform.connections(session).await {
             Ok(connected) => connected,
-            // Some platforms say so of a session that nobody is in.
-            Err(PlatformError::NotFound(_)) => Vec::new(),
             // A call goes on without it, so nobody has left.
             Err(problem) => {
                 debug!(session.id = %session, "Nobody knows who is in a chat: {problem}");
@@ -212,8 +216,8 @@ mod tests {
             }
         }
 
-        fn say(&mut self, user: UserId, connection: ConnectionId) {
-            self.claims.add(&self.session, user, connection);
+        fn say(&mut self, user: UserId, connection: ConnectionId) -> bool {
+            self.claims.add(&self.session, user, connection)
         }
 
         fn list(&mut self, connected: &[ConnectionId]) -> Changes {
@@ -246,6 +250,8 @@ mod tests {
         };
         assert_eq!(chat.list(&[]), left);
         assert_eq!(chat.list(&[]), Changes::default());
+        assert_eq!(chat.list(&[own]), came(chat.ann, own), "it was a mistake");
+        assert_eq!(chat.list(&[]), Changes::default());
     }
 
     #[test]
@@ -265,8 +271,9 @@ mod tests {
     fn a_connection_belongs_to_whoever_named_it_first() {
         let mut chat = Chat::new();
         let [connection] = ids();
-        chat.say(chat.ann, connection);
-        chat.say(UserId::random(), connection);
+        assert!(chat.say(chat.ann, connection));
+        assert!(!chat.say(chat.ann, connection), "it is known");
+        assert!(!chat.say(UserId::random(), connection));
         assert_eq!(chat.list(&[connection]), came(chat.ann, connection));
     }
 

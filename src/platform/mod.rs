@@ -34,6 +34,12 @@ pub trait Platform: Send + Sync {
     /// Whether a session is one of this platform's and this key's, so that people can be let in.
     fn has(&self, session: &SessionRecord) -> bool;
 
+    /// Whether an archive's file goes for good with [`Platform::delete_archive`]. Else it is another platform's, which
+    /// nobody here can reach, and is only forgotten.
+    fn deletes(&self, archive: &Archive) -> bool {
+        !archive.is_elsewhere()
+    }
+
     /// What browsers need of a platform that is not this server; `None`: it is.
     ///
     /// Such a platform does not tell a [`Lobby`]'s observer who comes and goes: [`Platform::connections`] is to be asked.
@@ -81,7 +87,7 @@ pub trait Platform: Send + Sync {
     /// Ends a recording.
     async fn stop_archive(&self, id: ArchiveId) -> Result<(), PlatformError>;
 
-    /// Deletes an archive and its files.
+    /// Deletes an archive and its files, where [they can be reached](Platform::deletes).
     async fn delete_archive(&self, id: ArchiveId) -> Result<(), PlatformError>;
 
     /// Where the file of an available archive is that is not [here](Archive::has_file_here); an address that works for

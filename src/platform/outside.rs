@@ -1,46 +1,50 @@
 //! What browsers need of a platform that is not this server, and what they are therefore allowed.
 
-/// The hosts of the OpenTok cloud: the API's own, and those that its library turns to for signaling, media and files.
-const CLOUD: [&str; 4] = [
-    "*.opentok.com",
-    "*.tokbox.com",
-    "*.vonage.com",
-    "*.amazonaws.com",
-];
+/// The hosts of the OpenTok cloud: the API's own, and those that its library turns to for signaling and media.
+const CLOUD: [&str; 3] = ["*.opentok.com", "*.tokbox.com", "*.vonage.com"];
+
+/// Where it keeps files. Anybody can have a bucket there, so nothing of it is run.
+const CLOUD_FILES: &str = "*.amazonaws.com";
 
 /// A video platform as browsers see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outside {
     /// Address of its browser library, a script that defines `OT`.
     pub library: String,
-    /// What pages may load from and connect to for its sake, as sources of a Content-Security-Policy.
+    /// Where pages may load scripts and styles from for its sake, as sources of a Content-Security-Policy.
+    pub scripts: Vec<String>,
+    /// Where they may load pictures and media from, and connect to.
     pub sources: Vec<String>,
 }
 
 impl Outside {
     /// The platform whose API is at `api_url`.
     pub fn new(api_url: &str, library: &str) -> Outside {
-        let mut sources = Vec::new();
-        let mut allow = |source: String| {
+        let (mut scripts, mut sources) = (Vec::new(), Vec::new());
+        let allow = |sources: &mut Vec<String>, source: String| {
             if !sources.contains(&source) {
                 sources.push(source);
             }
         };
-        for url in [library, api_url] {
-            if let Some((scheme, host)) = origin(url) {
-                let socket = if scheme == "https" { "wss" } else { "ws" };
-                allow(format!("{scheme}://{host}"));
-                allow(format!("{socket}://{host}"));
-            }
+        let is_cloud = host(api_url).ends_with(".opentok.com");
+        let cloud = CLOUD.iter().filter(|_| is_cloud);
+        let cloud = cloud.map(|host| ("https", *host));
+        for (scheme, host) in [library, api_url]
+            .into_iter()
+            .filter_map(origin)
+            .chain(cloud)
+        {
+            let socket = if scheme == "https" { "wss" } else { "ws" };
+            allow(&mut scripts, format!("{scheme}://{host}"));
+            allow(&mut sources, format!("{scheme}://{host}"));
+            allow(&mut sources, format!("{socket}://{host}"));
         }
-        if host(api_url).ends_with(".opentok.com") {
-            for host in CLOUD {
-                allow(format!("https://{host}"));
-                allow(format!("wss://{host}"));
-            }
+        if is_cloud {
+            allow(&mut sources, format!("https://{CLOUD_FILES}"));
         }
         Outside {
             library: library.to_owned(),
+            scripts,
             sources,
         }
     }
@@ -71,6 +75,10 @@ mod tests {
             "https://media.example/v2/js/opentok.js",
         );
         assert_eq!(
+            outside.scripts,
+            ["https://media.example", "http://10.0.0.2:8080"]
+        );
+        assert_eq!(
             outside.sources,
             [
                 "https://media.example",
@@ -97,6 +105,26 @@ mod tests {
                 "{source}"
             );
         }
+    }
+
+    #[test]
+    fn nothing_runs_from_where_anybody_may_keep_files() {
+        let outside = Outside::new(
+            "https://api.opentok.com",
+            "https://static.opentok.com/v2/js/opentok.min.js",
+        );
+        let is_anybodys = |source: &String| source.contains("amazonaws");
+        assert!(outside.sources.iter().any(is_anybodys));
+        assert_eq!(
+            outside.scripts,
+            [
+                "https://static.opentok.com",
+                "https://api.opentok.com",
+                "https://*.opentok.com",
+                "https://*.tokbox.com",
+                "https://*.vonage.com"
+            ]
+        );
     }
 
     #[test]

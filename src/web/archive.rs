@@ -7,7 +7,7 @@ use serde_json::json;
 use tracing::info;
 
 use super::{
-    archive_view::{Badge, badge, iso_time, making, plain_time, why},
+    archive_view::{Badge, badge, delete_question, iso_time, making, plain_time, why},
     boot::{ArchiveBoot, PlayedStream},
     change::{Change, Nothing},
     error::{PageError, wants_json},
@@ -40,6 +40,7 @@ struct ArchivePage<'a> {
     /// "MP4"
     file_kind: &'static str,
     why: String,
+    delete_question: &'static str,
     iso_time: String,
     plain_time: String,
     duration: String,
@@ -85,6 +86,7 @@ pub async fn show(
         making: making(&archive),
         file_kind: archive.output_mode.file_kind(),
         why: why(&archive),
+        delete_question: delete_question(&archive, &*app.platform),
         iso_time: iso_time(archive.created_at_ms),
         plain_time: plain_time(archive.created_at_ms),
         duration: clock_time(archive.duration_ms),

@@ -2,7 +2,10 @@
 
 use time::{OffsetDateTime, format_description::well_known::Rfc3339, macros::format_description};
 
-use crate::archive::{Archive, OutputMode, Status};
+use crate::{
+    archive::{Archive, OutputMode, Status},
+    platform::Platform,
+};
 
 /// A status, as a coloured badge.
 #[derive(Debug, PartialEq, Eq)]
@@ -89,6 +92,15 @@ pub fn why(archive: &Archive) -> String {
         }
     }
     sentences.join(" ")
+}
+
+/// What is asked before an archive is deleted.
+pub fn delete_question(archive: &Archive, platform: &dyn Platform) -> &'static str {
+    if platform.deletes(archive) {
+        "The recording and the files of each person are deleted for good."
+    } else {
+        "It is removed from this server only: the video platform that made it is not used any more. What is left there stays until that platform deletes it."
+    }
 }
 
 /// For `<time datetime>`: `2026-11-22T14:05:00Z`.

@@ -15,13 +15,16 @@ use crate::platform::{Outside, Platform};
 /// `blob:` is what recorded and captured pictures are; everything else comes from this server, or, on the pages that need
 /// it, from the video platform.
 fn policy(outside: Option<&Outside>) -> String {
-    let also = outside.map_or_else(String::new, |outside| {
-        format!(" {}", outside.sources.join(" "))
-    });
+    let also = |sources: Option<&[String]>| {
+        let each = sources.unwrap_or_default().iter();
+        each.map(|source| format!(" {source}")).collect::<String>()
+    };
+    let scripts = also(outside.map(|outside| outside.scripts.as_slice()));
+    let also = also(outside.map(|outside| outside.sources.as_slice()));
     format!(
         "default-src 'none'; \
-         script-src 'self'{also}; \
-         style-src 'self'{also}; \
+         script-src 'self'{scripts}; \
+         style-src 'self'{scripts}; \
          img-src 'self' data: blob:{also}; \
          media-src 'self' blob: mediastream:{also}; \
          connect-src 'self' ws: wss:{also}; \

@@ -16,7 +16,7 @@ use tokio::{
 
 use super::{
     archive::title,
-    archive_view::{Badge, badge, iso_time, plain_time, why},
+    archive_view::{Badge, badge, delete_question, iso_time, plain_time, why},
     error::PageError,
     shell::{Section, Shell, clock_time, filters, page, people_count, size},
     visitor::SignedIn,
@@ -65,6 +65,7 @@ struct Row {
     size: String,
     badge: Badge,
     why: String,
+    delete_question: &'static str,
     poster: Option<String>,
     is_running: bool,
     is_playable: bool,
@@ -146,7 +147,11 @@ async fn show_page(
         size(found.size_bytes)
     );
     shown.place = format!("Page {} of {}", found.number, found.last());
-    shown.rows = found.archives.iter().map(row).collect();
+    shown.rows = found
+        .archives
+        .iter()
+        .map(|archive| row(app, archive))
+        .collect();
     page(&shown)
 }
 
@@ -172,11 +177,15 @@ async fn show_hits(
         format!("/history?{query}")
     });
     shown.summary = format!("Archives with “{}”, newest first", shown.text);
-    shown.rows = hits.archives.iter().map(row).collect();
+    shown.rows = hits
+        .archives
+        .iter()
+        .map(|archive| row(app, archive))
+        .collect();
     page(&shown)
 }
 
-fn row(archive: &Archive) -> Row {
+fn row(app: &App, archive: &Archive) -> Row {
     let badge = badge(archive);
     let is_running = archive.status.is_running();
     let people = people_count(usize::try_from(archive.people).unwrap_or(0));
@@ -202,6 +211,7 @@ fn row(archive: &Archive) -> Row {
             size(archive.size_bytes)
         },
         why: why(archive),
+        delete_question: delete_question(archive, &*app.platform),
         poster: archive
             .has_poster
             .then(|| format!("/archives/{}/files/poster.jpg", archive.id)),

@@ -132,6 +132,18 @@ pub async fn give_up(
     store::give_up(db, id, now_ms).await
 }
 
+/// Nobody hears any more of what platforms other than this one record, or make a file of: it has failed. Returns those.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn give_up_others(
+    db: &SqlitePool,
+    platform: &str,
+    now_ms: i64,
+) -> Result<Vec<Archive>, sqlx::Error> {
+    store::give_up_others(db, platform, now_ms).await
+}
+
 /// Takes an archive out of every list, once the platform has deleted it; whatever its status is.
 ///
 /// # Errors
@@ -144,7 +156,8 @@ pub async fn delete(
     store::delete(db, id, now_ms).await
 }
 
-/// The archive's file is in its folder here, with so many bytes; `None`: nobody wants it any more.
+/// The archive's file is in its folder here, with so many bytes, also if the platform's own has expired meanwhile;
+/// `None`: nobody wants it any more.
 ///
 /// # Errors
 /// When the database does not answer.

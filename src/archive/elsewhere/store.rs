@@ -119,6 +119,24 @@ pub(super) async fn give_up(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Foun
     changed(rows)
 }
 
+pub(super) async fn give_up_others(db: &SqlitePool, platform: &str, now_ms: i64) -> List {
+    let rows = rows!(
+        "UPDATE archives
+         SET status = 'failed', reason = 'this server does not use the video platform any more that made it',
+             updated_at_ms = $2
+         WHERE platform <> ''
+           AND platform <> $1
+           AND status IN ('started', 'paused', 'stopped')
+         RETURNING",
+        "",
+        platform,
+        now_ms,
+    )
+    .fetch_all(db)
+    .await?;
+    all(rows)
+}
+
 pub(super) async fn delete(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Found {
     let id = id.to_string();
     let rows = rows!(
@@ -144,8 +162,8 @@ pub(super) async fn note_pulled(
     let (id, size_bytes) = (id.to_string(), integer(size_bytes));
     let rows = rows!(
         "UPDATE archives
-         SET pulled = 1, size_bytes = $2, updated_at_ms = $3
-         WHERE id = $1 AND platform <> '' AND status = 'available'
+         SET pulled = 1, status = 'available', size_bytes = $2, updated_at_ms = $3
+         WHERE id = $1 AND platform <> '' AND pulled = 0 AND status IN ('available', 'expired')
          RETURNING",
         "",
         id,

@@ -182,6 +182,24 @@ async fn what_was_pulled_stays_whatever_the_platform_does_and_expires_by_its_age
 }
 
 #[sqlx::test]
+async fn what_expires_there_while_it_is_copied_is_available_here(db: SqlitePool) {
+    let id = adopted(&db, "available").await.id;
+    let expired = follow(&db, &told("expired"), NOW_MS).await.unwrap();
+    assert_eq!(expired.unwrap().status, Status::Expired);
+    let pulled = note_pulled(&db, id, 1234, NOW_MS).await.unwrap().unwrap();
+    assert_eq!(pulled.status, Status::Available);
+    assert!(pulled.has_file_here());
+    assert_eq!(follow(&db, &told("expired"), NOW_MS).await.unwrap(), None);
+
+    // What this server has deleted because of its age stays deleted.
+    let day = std::time::Duration::from_secs(86_400);
+    let later = pulled.created_at_ms + 86_400_001;
+    let expired = crate::archive::retention::expire_old(&db, day, later).await;
+    assert_eq!(expired.unwrap().len(), 1);
+    assert_eq!(note_pulled(&db, id, 1234, later).await.unwrap(), None);
+}
+
+#[sqlx::test]
 async fn age_takes_nothing_away_that_is_elsewhere(db: SqlitePool) {
     let archive = adopted(&db, "available").await;
     let day = std::time::Duration::from_secs(86_400);

@@ -38,6 +38,18 @@ impl Archives {
         Ok(given_up.map(|archive| self.tell(archive)))
     }
 
+    /// As [`elsewhere::give_up_others`].
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn give_up_others(&self, platform: &str) -> Result<(), sqlx::Error> {
+        let now_ms = self.now_ms();
+        for archive in elsewhere::give_up_others(&self.inner.db, platform, now_ms).await? {
+            self.tell(archive);
+        }
+        Ok(())
+    }
+
     /// As [`elsewhere::delete`]; what was pulled of it goes, too.
     ///
     /// # Errors
@@ -51,7 +63,7 @@ impl Archives {
         Ok(deleted)
     }
 
-    /// As [`elsewhere::note_pulled`]; if nobody wants it any more, the file goes.
+    /// As [`elsewhere::note_pulled`]; if the archive was deleted meanwhile, the file goes.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -66,7 +78,7 @@ impl Archives {
             Some(archive) => Ok(Some(self.tell(archive))),
             None => {
                 let archive = super::store::find(db, id).await?;
-                if archive.is_none_or(|archive| archive.status != Status::Available) {
+                if archive.is_none_or(|archive| archive.status == Status::Deleted) {
                     self.clear(id).await;
                 }
                 Ok(None)

@@ -9,10 +9,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sqlx::SqlitePool;
 
-use super::{
-    Doors, Lobby, Meter, Platform, PlatformError, Recording, Signal, StartArchive,
-    another_platforms,
-};
+use super::{Doors, Lobby, Meter, Platform, PlatformError, Recording, Signal, StartArchive};
 use crate::{
     archive::{
         ArchiveId, Archives, Layout, NewArchive, Reason, Resolution, layout::Arrangement,
@@ -147,11 +144,10 @@ impl Platform for Embedded {
 
     async fn delete_archive(&self, id: ArchiveId) -> Result<(), PlatformError> {
         match self.archives.find(self.project.api_key, id).await? {
-            // What was copied from another platform is this server's own.
-            Some(archive) if archive.is_elsewhere() && archive.is_pulled => {
+            // Nobody here can reach a former platform. Its row goes, and what was copied from it.
+            Some(archive) if archive.is_elsewhere() => {
                 self.archives.forget(id).await?;
             }
-            Some(archive) if archive.is_elsewhere() => return Err(another_platforms(&archive)),
             _ => {
                 self.archives.delete(id).await?;
             }

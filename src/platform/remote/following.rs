@@ -12,10 +12,10 @@ use std::{
 
 use tracing::{info, warn};
 
-use super::{Inner, problem::log};
+use super::{Inner, problem::is_unknown};
 use crate::{
     archive::{
-        ArchiveId,
+        Archive, ArchiveId,
         elsewhere::{self, Adoption, Told},
     },
     clock,
@@ -35,48 +35,36 @@ const NEWEST: u32 = 50;
 /// Archives in a part of the list that is read far back, and how many parts are read at most.
 const PART: u32 = 1000;
 const PARTS: u32 = 20;
-/// Archives asked for by their id each time.
+/// Archives asked for by their id each time; others have their turn the next time.
 const ONE_BY_ONE: usize = 20;
 /// Between tries while the platform does not answer, at most.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-
-/// What was found out in one look.
-struct Look {
-    /// How many are still waited for.
-    unfinished: usize,
-}
 
 impl Inner {
     pub(super) async fn follow(&self) {
         let mut last_deep: Option<Instant> = None;
         let mut failures = 0_u32;
-        loop {
+        for turn in 0.. {
             let now = Instant::now();
             let is_deep = last_deep.is_none_or(|last| now.duration_since(last) >= DEEP);
-            let pause = match self.look(is_deep).await {
-                Ok(look) => {
-                    if failures > 0 {
-                        info!("{} answers again", self.host);
-                    }
+            let pause = match self.look(is_deep, turn).await {
+                Ok(unfinished) => {
                     failures = 0;
                     if is_deep {
                         last_deep = Some(now);
                     }
-                    if look.unfinished > 0 { BUSY } else { CALM }
+                    if unfinished > 0 { BUSY } else { CALM }
                 }
-                Err(Trouble::Platform(error)) => {
-                    // Once, and not with every try.
-                    if failures == 0 {
-                        log(&error, &self.host, "following archives");
-                    }
+                Err(PlatformError::Internal(error)) => {
+                    warn!("Archives do not follow the video platform: {error:#}");
+                    LONGEST_PAUSE
+                }
+                Err(_) => {
                     failures += 1;
-                    let asked = error.refusal().and_then(|no| no.retry_after);
+                    let trouble = self.seen().trouble(now);
+                    let asked = trouble.map(|(until, _)| until.saturating_duration_since(now));
                     let doubled = BUSY * 2_u32.saturating_pow(failures.min(8));
                     doubled.max(asked.unwrap_or_default()).min(LONGEST_PAUSE)
-                }
-                Err(Trouble::Here(error)) => {
-                    warn!("Archives do not follow the video platform: {error}");
-                    LONGEST_PAUSE
                 }
             };
             // Whoever has just started an archive does not wait for a calm minute to pass; a platform in trouble is
@@ -92,43 +80,48 @@ impl Inner {
         }
     }
 
-    async fn look(&self, is_deep: bool) -> Result<Look, Trouble> {
+    /// Returns how many are still waited for.
+    async fn look(&self, is_deep: bool, turn: usize) -> Result<usize, PlatformError> {
         let listed = if is_deep {
-            self.read_far_back().await?
+            self.read_far_back(turn).await?
         } else {
-            let list = self.part(0, NEWEST).await?;
+            let list = self.list(0, NEWEST).await?;
             self.take_all(&list).await?
         };
+        self.answered();
         let db = &self.home.db;
         let mut missing = elsewhere::unfinished(db, &self.address).await?;
         missing.retain(|archive| !listed.contains(&archive.id));
-        for archive in missing.iter().take(ONE_BY_ONE) {
-            self.ask_for(archive.id).await?;
-        }
-        let unfinished = elsewhere::unfinished(db, &self.address).await?.len();
-        Ok(Look { unfinished })
+        self.ask_for(&missing, turn).await?;
+        Ok(elsewhere::unfinished(db, &self.address).await?.len())
     }
 
-    pub(super) async fn part(
-        &self,
-        offset: u32,
-        count: u32,
-    ) -> Result<ArchiveList, opentok::Error> {
+    /// A part of the platform's list of archives, the newest first.
+    pub(super) async fn list(&self, offset: u32, count: u32) -> Result<ArchiveList, PlatformError> {
         let options = ListOptions {
             offset: Some(offset),
             count: Some(count),
             session_id: None,
         };
-        self.opentok.archives().all(&options).await
+        let listed = self.opentok.archives().all(&options).await;
+        listed.map_err(|error| {
+            // Every platform has this address.
+            let error = if is_unknown(&error) {
+                opentok::Error::Reply("it has no list of archives".to_owned())
+            } else {
+                error
+            };
+            self.failed(error, "asking for the archives", "archive")
+        })
     }
 
     /// Reads the list until it is older than the oldest archive whose file may have expired.
-    async fn read_far_back(&self) -> Result<HashSet<ArchiveId>, Trouble> {
-        let waiting = elsewhere::not_pulled(&self.home.db, &self.address).await?;
+    async fn read_far_back(&self, turn: usize) -> Result<HashSet<ArchiveId>, PlatformError> {
+        let mut waiting = elsewhere::not_pulled(&self.home.db, &self.address).await?;
         let oldest_ms = waiting.iter().map(|archive| archive.created_at_ms).min();
         let mut listed = HashSet::new();
         for part in 0..PARTS {
-            let list = self.part(part * PART, PART).await?;
+            let list = self.list(part * PART, PART).await?;
             listed.extend(self.take_all(&list).await?);
             let reached_ms = list.iter().map(|archive| archive.created_at).min();
             let is_enough = oldest_ms.is_none() || reached_ms < oldest_ms;
@@ -137,42 +130,41 @@ impl Inner {
             }
         }
         // What is in no list was deleted there.
-        let missing = waiting
-            .iter()
-            .filter(|archive| !listed.contains(&archive.id));
-        for archive in missing.take(ONE_BY_ONE) {
-            self.ask_for(archive.id).await?;
-        }
+        waiting.retain(|archive| !listed.contains(&archive.id));
+        self.ask_for(&waiting, turn).await?;
         Ok(listed)
     }
 
-    async fn ask_for(&self, id: ArchiveId) -> Result<(), Trouble> {
-        match self.opentok.archives().find(&id.to_string()).await {
-            Ok(found) => self.take_one(&Told::read(&found, clock::now_ms())).await,
-            Err(error) if super::is_unknown(&error) => {
-                self.home.archives.give_up(id).await?;
-                Ok(())
+    /// Asks for those whose turn it is by their ids. The list was there a moment ago: what goes wrong with one archive is
+    /// no reason not to ask for the others, unless the platform is in trouble since.
+    async fn ask_for(&self, missing: &[Archive], turn: usize) -> Result<(), PlatformError> {
+        for archive in whose_turn(missing, turn) {
+            if let Err(problem) = self.refresh(archive.id).await
+                && (matches!(problem, PlatformError::Internal(_))
+                    || self.seen().trouble(Instant::now()).is_some())
+            {
+                return Err(problem);
             }
-            Err(error) => Err(error.into()),
         }
+        Ok(())
     }
 
-    async fn take_all(&self, list: &ArchiveList) -> Result<HashSet<ArchiveId>, Trouble> {
+    async fn take_all(&self, list: &ArchiveList) -> Result<HashSet<ArchiveId>, PlatformError> {
         let now_ms = clock::now_ms();
         let mut listed = HashSet::new();
         // The oldest first, as they started.
-        for archive in list.iter().rev() {
-            let told = Told::read(archive, now_ms);
-            listed.extend(told.as_ref().map(|told| told.id));
+        for told in list
+            .iter()
+            .rev()
+            .filter_map(|archive| Told::read(archive, now_ms))
+        {
             self.take_one(&told).await?;
+            listed.insert(told.id);
         }
         Ok(listed)
     }
 
-    async fn take_one(&self, told: &Option<Told>) -> Result<(), Trouble> {
-        let Some(told) = told else {
-            return Ok(());
-        };
+    async fn take_one(&self, told: &Told) -> Result<(), PlatformError> {
         let db = &self.home.db;
         if elsewhere::is_known(db, told.id).await? {
             self.home.archives.follow(told).await?;
@@ -191,29 +183,32 @@ impl Inner {
             started_by: String::new(),
         };
         info!(archive.id = %told.id, "Archive `{}` was found at {}", told.id, self.host);
-        match self.adopt(told, &adoption).await {
-            Ok(()) => Ok(()),
-            Err(problem) => {
-                warn!(archive.id = %told.id, "Archive `{}` is not listed yet: {problem}", told.id);
-                Ok(())
-            }
+        if let Err(problem) = self.adopt(told, &adoption).await {
+            warn!(archive.id = %told.id, "Archive `{}` is not listed yet: {problem}", told.id);
         }
+        Ok(())
     }
 }
 
-enum Trouble {
-    Platform(opentok::Error),
-    Here(PlatformError),
+/// The part of `missing` that is asked for at this turn; after as many turns as there are parts, all were.
+fn whose_turn<T>(missing: &[T], turn: usize) -> &[T] {
+    let parts = missing.len().div_ceil(ONE_BY_ONE).max(1);
+    let mut chunks = missing.chunks(ONE_BY_ONE);
+    chunks.nth(turn % parts).unwrap_or_default()
 }
 
-impl From<opentok::Error> for Trouble {
-    fn from(error: opentok::Error) -> Self {
-        Trouble::Platform(error)
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl From<sqlx::Error> for Trouble {
-    fn from(error: sqlx::Error) -> Self {
-        Trouble::Here(error.into())
+    #[test]
+    fn everybody_has_a_turn() {
+        let missing: Vec<usize> = (0..ONE_BY_ONE * 2 + 1).collect();
+        let asked: HashSet<_> = (7..10)
+            .flat_map(|turn| whose_turn(&missing, turn))
+            .collect();
+        assert_eq!(asked.len(), missing.len());
+        assert_eq!(whose_turn(&missing[..3], 7), [0, 1, 2]);
+        assert_eq!(whose_turn::<usize>(&[], 7), [0; 0]);
     }
 }

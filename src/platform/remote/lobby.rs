@@ -14,17 +14,29 @@ use crate::{
 
 /// An engine that carries nothing.
 pub struct NoMedia {
-    /// Nothing is ever sent, but whoever listens has to go on: time passes there, too.
+    /// What it says to offers. Time passes for whoever listens, also while nothing is sent.
     pub events: mpsc::Sender<media::Event>,
 }
 
 impl Media for NoMedia {
-    fn send(&self, _: &SessionId, command: Command) -> Result<(), Busy> {
-        match command {
-            // Its answer would never come.
-            Command::Offer { .. } => Err(Busy),
-            _ => Ok(()),
-        }
+    fn send(&self, session: &SessionId, command: Command) -> Result<(), Busy> {
+        let Command::Offer {
+            connection,
+            request,
+            offer,
+        } = command
+        else {
+            return Ok(());
+        };
+        let refused = media::Event::Refused {
+            session: session.clone(),
+            connection,
+            request,
+            generation: offer.generation,
+            message: "there are no media in this session: calls are on another server".to_owned(),
+        };
+        // Busy is for what may be taken in a moment: the same offer is sent again then, and whatever follows it waits.
+        self.events.try_send(refused).map_err(|_| Busy)
     }
 }
 

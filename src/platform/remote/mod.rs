@@ -13,6 +13,7 @@
 //! read every few seconds while there is something to wait for. Nothing needs the platform to be listed.
 
 mod archives;
+mod complaints;
 mod following;
 mod lobby;
 mod problem;
@@ -29,10 +30,11 @@ use std::{
 use async_trait::async_trait;
 use serde_json::json;
 use tokio::sync::{Notify, Semaphore};
-use tracing::info;
+use tracing::{info, warn};
 
 use self::{
-    problem::{is_unknown, log, problem},
+    complaints::Complaints,
+    problem::{concerns_all, is_unknown, log, problem},
     seen::Seen,
 };
 use super::{
@@ -51,6 +53,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// For a connection to it.
 const CONNECT: Duration = Duration::from_secs(5);
+
+/// Seconds before each try to disconnect those whose session is over; four minutes together. Higher: who hung up while the
+/// platform was away goes on talking for less long; lower: fewer tasks wait for a platform that stays away.
+const DISCONNECT_AFTER: [u64; 9] = [0, 1, 2, 4, 8, 16, 30, 60, 120];
 
 /// Questions at once about who is in a room. Higher: a page with many rooms is there sooner; lower: the platform is less
 /// likely to be asked too often.
@@ -82,6 +88,8 @@ struct Inner {
     home: Embedded,
     /// What the platform said a moment ago; held for moments.
     seen: Mutex<Seen>,
+    /// What the log has been told; held for moments.
+    complaints: Mutex<Complaints>,
     /// For those who ask who is there: a page may list very many rooms.
     askers: Semaphore,
     /// There is something to follow.
@@ -113,6 +121,7 @@ impl Remote {
             opentok,
             home,
             seen: Mutex::default(),
+            complaints: Mutex::default(),
             askers: Semaphore::new(ASKERS),
             attention: Notify::new(),
         })))
@@ -134,6 +143,11 @@ impl Remote {
         self.0.opentok.api_url()
     }
 
+    /// What rows of archives and sessions call this platform.
+    pub fn address(&self) -> &str {
+        &self.0.address
+    }
+
     /// Copies the files of archives into the data folder, for as long as the server runs.
     pub async fn pull(self, min_free_bytes: u64) {
         self.0.pull(min_free_bytes).await;
@@ -148,13 +162,37 @@ impl Inner {
 
     /// Notes a failure, and says it in the words of pages.
     fn failed(&self, error: opentok::Error, doing: &str, what: &'static str) -> PlatformError {
-        log(&error, &self.host, doing);
-        let is_gone = matches!(error, opentok::Error::Connection { .. });
+        self.complain(&error, doing);
+        let (concerns_all, asked) = (
+            concerns_all(&error),
+            error.refusal().and_then(|no| no.retry_after),
+        );
         let problem = problem(error, what);
-        if is_gone {
-            self.seen().trouble(problem.to_string(), Instant::now());
+        if concerns_all {
+            self.seen().saw_trouble(&problem, asked, Instant::now());
         }
         problem
+    }
+
+    /// Has the log told what went wrong, unless it has just been told.
+    fn complain(&self, error: &opentok::Error, doing: &str) {
+        if self.complaints().is_news(error, Instant::now()) {
+            log(error, &self.host, doing);
+        }
+    }
+
+    /// The platform has answered a question that is asked again and again.
+    fn answered(&self) {
+        if self.complaints().are_over(Instant::now()) {
+            info!("{} answers as it should again", self.host);
+        }
+    }
+
+    /// As good as it was after a panic elsewhere, too.
+    fn complaints(&self) -> MutexGuard<'_, Complaints> {
+        self.complaints
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn new_session(&self) -> Result<SessionId, PlatformError> {
@@ -187,12 +225,18 @@ impl Inner {
 
     async fn connected(&self, session: &SessionId) -> Result<Vec<String>, PlatformError> {
         match self.opentok.connections(session).await {
-            Ok(connections) => Ok(connections
-                .into_iter()
-                .map(|connection| connection.connection_id)
-                .collect()),
-            // Some say so of a session that nobody is in.
-            Err(error) if is_unknown(&error) => Ok(Vec::new()),
+            Ok(connections) => {
+                self.answered();
+                Ok(connections
+                    .into_iter()
+                    .map(|connection| connection.connection_id)
+                    .collect())
+            }
+            // Some say so of a session that nobody is in; what is no platform says so of everything.
+            Err(error) if is_unknown(&error) => {
+                self.is_the_platform().await?;
+                Ok(Vec::new())
+            }
             Err(error) => Err(self.failed(error, "asking who is there", "session")),
         }
     }
@@ -218,17 +262,29 @@ impl Inner {
             .collect())
     }
 
+    /// Tries for some minutes.
     async fn disconnect_everybody(&self, session: &SessionId) {
-        let Ok(connections) = self.connected(session).await else {
-            return;
-        };
-        for connection in connections {
+        for wait in DISCONNECT_AFTER {
+            tokio::time::sleep(Duration::from_secs(wait)).await;
+            if self.try_to_disconnect(session).await.is_ok() {
+                return;
+            }
+        }
+        warn!(session.id = %session, "{} is away for too long: people may still be in a session that is over", self.host);
+    }
+
+    async fn try_to_disconnect(&self, session: &SessionId) -> Result<(), PlatformError> {
+        let mut tried = Ok(());
+        for connection in self.connected(session).await? {
             match self.opentok.force_disconnect(session, &connection).await {
                 Ok(()) => {}
                 Err(error) if is_unknown(&error) => {}
-                Err(error) => log(&error, &self.host, "disconnecting somebody"),
+                Err(error) => {
+                    tried = Err(self.failed(error, "disconnecting somebody", "connection"));
+                }
             }
         }
+        tried
     }
 }
 
@@ -240,6 +296,10 @@ impl Platform for Remote {
 
     fn has(&self, session: &SessionRecord) -> bool {
         session.platform == self.0.address
+    }
+
+    fn deletes(&self, archive: &Archive) -> bool {
+        archive.platform == self.0.address || self.0.home.deletes(archive)
     }
 
     fn outside(&self) -> Option<&Outside> {
@@ -259,8 +319,8 @@ impl Platform for Remote {
         Ok(())
     }
 
-    /// No token is made for it any more. Whoever is in it is disconnected as soon as the platform can be reached, which
-    /// is not waited for.
+    /// No token is made for it any more. Whoever is in it is disconnected when the platform can be reached, now or within
+    /// four minutes, which is not waited for.
     async fn close_session(&self, session: &SessionId) -> Result<(), PlatformError> {
         let db = &self.0.home.db;
         let record = project::find_session(db, session).await?;
@@ -302,16 +362,24 @@ impl Platform for Remote {
         let known = self.0.seen().people(session, Instant::now());
         match known {
             Some(Ok(people)) => return Ok(people),
-            Some(Err(trouble)) => return Err(PlatformError::Unavailable(trouble)),
+            Some(Err(trouble)) => return Err(trouble.into()),
             None => {}
         }
-        let people = self.0.look_around(session).await?;
+        let looked = self.0.look_around(session).await;
         let now = Instant::now();
-        self.0.seen().saw_people(session, people.clone(), now);
-        Ok(people)
+        match &looked {
+            Ok(people) => self.0.seen().saw_people(session, people.clone(), now),
+            Err(problem) => self.0.seen().saw_nobody(session, problem, now),
+        }
+        looked
     }
 
     async fn connections(&self, session: &SessionId) -> Result<Vec<ConnectionId>, PlatformError> {
+        // Asked each second, for each chat.
+        let trouble = self.0.seen().trouble(Instant::now());
+        if let Some((_, trouble)) = trouble {
+            return Err(trouble.into());
+        }
         let connected = self.0.connected(session).await?;
         Ok(connected
             .iter()

@@ -65,6 +65,15 @@ pub(super) fn log(error: &opentok::Error, host: &str, doing: &str) {
     }
 }
 
+/// Whether whatever else is asked will come to the same: the platform is away, or asked too often. That it does not
+/// accept our key is none of these: the cloud says so, too, of an archive that it does not have.
+pub(super) fn concerns_all(error: &opentok::Error) -> bool {
+    match error {
+        opentok::Error::Connection { .. } => true,
+        error => matches!(error.status(), Some(429 | 502..=504)),
+    }
+}
+
 /// The platform does not know what was asked about.
 pub(super) fn is_unknown(error: &opentok::Error) -> bool {
     error.status() == Some(404)

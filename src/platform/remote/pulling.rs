@@ -17,21 +17,25 @@ use tokio::{
 };
 use tracing::{error, info, warn};
 
-use super::{Inner, archives::url_of, problem::log};
+use super::{Inner, archives::url_of};
 use crate::{
     archive::{Archive, ArchiveId, Status, disk::free_bytes, download::Asset, elsewhere},
     opentok,
     platform::PlatformError,
 };
 
-/// Before the second, third, … try. After the last one an archive waits for the next start.
+/// Before the second, third, … try; the last one before all others. A disk may be full for a night, and the platform's
+/// file is there for days, so nobody gives up before it is gone.
 const WAITS: [Duration; 5] = [
     Duration::from_secs(10),
     Duration::from_secs(60),
     Duration::from_secs(5 * 60),
     Duration::from_secs(30 * 60),
-    Duration::from_secs(2 * 60 * 60),
+    Duration::from_secs(60 * 60),
 ];
+
+/// Before the database is asked again for what waits, after it did not answer.
+const UNLISTED: Duration = Duration::from_secs(60);
 
 /// How much is written before the room on the disk is looked at again. Bytes.
 const LOOK_EVERY: u64 = 64 * 1024 * 1024;
@@ -56,8 +60,18 @@ enum PullError {
 /// What has been tried in vain.
 struct Tries {
     count: usize,
-    /// `None`: not before the next start.
-    again_at: Option<Instant>,
+    again_at: Instant,
+}
+
+impl Tries {
+    /// One more, after those before it.
+    fn one_more(before: Option<&Tries>, now: Instant) -> Tries {
+        let count = before.map_or(0, |tries| tries.count);
+        Tries {
+            count: count + 1,
+            again_at: now + WAITS[count.min(WAITS.len() - 1)],
+        }
+    }
 }
 
 impl Inner {
@@ -65,8 +79,8 @@ impl Inner {
         let mut changes = self.home.archives.subscribe();
         let mut tries: HashMap<ArchiveId, Tries> = HashMap::new();
         loop {
-            self.pull_all(&mut tries, min_free_bytes).await;
-            let again_at = tries.values().filter_map(|tries| tries.again_at).min();
+            let is_listed = self.pull_all(&mut tries, min_free_bytes).await;
+            let again_at = next_at(is_listed, &tries, Instant::now());
             let wait = async {
                 match again_at {
                     Some(at) => tokio::time::sleep_until(at.into()).await,
@@ -89,41 +103,31 @@ impl Inner {
         }
     }
 
-    async fn pull_all(&self, tries: &mut HashMap<ArchiveId, Tries>, min_free_bytes: u64) {
+    /// `false`: the database does not tell what waits.
+    async fn pull_all(&self, tries: &mut HashMap<ArchiveId, Tries>, min_free_bytes: u64) -> bool {
         let waiting = match elsewhere::not_pulled(&self.home.db, &self.address).await {
             Ok(waiting) => waiting,
             Err(problem) => {
                 error!("Archives to copy cannot be listed: {problem}");
-                return;
+                return false;
             }
         };
         tries.retain(|id, _| waiting.iter().any(|archive| archive.id == *id));
         for archive in waiting {
             let id = archive.id;
-            let is_due = tries.get(&id).is_none_or(|tries| {
-                tries
-                    .again_at
-                    .is_some_and(|again_at| again_at <= Instant::now())
-            });
-            if !is_due {
+            let before = tries.get(&id);
+            if before.is_some_and(|tries| tries.again_at > Instant::now()) {
                 continue;
             }
             let Err(problem) = self.pull_one(&archive, min_free_bytes).await else {
                 tries.remove(&id);
                 continue;
             };
-            let count = tries.get(&id).map_or(0, |tries| tries.count);
-            let wait = WAITS.get(count);
-            match wait {
-                Some(_) => warn!(archive.id = %id, "Archive `{id}` is not copied yet: {problem}"),
-                None => {
-                    error!(archive.id = %id, "Archive `{id}` is not copied before the next start: {problem}");
-                }
-            }
-            let again_at = wait.map(|wait| Instant::now() + *wait);
-            let count = count + 1;
-            tries.insert(id, Tries { count, again_at });
+            warn!(archive.id = %id, "Archive `{id}` is not copied yet: {problem}");
+            let one_more = Tries::one_more(tries.get(&id), Instant::now());
+            tries.insert(id, one_more);
         }
+        true
     }
 
     /// Copies one file, if it is still there.
@@ -170,7 +174,7 @@ impl Inner {
         min_free_bytes: u64,
     ) -> Result<u64, PullError> {
         let mut download = self.opentok.download(url).await.inspect_err(|error| {
-            log(error, &self.host, "copying an archive");
+            self.complain(error, "copying an archive");
         })?;
         let expected = download.size().or((told_bytes > 0).then_some(told_bytes));
         let has_room = |bytes: u64| -> Result<(), PullError> {
@@ -201,6 +205,51 @@ impl Inner {
     }
 }
 
+/// When something may be copied that could not be before; `None`: nothing waits for a time.
+fn next_at(is_listed: bool, tries: &HashMap<ArchiveId, Tries>, now: Instant) -> Option<Instant> {
+    if !is_listed {
+        return Some(now + UNLISTED);
+    }
+    tries.values().map(|tries| tries.again_at).min()
+}
+
 fn is_to_pull(archive: &Archive) -> bool {
     archive.is_elsewhere() && archive.status == Status::Available && !archive.is_pulled
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_gives_up_while_the_platform_has_the_file() {
+        let now = Instant::now();
+        let mut tries = Tries::one_more(None, now);
+        assert_eq!(tries.again_at, now + Duration::from_secs(10));
+        let mut waits = Vec::new();
+        // A weekend.
+        for _ in 0..50 {
+            tries = Tries::one_more(Some(&tries), now);
+            waits.push(tries.again_at - now);
+        }
+        assert!(waits.is_sorted());
+        assert_eq!(waits[4..], [Duration::from_secs(60 * 60); 46]);
+    }
+
+    #[test]
+    fn a_database_that_does_not_answer_is_asked_again_and_not_at_once() {
+        let now = Instant::now();
+        let later = now + Duration::from_secs(600);
+        let overdue = Tries {
+            count: 1,
+            again_at: now,
+        };
+        let none = HashMap::new();
+        let one = HashMap::from([(ArchiveId::random(), overdue)]);
+        assert_eq!(next_at(true, &none, later), None);
+        assert_eq!(next_at(true, &one, later), Some(now));
+        for tries in [none, one] {
+            assert_eq!(next_at(false, &tries, later), Some(later + UNLISTED));
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{archive::ArchiveId, opentok::SessionId};
+use crate::{archive::ArchiveId, opentok::SessionId, platform::PlatformError};
 
 /// Who is in a room: pages that wait to join ask every few seconds.
 const PEOPLE: Duration = Duration::from_secs(1);
@@ -17,14 +17,51 @@ const FILE: Duration = Duration::from_secs(120);
 /// platform that is back is noticed later; lower: each page takes its time to say that there is no answer.
 const TROUBLE: Duration = Duration::from_secs(5);
 
+/// A platform that asks to be left alone for longer is asked all the same: pages cannot wait that long.
+const LONGEST_TROUBLE: Duration = Duration::from_secs(60);
+
 /// Of each kind. Beyond this, all are forgotten.
 const MAX: usize = 1_000;
 
 #[derive(Debug, Default)]
 pub(super) struct Seen {
-    people: HashMap<SessionId, (Instant, Vec<String>)>,
+    /// And until when that holds.
+    people: HashMap<SessionId, (Instant, Result<Vec<String>, Trouble>)>,
     files: HashMap<ArchiveId, (Instant, String)>,
-    trouble: Option<(Instant, String)>,
+    /// With everything that it is asked, and until when it is not asked again.
+    trouble: Option<(Instant, Trouble)>,
+}
+
+/// Why it is of no use to ask: [`PlatformError::Unavailable`] or [`PlatformError::Misconfigured`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Trouble {
+    words: String,
+    is_misconfigured: bool,
+}
+
+impl Trouble {
+    /// `None`: it is only about what was asked.
+    fn of(problem: &PlatformError) -> Option<Trouble> {
+        let (words, is_misconfigured) = match problem {
+            PlatformError::Unavailable(words) => (words, false),
+            PlatformError::Misconfigured(words) => (words, true),
+            _ => return None,
+        };
+        Some(Trouble {
+            words: words.clone(),
+            is_misconfigured,
+        })
+    }
+}
+
+impl From<Trouble> for PlatformError {
+    fn from(trouble: Trouble) -> PlatformError {
+        if trouble.is_misconfigured {
+            PlatformError::Misconfigured(trouble.words)
+        } else {
+            PlatformError::Unavailable(trouble.words)
+        }
+    }
 }
 
 impl Seen {
@@ -33,23 +70,42 @@ impl Seen {
         &self,
         session: &SessionId,
         now: Instant,
-    ) -> Option<Result<Vec<String>, String>> {
-        let fresh = |at: Instant, age| now.saturating_duration_since(at) < age;
-        if let Some((at, people)) = self.people.get(session)
-            && fresh(*at, PEOPLE)
+    ) -> Option<Result<Vec<String>, Trouble>> {
+        if let Some((until, people)) = self.people.get(session)
+            && now < *until
         {
-            return Some(Ok(people.clone()));
+            return Some(people.clone());
         }
-        let (at, words) = self.trouble.as_ref()?;
-        fresh(*at, TROUBLE).then(|| Err(words.clone()))
+        self.trouble(now).map(|(_, trouble)| Err(trouble))
     }
 
     pub(super) fn saw_people(&mut self, session: &SessionId, people: Vec<String>, now: Instant) {
         self.trouble = None;
+        self.keep_people(session, Ok(people), now + PEOPLE);
+    }
+
+    /// Nobody could say who is there.
+    pub(super) fn saw_nobody(
+        &mut self,
+        session: &SessionId,
+        problem: &PlatformError,
+        now: Instant,
+    ) {
+        if let Some(trouble) = Trouble::of(problem) {
+            self.keep_people(session, Err(trouble), now + TROUBLE);
+        }
+    }
+
+    fn keep_people(
+        &mut self,
+        session: &SessionId,
+        people: Result<Vec<String>, Trouble>,
+        until: Instant,
+    ) {
         if self.people.len() >= MAX {
             self.people.clear();
         }
-        self.people.insert(session.clone(), (now, people));
+        self.people.insert(session.clone(), (until, people));
     }
 
     pub(super) fn file(&self, archive: ArchiveId, now: Instant) -> Option<String> {
@@ -64,9 +120,20 @@ impl Seen {
         self.files.insert(archive, (now, url));
     }
 
-    /// The platform was not there.
-    pub(super) fn trouble(&mut self, words: String, now: Instant) {
-        self.trouble = Some((now, words));
+    /// The platform does not do what anybody asks; `asked`: for how long it wants to be left alone.
+    pub(super) fn saw_trouble(
+        &mut self,
+        problem: &PlatformError,
+        asked: Option<Duration>,
+        now: Instant,
+    ) {
+        let pause = asked.unwrap_or(TROUBLE).min(LONGEST_TROUBLE);
+        self.trouble = Trouble::of(problem).map(|trouble| (now + pause, trouble));
+    }
+
+    /// Why it is of no use to ask anything now, and until when.
+    pub(super) fn trouble(&self, now: Instant) -> Option<(Instant, Trouble)> {
+        self.trouble.clone().filter(|(until, _)| now < *until)
     }
 }
 
@@ -93,16 +160,51 @@ mod tests {
         assert!(seen.file(archive, now + FILE).is_none());
     }
 
+    fn gone() -> PlatformError {
+        PlatformError::Unavailable("it is gone".to_owned())
+    }
+
     #[test]
     fn a_platform_that_does_not_answer_is_not_asked_by_everybody() {
         let (mut seen, now) = (Seen::default(), Instant::now());
         let session = SessionId::from("2_a");
-        seen.trouble("it is gone".to_owned(), now);
-        let told = Some(Err("it is gone".to_owned()));
+        seen.saw_trouble(&gone(), None, now);
+        let told = Some(Err(Trouble::of(&gone()).unwrap()));
         assert_eq!(seen.people(&session, now + TROUBLE / 2), told);
         assert_eq!(seen.people(&session, now + TROUBLE), None);
         seen.saw_people(&session, Vec::new(), now);
         assert_eq!(seen.people(&SessionId::from("2_b"), now), None);
+    }
+
+    #[test]
+    fn a_platform_that_asks_for_time_gets_it_within_reason() {
+        let now = Instant::now();
+        for (asked, given) in [(1, 1), (30, 30), (86_400, 60)] {
+            let mut seen = Seen::default();
+            seen.saw_trouble(&gone(), Some(Duration::from_secs(asked)), now);
+            let (until, _) = seen.trouble(now).unwrap();
+            assert_eq!(until - now, Duration::from_secs(given));
+            assert_eq!(seen.trouble(until), None);
+        }
+    }
+
+    #[test]
+    fn what_goes_wrong_with_one_room_keeps_nobody_from_asking_about_another() {
+        let (mut seen, now) = (Seen::default(), Instant::now());
+        let [bad, other] = ["2_a", "2_b"].map(SessionId::from);
+        seen.saw_nobody(&bad, &gone(), now);
+        assert!(matches!(seen.people(&bad, now), Some(Err(_))));
+        assert_eq!(seen.people(&bad, now + TROUBLE), None);
+        assert_eq!(seen.people(&other, now), None);
+        seen.saw_nobody(&other, &PlatformError::NotFound("session"), now);
+        assert_eq!(seen.people(&other, now), None, "that is no trouble");
+    }
+
+    #[test]
+    fn trouble_keeps_its_kind() {
+        let words = "no key".to_owned();
+        let trouble = Trouble::of(&PlatformError::Misconfigured(words)).unwrap();
+        assert!(matches!(trouble.into(), PlatformError::Misconfigured(_)));
     }
 
     #[test]

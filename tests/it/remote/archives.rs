@@ -3,14 +3,18 @@
 use std::time::Duration;
 
 use parlor::{
-    archive::ArchiveId,
+    archive::{ArchiveId, Status},
     opentok::{ArchiveOptions, SessionOptions},
 };
 use serde_json::json;
 use tokio::time::timeout;
 
-use super::world::{KEY, Pair, SECRET, is_recorded};
-use crate::people::{is_available, is_playable};
+use super::{
+    former::an_archive,
+    proxy::{answer, pair_with_proxy},
+    world::{KEY, Pair, SECRET, is_recorded},
+};
+use crate::people::{PATIENCE, is_available, is_playable};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_archive_starts_stops_is_played_downloaded_and_deleted() {
@@ -137,6 +141,58 @@ async fn what_others_start_in_our_rooms_is_found_and_what_they_do_elsewhere_is_n
     let page = moderator.sees(id, |page| page.contains("Expired")).await;
     assert!(!is_playable(&page));
     drop((ann, stranger));
+    pair.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archive_that_cannot_be_asked_for_keeps_no_other_waiting() {
+    let (pair, proxy) = pair_with_proxy().await;
+    let platform = format!("{}/v2/project/{KEY}", proxy.url);
+    let app = pair.web.server().app();
+    let bad = an_archive(&pair.web, &platform, "started").await;
+    let path = format!("/archive/{bad} ");
+    proxy.answers(move |line| line.contains(&path).then(|| answer(500, "")));
+    // The platform has never heard of it, so it has failed.
+    let mut changes = app.archives.subscribe();
+    let lost = an_archive(&pair.web, &platform, "stopped").await;
+    let callback = format!("{}/platform/callback", pair.web.base);
+    reqwest::Client::new().post(callback).send().await.unwrap();
+    let failed = async {
+        loop {
+            let change = changes.recv().await.unwrap();
+            if change.archive.id == lost && change.archive.status == Status::Failed {
+                break;
+            }
+        }
+    };
+    timeout(PATIENCE, failed).await.unwrap();
+    assert!(proxy.count(&bad.to_string()) > 0);
+    let moderator = pair.web.moderator().await;
+    let page = moderator.page(&format!("/archives/{bad}")).await;
+    assert!(page.contains("being recorded"), "{page}");
+    pair.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_started_and_could_not_be_noted_is_found_soon() {
+    let pair = Pair::start().await;
+    let moderator = pair.web.moderator().await;
+    let app = pair.web.server().app();
+    let mut changes = app.archives.subscribe();
+    let ann = pair.publisher("main", "Ann").await;
+    let full =
+        "CREATE TRIGGER full BEFORE INSERT ON archives BEGIN SELECT RAISE(ABORT, 'full'); END";
+    sqlx::query(full).execute(app.db()).await.unwrap();
+    let (status, told) = moderator.ask("/archives", &[("room", "main")]).await;
+    assert_eq!(status, 500, "{told}");
+    let mend = sqlx::query("DROP TRIGGER full");
+    mend.execute(app.db()).await.unwrap();
+
+    // The list is read each minute without it.
+    let found = timeout(Duration::from_secs(30), changes.recv()).await;
+    let found = found.expect("it is found").unwrap().archive;
+    assert_eq!(found.room, "Main room");
+    drop(ann);
     pair.end().await;
 }
 

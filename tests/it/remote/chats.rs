@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::world::{KEY, Pair};
+use super::{
+    proxy::{answer, pair_with_proxy},
+    world::{KEY, Pair},
+};
 use crate::{
     buddies::world::{Buddy, Tab, text},
     people::between,
@@ -19,7 +22,10 @@ struct Call {
 
 impl Call {
     async fn begin() -> Call {
-        let pair = Pair::start().await;
+        Call::on(Pair::start().await).await
+    }
+
+    async fn on(pair: Pair) -> Call {
         let ann = Buddy::at(&pair.web.base, "Ann").await;
         let bob = Buddy::at(&pair.web.base, "Bob").await;
         let session = ann.talks_to(&bob).await;
@@ -132,6 +138,52 @@ async fn who_vanishes_without_a_word_is_gone_here_though_no_media_are() {
             break;
         }
         ann.tab.hears(|heard| heard["signalType"] == "roster").await;
+    }
+    pair.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_hangs_up_while_the_platform_is_away_is_out_once_it_is_back() {
+    let (pair, mut proxy) = pair_with_proxy().await;
+    let mut call = Call::on(pair).await;
+    proxy.answers(|_| Some(answer(502, "")));
+    let path = format!("/chats/{}/end", call.session);
+    assert_eq!(call.bob.sends(&path, json!({})).await.0, 204);
+    // One may be of the watch over the chat.
+    proxy.has_answered(2, "/connection ").await;
+    proxy.lets_everything_through();
+    for tab in &mut call.in_call {
+        tab.is_closed().await;
+    }
+    call.pair.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_goes_on_while_a_proxy_knows_nothing_of_the_platform() {
+    let (pair, mut proxy) = pair_with_proxy().await;
+    let call = Call::on(pair).await;
+    proxy.answers(|_| Some(answer(404, "")));
+    // It is asked once a second, and whoever is gone is waited for for ten.
+    proxy.has_answered(14, "/connection ").await;
+    proxy.lets_everything_through();
+    let path = format!("/chats?sessionId={}", call.session);
+    assert_eq!(call.ann.asks(&path).await.0, 200);
+    call.pair.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_offers_media_where_buddies_meet_is_refused_in_words_and_keeps_nobody_else_waiting() {
+    let pair = Pair::start().await;
+    let mut ann = Buddy::at(&pair.web.base, "Ann").await;
+    let mut bob = Buddy::at(&pair.web.base, "Bob").await;
+    let offer = |generation| json!({ "type": "offer", "generation": generation, "sdp": "v=0" });
+    for refused in [
+        ann.tab.ask(offer(1)).await,
+        ann.tab.ask(offer(2)).await,
+        bob.tab.ask(offer(1)).await,
+    ] {
+        let words = text(&refused["error"]["message"]);
+        assert!(words.contains("no media in this session"), "{refused}");
     }
     pair.end().await;
 }

@@ -10,7 +10,10 @@ use parlor::{
 };
 use tokio::net::TcpListener;
 
-use super::world::{KEY, Pair, Tier, on_platform, pages_on, problem};
+use super::{
+    proxy::{answer, pair_with_proxy},
+    world::{KEY, Pair, Tier, on_platform, pages_on, problem},
+};
 use crate::{
     people::Moderator,
     sdk::service::{Service, reply, typed},
@@ -116,6 +119,23 @@ async fn a_platform_that_is_asked_too_often_is_told() {
     let mut web = pages_on(&busy.url).await;
     says(&web, "ideo platform is asked too often just now").await;
     web.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_platform_that_asks_for_time_is_left_alone_by_pages_that_wait() {
+    let (pair, proxy) = pair_with_proxy().await;
+    let guest = pair.web.anonymous();
+    guest.pass("main", "Ann").await;
+    proxy.answers(|_| Some(answer(429, "Retry-After: 30\r\n")));
+    while guest.asks("/rooms/main/status").await.0 != 503 {}
+    let asked = proxy.count("/connection ");
+    for _ in 0..10 {
+        let (status, page) = problem(&guest, "/rooms/main/status").await;
+        assert_eq!(status, 503, "{page}");
+        assert!(page.contains("asked too often"), "{page}");
+    }
+    assert_eq!(proxy.count("/connection "), asked);
+    pair.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

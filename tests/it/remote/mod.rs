@@ -3,6 +3,8 @@
 mod archives;
 mod chats;
 mod failures;
+mod former;
+mod proxy;
 mod pulling;
 mod rooms;
 mod world;

@@ -20,7 +20,11 @@ async fn people_meet_on_the_other_server_and_the_pages_know_who_is_there() {
         page.headers()["content-security-policy"].to_str().unwrap()
     ));
     assert!(
-        policy.contains(&format!("script-src 'self' {media} ")),
+        policy.contains(&format!("script-src 'self' {media};")),
+        "{policy}"
+    );
+    assert!(
+        policy.contains(&format!("connect-src 'self' ws: wss: {media} ws://")),
         "{policy}"
     );
     let page = page.text().await.unwrap();

@@ -1,0 +1,144 @@
+//! What stands before a platform and sometimes answers for it, as proxies do.
+
+use std::sync::Arc;
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    task::JoinHandle,
+    time::timeout,
+};
+
+use super::world::{Pair, Tier, on_platform, with_key};
+use crate::people::PATIENCE;
+
+/// Which requests are answered here, by their first lines, and with what.
+type Rule = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
+pub struct Proxy {
+    /// Without a slash at the end.
+    pub url: String,
+    rule: Arc<watch::Sender<Rule>>,
+    /// First lines of the requests that were answered here.
+    answered: watch::Receiver<Vec<String>>,
+    task: JoinHandle<()>,
+}
+
+impl Proxy {
+    /// Before the server at `base`; lets everything through.
+    pub async fn before(base: &str) -> Proxy {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let behind = base.strip_prefix("http://").unwrap().to_owned();
+        let rule = Arc::new(watch::Sender::new(Box::new(|_: &str| None) as Rule));
+        let (answers, answered) = watch::channel(Vec::new());
+        let (answers, rules) = (Arc::new(answers), rule.clone());
+        let task = tokio::spawn(async move {
+            loop {
+                let (socket, _) = listener.accept().await.unwrap();
+                let (behind, rules, answers) = (behind.clone(), rules.clone(), answers.clone());
+                tokio::spawn(async move {
+                    // Whoever has gone meanwhile wants no answer.
+                    let _ = serve(socket, &behind, &rules, &answers).await;
+                });
+            }
+        });
+        Proxy {
+            url,
+            rule,
+            answered,
+            task,
+        }
+    }
+
+    /// From now on answers what `rule` has an answer to.
+    pub fn answers(&self, rule: impl Fn(&str) -> Option<String> + Send + Sync + 'static) {
+        drop(self.rule.send_replace(Box::new(rule)));
+    }
+
+    pub fn lets_everything_through(&self) {
+        self.answers(|_| None);
+    }
+
+    /// How many requests like this were answered here.
+    pub fn count(&self, part: &str) -> usize {
+        let answered = self.answered.borrow();
+        answered.iter().filter(|line| line.contains(part)).count()
+    }
+
+    /// Waits until so many requests like this were answered here.
+    pub async fn has_answered(&mut self, count: usize, part: &str) {
+        let enough = |answered: &Vec<String>| {
+            answered.iter().filter(|line| line.contains(part)).count() >= count
+        };
+        let answered = timeout(PATIENCE, self.answered.wait_for(enough)).await;
+        drop(answered.unwrap().unwrap());
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Pages that speak to their platform through a proxy. Browsers do not.
+pub async fn pair_with_proxy() -> (Pair, Proxy) {
+    let media = Tier::start(with_key).await;
+    let proxy = Proxy::before(&media.base).await;
+    let web = Tier::start(|config| on_platform(config, &proxy.url)).await;
+    (Pair { media, web }, proxy)
+}
+
+/// An answer without much in it.
+pub fn answer(status: u16, headers: &str) -> String {
+    format!("HTTP/1.1 {status} -\r\nConnection: close\r\nContent-Length: 2\r\n{headers}\r\n{{}}")
+}
+
+/// One request per connection.
+async fn serve(
+    mut socket: TcpStream,
+    behind: &str,
+    rules: &watch::Sender<Rule>,
+    answers: &watch::Sender<Vec<String>>,
+) -> std::io::Result<()> {
+    let mut bytes = Vec::new();
+    let head_end = loop {
+        if let Some(at) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
+            break at + 4;
+        }
+        if socket.read_buf(&mut bytes).await? == 0 {
+            return Ok(());
+        }
+    };
+    let head = String::from_utf8(bytes[..head_end].to_vec()).unwrap();
+    let length = head
+        .lines()
+        .find_map(|line| {
+            line.to_lowercase()
+                .strip_prefix("content-length: ")?
+                .parse()
+                .ok()
+        })
+        .unwrap_or(0);
+    while bytes.len() < head_end + length {
+        if socket.read_buf(&mut bytes).await? == 0 {
+            return Ok(());
+        }
+    }
+    let (line, rest) = head.split_once("\r\n").unwrap();
+    let text = rules.borrow()(line);
+    if let Some(text) = text {
+        socket.write_all(text.as_bytes()).await?;
+        socket.shutdown().await?;
+        answers.send_modify(|answered| answered.push(line.to_owned()));
+        return Ok(());
+    }
+    let mut server = TcpStream::connect(behind).await?;
+    let head = format!("{line}\r\nConnection: close\r\n{rest}");
+    server.write_all(head.as_bytes()).await?;
+    server.write_all(&bytes[head_end..]).await?;
+    tokio::io::copy(&mut server, &mut socket).await?;
+    socket.shutdown().await
+}
