@@ -1,8 +1,8 @@
 //! The video platform behind the pages: what they need of it, whoever provides it.
 //!
 //! `embedded` is Parlor's own media engine in this process; `remote` is any server that speaks OpenTok's REST API: the
-//! OpenTok cloud, or another Parlor. Pages, rooms, roles and history do not know which platform they stand on. Who is here and who rings is never a platform's business: the
-//! presence session stays in the [`Lobby`], on this server.
+//! OpenTok cloud, or another Parlor. Pages, rooms, roles and history do not know which platform they stand on. Who is
+//! here and who rings is never a platform's business: the presence session stays in the [`Lobby`], on this server.
 
 mod doors;
 mod embedded;

@@ -10,11 +10,13 @@
 
 mod store;
 
+pub use store::{
+    adopt, delete, follow, give_up, give_up_others, not_pulled, note_pulled, unfinished,
+};
+
 use sqlx::SqlitePool;
 
-use super::{
-    Archive, ArchiveId, OutputMode, Resolution, Status, StreamMode, lifecycle::MAX_NAME_CHARS,
-};
+use super::{ArchiveId, OutputMode, Resolution, Status, StreamMode, lifecycle::MAX_NAME_CHARS};
 use crate::opentok::{self, ArchiveObject, SessionId};
 
 /// What another platform says of an archive.
@@ -92,98 +94,6 @@ impl Told {
             size_bytes: object.size,
         })
     }
-}
-
-/// Takes in an archive, or completes what is known of one that was taken in already; `None`: another one records the
-/// same session, as far as is known here.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn adopt(
-    db: &SqlitePool,
-    told: &Told,
-    adoption: &Adoption,
-    now_ms: i64,
-) -> Result<Option<Archive>, sqlx::Error> {
-    store::adopt(db, told, adoption, now_ms).await
-}
-
-/// Lets a row follow; `None`: it is as it should be, is not there, or knows better.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn follow(
-    db: &SqlitePool,
-    told: &Told,
-    now_ms: i64,
-) -> Result<Option<Archive>, sqlx::Error> {
-    store::follow(db, told, now_ms).await
-}
-
-/// The platform does not have the archive any more: one that was not finished has failed, another one has expired.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn give_up(
-    db: &SqlitePool,
-    id: ArchiveId,
-    now_ms: i64,
-) -> Result<Option<Archive>, sqlx::Error> {
-    store::give_up(db, id, now_ms).await
-}
-
-/// Nobody hears any more of what platforms other than this one record, or make a file of: it has failed. Returns those.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn give_up_others(
-    db: &SqlitePool,
-    platform: &str,
-    now_ms: i64,
-) -> Result<Vec<Archive>, sqlx::Error> {
-    store::give_up_others(db, platform, now_ms).await
-}
-
-/// Takes an archive out of every list, once the platform has deleted it; whatever its status is.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn delete(
-    db: &SqlitePool,
-    id: ArchiveId,
-    now_ms: i64,
-) -> Result<Option<Archive>, sqlx::Error> {
-    store::delete(db, id, now_ms).await
-}
-
-/// The archive's file is in its folder here, with so many bytes, also if the platform's own has expired meanwhile;
-/// `None`: nobody wants it any more.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn note_pulled(
-    db: &SqlitePool,
-    id: ArchiveId,
-    size_bytes: u64,
-    now_ms: i64,
-) -> Result<Option<Archive>, sqlx::Error> {
-    store::note_pulled(db, id, size_bytes, now_ms).await
-}
-
-/// Those of a platform of which more is to be heard: they record, or their file is being made. The oldest first.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn unfinished(db: &SqlitePool, platform: &str) -> Result<Vec<Archive>, sqlx::Error> {
-    store::unfinished(db, platform).await
-}
-
-/// Those of a platform whose file is there and not here, the oldest first: it will be gone some day.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn not_pulled(db: &SqlitePool, platform: &str) -> Result<Vec<Archive>, sqlx::Error> {
-    store::not_pulled(db, platform).await
 }
 
 /// Whether an archive is known here, deleted or not.

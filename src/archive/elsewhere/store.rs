@@ -1,6 +1,7 @@
 //! The SQL of archives that another platform has.
 //!
-//! How far a status is counts: 0 started and paused, 1 stopped, 2 available, uploaded and failed, 3 expired, 4 deleted.
+//! How far a status is counts: 0 started and paused, 1 stopped, 2 available, uploaded and failed, 3 expired, 4 deleted; a
+//! row that is deleted here is further than anything the platform may say, so that nothing of it comes back.
 
 use sqlx::SqlitePool;
 
@@ -21,7 +22,12 @@ fn how_far(status: Status) -> i64 {
     }
 }
 
-pub(super) async fn adopt(db: &SqlitePool, told: &Told, adoption: &Adoption, now_ms: i64) -> Found {
+/// Takes in an archive, or completes what is known of one that was taken in already; `None`: another one records the
+/// same session, as far as is known here.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn adopt(db: &SqlitePool, told: &Told, adoption: &Adoption, now_ms: i64) -> Found {
     let id = told.id.to_string();
     let session_id = told.session_id.as_str();
     let status = told.status.as_str();
@@ -66,7 +72,11 @@ pub(super) async fn adopt(db: &SqlitePool, told: &Told, adoption: &Adoption, now
     changed(rows)
 }
 
-pub(super) async fn follow(db: &SqlitePool, told: &Told, now_ms: i64) -> Found {
+/// Lets a row follow; `None`: it is as it should be, is not there, or knows better.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn follow(db: &SqlitePool, told: &Told, now_ms: i64) -> Found {
     let id = told.id.to_string();
     let (status, how_far) = (told.status.as_str(), how_far(told.status));
     let (duration_ms, size_bytes) = (integer(told.duration_ms), integer(told.size_bytes));
@@ -97,7 +107,11 @@ pub(super) async fn follow(db: &SqlitePool, told: &Told, now_ms: i64) -> Found {
     changed(rows)
 }
 
-pub(super) async fn give_up(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Found {
+/// The platform does not have the archive any more: one that was not finished has failed, another one has expired.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn give_up(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Found {
     let id = id.to_string();
     let rows = rows!(
         "UPDATE archives
@@ -119,7 +133,11 @@ pub(super) async fn give_up(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Foun
     changed(rows)
 }
 
-pub(super) async fn give_up_others(db: &SqlitePool, platform: &str, now_ms: i64) -> List {
+/// Nobody hears any more of what platforms other than this one record, or make a file of: it has failed. Returns those.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn give_up_others(db: &SqlitePool, platform: &str, now_ms: i64) -> List {
     let rows = rows!(
         "UPDATE archives
          SET status = 'failed', reason = 'this server does not use the video platform any more that made it',
@@ -137,7 +155,11 @@ pub(super) async fn give_up_others(db: &SqlitePool, platform: &str, now_ms: i64)
     all(rows)
 }
 
-pub(super) async fn delete(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Found {
+/// Takes an archive out of every list, once the platform has deleted it; whatever its status is.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn delete(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Found {
     let id = id.to_string();
     let rows = rows!(
         "UPDATE archives
@@ -153,12 +175,12 @@ pub(super) async fn delete(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Found
     changed(rows)
 }
 
-pub(super) async fn note_pulled(
-    db: &SqlitePool,
-    id: ArchiveId,
-    size_bytes: u64,
-    now_ms: i64,
-) -> Found {
+/// The archive's file is in its folder here, with so many bytes, also if the platform's own has expired meanwhile;
+/// `None`: nobody wants it any more.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn note_pulled(db: &SqlitePool, id: ArchiveId, size_bytes: u64, now_ms: i64) -> Found {
     let (id, size_bytes) = (id.to_string(), integer(size_bytes));
     let rows = rows!(
         "UPDATE archives
@@ -175,7 +197,11 @@ pub(super) async fn note_pulled(
     changed(rows)
 }
 
-pub(super) async fn unfinished(db: &SqlitePool, platform: &str) -> List {
+/// Those of a platform of which more is to be heard: they record, or their file is being made. The oldest first.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn unfinished(db: &SqlitePool, platform: &str) -> List {
     let rows = rows!(
         "SELECT",
         "FROM archives
@@ -188,7 +214,11 @@ pub(super) async fn unfinished(db: &SqlitePool, platform: &str) -> List {
     all(rows)
 }
 
-pub(super) async fn not_pulled(db: &SqlitePool, platform: &str) -> List {
+/// Those of a platform whose file is there and not here, the oldest first: it will be gone some day.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn not_pulled(db: &SqlitePool, platform: &str) -> List {
     let rows = rows!(
         "SELECT",
         "FROM archives

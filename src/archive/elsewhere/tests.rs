@@ -1,7 +1,7 @@
 //! A row follows what it is told, whenever that comes.
 
 use super::*;
-use crate::archive::history;
+use crate::archive::{Archive, history};
 
 const PLATFORM: &str = "https://video.example/v2/project/77";
 const NOW_MS: i64 = 5_000_000;
