@@ -9,8 +9,9 @@
 //!
 //! Tokens are made here, with the project's secret. Rooms keep their sessions; those of another platform are replaced when
 //! somebody comes (`web/room.rs`). Archives are rows like all others; what the platform says moves them
-//! ([`crate::archive::elsewhere`]): the reply to whoever starts, stops or deletes one, and the list, which is
-//! read every few seconds while there is something to wait for, and at once when a callback of the platform comes. Nothing needs the platform to be listed.
+//! ([`crate::archive::elsewhere`]): the reply to whoever starts, stops or deletes one, and the list, which is read every
+//! few seconds while there is something to wait for, and at once when a callback of the platform comes. Nothing needs
+//! the platform to be listed.
 
 mod archives;
 mod complaints;
