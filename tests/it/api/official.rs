@@ -1,5 +1,5 @@
 //! OpenTok's own server SDKs, as they are published, against a running server. The people in their sessions are
-//! sockets here; in `tests/browser/official.rs` they are browsers.
+//! sockets here; in `tests/browser/engine/official.rs` they are browsers.
 
 use std::{collections::HashMap, time::Duration};
 

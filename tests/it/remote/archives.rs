@@ -11,10 +11,13 @@ use tokio::time::timeout;
 
 use super::{
     former::an_archive,
-    proxy::{answer, pair_with_proxy},
+    proxy::pair_with_proxy,
     world::{KEY, Pair, SECRET, is_recorded},
 };
-use crate::people::{PATIENCE, is_available, is_playable};
+use crate::{
+    people::{PATIENCE, is_available, is_playable},
+    sdk::service::reply,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_archive_starts_stops_is_played_downloaded_and_deleted() {
@@ -151,7 +154,7 @@ async fn an_archive_that_cannot_be_asked_for_keeps_no_other_waiting() {
     let app = pair.web.server().app();
     let bad = an_archive(&pair.web, &platform, "started").await;
     let path = format!("/archive/{bad} ");
-    proxy.answers(move |line| line.contains(&path).then(|| answer(500, "")));
+    proxy.answers(move |line| line.contains(&path).then(|| reply(500, "{}")));
     // The platform has never heard of it, so it has failed.
     let mut changes = app.archives.subscribe();
     let lost = an_archive(&pair.web, &platform, "stopped").await;

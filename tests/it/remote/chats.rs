@@ -3,12 +3,13 @@
 use serde_json::{Value, json};
 
 use super::{
-    proxy::{answer, pair_with_proxy},
+    proxy::pair_with_proxy,
     world::{KEY, Pair},
 };
 use crate::{
     buddies::world::{Buddy, Tab, text},
     people::between,
+    sdk::service::reply,
 };
 
 /// Two in a call: their tabs here, and their connections there.
@@ -146,7 +147,7 @@ async fn who_vanishes_without_a_word_is_gone_here_though_no_media_are() {
 async fn who_hangs_up_while_the_platform_is_away_is_out_once_it_is_back() {
     let (pair, mut proxy) = pair_with_proxy().await;
     let mut call = Call::on(pair).await;
-    proxy.answers(|_| Some(answer(502, "")));
+    proxy.answers(|_| Some(reply(502, "{}")));
     let path = format!("/chats/{}/end", call.session);
     assert_eq!(call.bob.sends(&path, json!({})).await.0, 204);
     // One may be of the watch over the chat.
@@ -162,7 +163,7 @@ async fn who_hangs_up_while_the_platform_is_away_is_out_once_it_is_back() {
 async fn a_call_goes_on_while_a_proxy_knows_nothing_of_the_platform() {
     let (pair, mut proxy) = pair_with_proxy().await;
     let call = Call::on(pair).await;
-    proxy.answers(|_| Some(answer(404, "")));
+    proxy.answers(|_| Some(reply(404, "{}")));
     // It is asked once a second, and whoever is gone is waited for for ten.
     proxy.has_answered(14, "/connection ").await;
     proxy.lets_everything_through();

@@ -11,12 +11,12 @@ use parlor::{
 use tokio::net::TcpListener;
 
 use super::{
-    proxy::{answer, pair_with_proxy},
+    proxy::pair_with_proxy,
     world::{KEY, Pair, Tier, on_platform, pages_on, problem},
 };
 use crate::{
     people::Moderator,
-    sdk::service::{Service, reply, typed},
+    sdk::service::{Answer, Service, reply, typed},
 };
 
 /// What a page says of it, to a guest and to a moderator, and that everything that needs no platform works.
@@ -126,7 +126,13 @@ async fn a_platform_that_asks_for_time_is_left_alone_by_pages_that_wait() {
     let (pair, proxy) = pair_with_proxy().await;
     let guest = pair.web.anonymous();
     guest.pass("main", "Ann").await;
-    proxy.answers(|_| Some(answer(429, "Retry-After: 30\r\n")));
+    proxy.answers(|_| {
+        Some(Answer::Reply {
+            status: 429,
+            headers: vec![("Retry-After", "30".to_owned())],
+            body: "{}".to_owned(),
+        })
+    });
     while guest.asks("/rooms/main/status").await.0 != 503 {}
     let asked = proxy.count("/connection ");
     for _ in 0..10 {

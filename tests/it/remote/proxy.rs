@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::AsyncWriteExt,
     net::{TcpListener, TcpStream},
     sync::watch,
     task::JoinHandle,
@@ -11,10 +11,13 @@ use tokio::{
 };
 
 use super::world::{Pair, Tier, on_platform, with_key};
-use crate::people::PATIENCE;
+use crate::{
+    people::PATIENCE,
+    sdk::service::{Answer, read},
+};
 
 /// Which requests are answered here, by their first lines, and with what.
-type Rule = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
+type Rule = Box<dyn Fn(&str) -> Option<Answer> + Send + Sync>;
 
 pub struct Proxy {
     /// Without a slash at the end.
@@ -53,7 +56,7 @@ impl Proxy {
     }
 
     /// From now on answers what `rule` has an answer to.
-    pub fn answers(&self, rule: impl Fn(&str) -> Option<String> + Send + Sync + 'static) {
+    pub fn answers(&self, rule: impl Fn(&str) -> Option<Answer> + Send + Sync + 'static) {
         drop(self.rule.send_replace(Box::new(rule)));
     }
 
@@ -91,11 +94,6 @@ pub async fn pair_with_proxy() -> (Pair, Proxy) {
     (Pair { media, web }, proxy)
 }
 
-/// An answer without much in it.
-pub fn answer(status: u16, headers: &str) -> String {
-    format!("HTTP/1.1 {status} -\r\nConnection: close\r\nContent-Length: 2\r\n{headers}\r\n{{}}")
-}
-
 /// One request per connection.
 async fn serve(
     mut socket: TcpStream,
@@ -103,42 +101,29 @@ async fn serve(
     rules: &watch::Sender<Rule>,
     answers: &watch::Sender<Vec<String>>,
 ) -> std::io::Result<()> {
-    let mut bytes = Vec::new();
-    let head_end = loop {
-        if let Some(at) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
-            break at + 4;
-        }
-        if socket.read_buf(&mut bytes).await? == 0 {
-            return Ok(());
-        }
+    let Some(request) = read(&mut socket).await else {
+        return Ok(());
     };
-    let head = String::from_utf8(bytes[..head_end].to_vec()).unwrap();
-    let length = head
-        .lines()
-        .find_map(|line| {
-            line.to_lowercase()
-                .strip_prefix("content-length: ")?
-                .parse()
-                .ok()
-        })
-        .unwrap_or(0);
-    while bytes.len() < head_end + length {
-        if socket.read_buf(&mut bytes).await? == 0 {
-            return Ok(());
+    let line = format!("{} HTTP/1.1", request.line);
+    let answer = rules.borrow()(&line);
+    if let Some(answer) = answer {
+        let silent = answer.give(socket).await;
+        answers.send_modify(|answered| answered.push(line));
+        if silent.is_some() {
+            std::future::pending::<()>().await;
         }
-    }
-    let (line, rest) = head.split_once("\r\n").unwrap();
-    let text = rules.borrow()(line);
-    if let Some(text) = text {
-        socket.write_all(text.as_bytes()).await?;
-        socket.shutdown().await?;
-        answers.send_modify(|answered| answered.push(line.to_owned()));
         return Ok(());
     }
     let mut server = TcpStream::connect(behind).await?;
-    let head = format!("{line}\r\nConnection: close\r\n{rest}");
+    let mut head = format!("{line}\r\nconnection: close\r\n");
+    for (name, value) in request.headers {
+        if name != "connection" {
+            head += &format!("{name}: {value}\r\n");
+        }
+    }
     server.write_all(head.as_bytes()).await?;
-    server.write_all(&bytes[head_end..]).await?;
+    server.write_all(b"\r\n").await?;
+    server.write_all(request.body.as_bytes()).await?;
     tokio::io::copy(&mut server, &mut socket).await?;
     socket.shutdown().await
 }

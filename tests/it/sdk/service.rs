@@ -23,7 +23,8 @@ pub struct Service {
 pub struct Request {
     /// Method, path and query.
     pub line: String,
-    headers: Vec<(String, String)>,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
     pub body: String,
 }
 
@@ -56,15 +57,8 @@ impl Service {
                     continue;
                 };
                 seen.lock().unwrap().push(request);
-                match answers.pop_front().unwrap_or_else(|| reply(418, "")) {
-                    Answer::Reply {
-                        status,
-                        headers,
-                        body,
-                    } => write(&mut socket, status, headers, &body).await,
-                    Answer::Close => {}
-                    Answer::Silence => silent.push(socket),
-                }
+                let answer = answers.pop_front().unwrap_or_else(|| reply(418, ""));
+                silent.extend(answer.give(socket).await);
             }
         });
         Service {
@@ -83,6 +77,22 @@ impl Service {
         let mut requests = self.requests();
         assert_eq!(requests.len(), 1, "{requests:?}");
         requests.remove(0)
+    }
+}
+
+impl Answer {
+    /// A silence gives the socket back, to be kept open.
+    pub async fn give(self, mut socket: TcpStream) -> Option<TcpStream> {
+        match self {
+            Answer::Reply {
+                status,
+                headers,
+                body,
+            } => write(&mut socket, status, headers, &body).await,
+            Answer::Close => {}
+            Answer::Silence => return Some(socket),
+        }
+        None
     }
 }
 
@@ -120,7 +130,7 @@ pub fn typed(status: u16, content_type: &str, body: impl Into<String>) -> Answer
     }
 }
 
-async fn read(socket: &mut TcpStream) -> Option<Request> {
+pub async fn read(socket: &mut TcpStream) -> Option<Request> {
     let mut bytes = Vec::new();
     let head_end = loop {
         if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
