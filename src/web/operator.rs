@@ -9,7 +9,7 @@ use crate::{app::App, callback::Callbacks};
 
 /// `GET /healthz`: 200 while the database answers, else 503.
 pub async fn health(app: web::Data<App>) -> HttpResponse {
-    match app.archives.running(None).await {
+    match app.archives.running().await {
         Ok(_) => HttpResponse::Ok().body("ok\n"),
         Err(problem) => {
             error!("The database does not answer: {problem}");
@@ -36,7 +36,7 @@ pub async fn metrics(app: web::Data<App>, callbacks: Option<web::Data<Callbacks>
     for meter in app.platform.meters() {
         write(meter.name, meter.help, meter.value);
     }
-    if let Ok(running) = app.archives.running(None).await {
+    if let Ok(running) = app.archives.running().await {
         let running = u64::try_from(running.len()).unwrap_or(u64::MAX);
         write("archives_running", "Archives that record now", running);
     }

@@ -85,7 +85,7 @@ impl Platform for Remembering {
     }
 
     async fn recording(&self, session: &SessionId) -> Result<Option<Recording>, PlatformError> {
-        let running = self.archives.running(Some(session)).await;
+        let running = self.archives.running_in(session).await;
         let running = running.map_err(anyhow::Error::from)?;
         Ok(running.first().map(|archive| Recording {
             id: archive.id,

@@ -185,20 +185,6 @@ pub async fn streams(
     archives::streams(db, archive).await
 }
 
-/// Archives that record now, the oldest first; of one session, or of all.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn running(
-    db: &SqlitePool,
-    session: Option<&SessionId>,
-) -> Result<Vec<Archive>, sqlx::Error> {
-    match session {
-        Some(session) => archives::running_in(db, session).await,
-        None => archives::running(db).await,
-    }
-}
-
 /// What to search for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Search {

@@ -203,12 +203,20 @@ impl Archives {
         history::page(&self.inner.db, list, number, per_page).await
     }
 
-    /// As [`history::running`].
+    /// Archives that record now, the oldest first.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn running(&self, session: Option<&SessionId>) -> Result<Vec<Archive>, sqlx::Error> {
-        history::running(&self.inner.db, session).await
+    pub async fn running(&self) -> Result<Vec<Archive>, sqlx::Error> {
+        store::running(&self.inner.db).await
+    }
+
+    /// Those of a session.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn running_in(&self, session: &SessionId) -> Result<Vec<Archive>, sqlx::Error> {
+        store::running_in(&self.inner.db, session).await
     }
 
     /// An archive follows its session: returns it if its status changed. The caller makes the recorder stop what

@@ -348,7 +348,7 @@ async fn an_archive_follows_its_session_and_others_of_it_go_on(db: SqlitePool) {
         assert_eq!(again, None);
     }
     assert_eq!(house.find(archive.id).await.reason, "session ended");
-    assert_eq!(house.archives.running(None).await.unwrap(), [other]);
+    assert_eq!(house.archives.running().await.unwrap(), [other]);
 }
 
 #[sqlx::test]

@@ -138,7 +138,7 @@ impl Embedded {
     pub async fn recorder_reported(&self, event: recording::Event) {
         let gave_up = match &event {
             recording::Event::Failed { archive, .. } => {
-                let running = self.archives.running(None).await.unwrap_or_default();
+                let running = self.archives.running().await.unwrap_or_default();
                 running.into_iter().find(|running| running.id == *archive)
             }
             recording::Event::Ready { .. } => None,
@@ -153,7 +153,7 @@ impl Embedded {
 
     /// The archives that record now, in this process.
     async fn recorded_here(&self) -> Result<Vec<Archive>, sqlx::Error> {
-        let mut running = self.archives.running(None).await?;
+        let mut running = self.archives.running().await?;
         running.retain(|archive| !archive.is_elsewhere());
         Ok(running)
     }

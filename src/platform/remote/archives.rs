@@ -132,7 +132,7 @@ impl Inner {
             return Ok(());
         }
         // What is in its way has ended, and nobody here has heard of it yet.
-        for stale in archives.running(Some(&told.session_id)).await? {
+        for stale in archives.running_in(&told.session_id).await? {
             self.refresh(stale.id).await?;
         }
         if archives.adopt(told, adoption).await?.is_none() {
@@ -186,7 +186,7 @@ impl Inner {
         let conflict = |words: &str| Ok(PlatformError::Conflict(words.to_owned()));
         match (&error, error.status()) {
             (_, Some(409)) => {
-                let running = self.home.archives.running(Some(session)).await?;
+                let running = self.home.archives.running_in(session).await?;
                 match running.into_iter().next() {
                     Some(running) => Ok(StartError::AlreadyRecording(Box::new(running)).into()),
                     None => conflict("this room is already being recorded"),

@@ -389,7 +389,7 @@ impl Platform for Remote {
     }
 
     async fn recording(&self, session: &SessionId) -> Result<Option<Recording>, PlatformError> {
-        let running = self.0.home.archives.running(Some(session)).await?;
+        let running = self.0.home.archives.running_in(session).await?;
         Ok(running.first().map(|archive| Recording {
             id: archive.id,
             started_at_ms: archive.created_at_ms,
