@@ -17,6 +17,7 @@ mod archives;
 mod complaints;
 mod following;
 mod lobby;
+mod people;
 mod problem;
 mod pulling;
 mod seen;
@@ -29,9 +30,8 @@ use std::{
 };
 
 use async_trait::async_trait;
-use serde_json::json;
 use tokio::sync::{Notify, Semaphore};
-use tracing::{info, warn};
+use tracing::info;
 
 use self::{
     complaints::Complaints,
@@ -54,10 +54,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// For a connection to it.
 const CONNECT: Duration = Duration::from_secs(5);
-
-/// Seconds before each try to disconnect those whose session is over; four minutes together. Higher: who hung up while the
-/// platform was away goes on talking for less long; lower: fewer tasks wait for a platform that stays away.
-const DISCONNECT_AFTER: [u64; 9] = [0, 1, 2, 4, 8, 16, 30, 60, 120];
 
 /// Questions at once about who is in a room. Higher: a page with many rooms is there sooner; lower: the platform is less
 /// likely to be asked too often.
@@ -223,70 +219,6 @@ impl Inner {
             .filter(|session| session.platform == self.address && !session.is_closed)
             .ok_or(PlatformError::NotFound("session"))
     }
-
-    async fn connected(&self, session: &SessionId) -> Result<Vec<String>, PlatformError> {
-        match self.opentok.connections(session).await {
-            Ok(connections) => {
-                self.answered();
-                Ok(connections
-                    .into_iter()
-                    .map(|connection| connection.connection_id)
-                    .collect())
-            }
-            // Some say so of a session that nobody is in; what is no platform says so of everything.
-            Err(error) if is_unknown(&error) => {
-                self.is_the_platform().await?;
-                Ok(Vec::new())
-            }
-            Err(error) => Err(self.failed(error, "asking who is there", "session")),
-        }
-    }
-
-    /// Who is there: as many as there are connections, with the names of those who publish.
-    async fn look_around(&self, session: &SessionId) -> Result<Vec<String>, PlatformError> {
-        let count = self.connected(session).await?.len();
-        if count == 0 {
-            return Ok(Vec::new());
-        }
-        let streams = match self.opentok.streams(session).await {
-            Ok(streams) => streams,
-            Err(error) if is_unknown(&error) => Vec::new(),
-            Err(error) => return Err(self.failed(error, "asking who is there", "session")),
-        };
-        // Pages publish under the name of the person.
-        let mut names = streams
-            .into_iter()
-            .filter(|stream| stream.video_type != "screen" && !stream.name.is_empty())
-            .map(|stream| json!({ "name": stream.name }).to_string());
-        Ok((0..count)
-            .map(|_| names.next().unwrap_or_default())
-            .collect())
-    }
-
-    /// Tries for some minutes.
-    async fn disconnect_everybody(&self, session: &SessionId) {
-        for wait in DISCONNECT_AFTER {
-            tokio::time::sleep(Duration::from_secs(wait)).await;
-            if self.try_to_disconnect(session).await.is_ok() {
-                return;
-            }
-        }
-        warn!(session.id = %session, "{} is away for too long: people may still be in a session that is over", self.host);
-    }
-
-    async fn try_to_disconnect(&self, session: &SessionId) -> Result<(), PlatformError> {
-        let mut tried = Ok(());
-        for connection in self.connected(session).await? {
-            match self.opentok.force_disconnect(session, &connection).await {
-                Ok(()) => {}
-                Err(error) if is_unknown(&error) => {}
-                Err(error) => {
-                    tried = Err(self.failed(error, "disconnecting somebody", "connection"));
-                }
-            }
-        }
-        tried
-    }
 }
 
 #[async_trait]
@@ -358,21 +290,7 @@ impl Platform for Remote {
         {
             return Ok(Vec::new());
         }
-        let _turn = self.0.askers.acquire().await;
-        // Somebody else may have asked while this one waited.
-        let known = self.0.seen().people(session, Instant::now());
-        match known {
-            Some(Ok(people)) => return Ok(people),
-            Some(Err(trouble)) => return Err(trouble.into()),
-            None => {}
-        }
-        let looked = self.0.look_around(session).await;
-        let now = Instant::now();
-        match &looked {
-            Ok(people) => self.0.seen().saw_people(session, people.clone(), now),
-            Err(problem) => self.0.seen().saw_nobody(session, problem, now),
-        }
-        looked
+        self.0.people(session).await
     }
 
     async fn connections(&self, session: &SessionId) -> Result<Vec<ConnectionId>, PlatformError> {
