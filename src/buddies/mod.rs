@@ -271,7 +271,7 @@ impl Buddies {
         connection: ConnectionId,
     ) -> Result<(), JoinError> {
         let is_elsewhere = self.0.is_elsewhere();
-        let is_new = {
+        let asks_at_once = {
             // The chat may end in the next moment, and takes what is said of it along.
             let mut desk = self.0.desk();
             let said = desk.act(|board, now| {
@@ -280,13 +280,14 @@ impl Buddies {
                 let is_in_it = chat.is_some_and(|chat| chat.session_id == *session);
                 is_in_it.then_some(()).ok_or(JoinError::NotFound)
             });
-            let is_new = said.map(|()| is_elsewhere && desk.claims.add(session, user, connection));
+            let asks_at_once =
+                said.map(|()| is_elsewhere && desk.claims.add(session, user, connection));
             drop(desk);
             self.0.work.notify_one();
-            is_new?
+            asks_at_once?
         };
-        if is_new {
-            self.0.claimed.notify_one();
+        self.0.claimed.notify_one();
+        if asks_at_once {
             // Most likely it is true by now.
             self.0.look_into(session).await;
         }

@@ -59,8 +59,8 @@ struct Changes {
 }
 
 impl Claims {
-    /// What one of the two says. The oldest that is not true makes room.
-    /// `false`: that is known, or too much.
+    /// What one of the two says. The oldest that is not true makes room. Returns whether to ask about it at once: not
+    /// while this person says something else that is not true, since a page may say anything, as often as it likes.
     pub(super) fn add(
         &mut self,
         session: &SessionId,
@@ -71,6 +71,9 @@ impl Claims {
         if claims.iter().any(|claim| claim.connection == connection) {
             return false; // connections never change hands
         }
+        let is_believed = !claims
+            .iter()
+            .any(|claim| claim.user == user && claim.listed.is_none());
         if claims.iter().filter(|claim| claim.user == user).count() >= PER_USER {
             let oldest = claims
                 .iter()
@@ -86,7 +89,7 @@ impl Claims {
             listed: None,
             missed: 0,
         });
-        true
+        is_believed
     }
 
     /// The chat is over.
@@ -275,6 +278,18 @@ mod tests {
         assert!(!chat.say(chat.ann, connection), "it is known");
         assert!(!chat.say(UserId::random(), connection));
         assert_eq!(chat.list(&[connection]), came(chat.ann, connection));
+    }
+
+    #[test]
+    fn nobody_has_the_platform_asked_as_often_as_they_like() {
+        let mut chat = Chat::new();
+        let [own, made_up, again, others] = ids();
+        assert!(chat.say(chat.ann, own));
+        chat.list(&[own]);
+        assert!(chat.say(chat.ann, made_up), "so far all was true");
+        assert!(!chat.say(chat.ann, again), "the next look is soon enough");
+        assert!(chat.say(UserId::random(), others));
+        assert_eq!(chat.list(&[own, again]), came(chat.ann, again));
     }
 
     #[test]
