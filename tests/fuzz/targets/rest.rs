@@ -2,7 +2,8 @@
 //! and a refusal is JSON with a sentence.
 //!
 //! The first byte chooses the call, the rest is its body. In it and in paths `$S` is a session with somebody in it who
-//! publishes, `$E` one where nobody has ever been, `$R` a relayed one, `$C` the connection and `$T` the stream.
+//! publishes, `$E` one where nobody has ever been, `$R` a relayed one, `$C` the connection, `$T` the stream and `$A` an
+//! archive that records it.
 
 #![no_main]
 
@@ -27,7 +28,9 @@ use actix_web::{
 use libfuzzer_sys::fuzz_target;
 use parlor::{
     api::{self, Api},
-    archive::{download::Links, object::Objects},
+    archive::{
+        ArchiveId, NewArchive, Reason, StreamMode, download::Links, history::List, object::Objects,
+    },
     config::{Config, Secret},
     opentok::{Claims, Role, SessionId},
     platform::Platform,
@@ -42,22 +45,10 @@ const SECRET: &str = "1234567890abcdef1234567890abcdef12345678";
 const CALLS: [(&str, &str); 16] = [
     ("POST", "/session/create"),
     ("POST", "/v2/project/123456/archive"),
-    (
-        "POST",
-        "/v2/project/123456/archive/f6e7ee58-d6cf-4a59-896b-6d56b158ec71",
-    ),
-    (
-        "POST",
-        "/v2/project/123456/archive/f6e7ee58-d6cf-4a59-896b-6d56b158ec71/stop",
-    ),
-    (
-        "PUT",
-        "/v2/project/123456/archive/f6e7ee58-d6cf-4a59-896b-6d56b158ec71/layout",
-    ),
-    (
-        "PATCH",
-        "/v2/project/123456/archive/f6e7ee58-d6cf-4a59-896b-6d56b158ec71/streams",
-    ),
+    ("POST", "/v2/project/123456/archive/$A"),
+    ("POST", "/v2/project/123456/archive/$A/stop"),
+    ("PUT", "/v2/project/123456/archive/$A/layout"),
+    ("PATCH", "/v2/project/123456/archive/$A/streams"),
     ("POST", "/v2/project/123456/session/$S/signal"),
     ("POST", "/v2/project/123456/session/$S/connection/$C/signal"),
     ("POST", "/v2/project/123456/session/$S/mute"),
@@ -140,7 +131,16 @@ impl World {
 
     fn call(&self, (method, path): (&str, &str), body: &[u8]) {
         self.system.block_on(async {
-            let names = self.names();
+            let archive = match path {
+                // Nothing is in the way of another.
+                "/v2/project/123456/archive" => {
+                    self.end_archives().await;
+                    None
+                }
+                path if path.contains("$A") => Some(self.archive().await),
+                _ => None,
+            };
+            let names = self.names(archive);
             let named = |text: &str| {
                 names
                     .iter()
@@ -170,14 +170,51 @@ impl World {
         });
     }
 
+    /// What records the first session.
+    async fn archive(&self) -> ArchiveId {
+        self.see_to_a_stream();
+        let running = self.server.app().archives.running().await.unwrap();
+        if let Some(archive) = running.first() {
+            return archive.id;
+        }
+        self.end_archives().await;
+        let chosen_by_hand = NewArchive {
+            stream_mode: StreamMode::Manual,
+            ..NewArchive::of(KEY, self.sessions[0].clone())
+        };
+        let started = self.server.platform().start(chosen_by_hand).await;
+        started.unwrap().id
+    }
+
+    /// Stops and deletes them, so that a long run is no long history.
+    async fn end_archives(&self) {
+        let (platform, archives) = (self.server.platform(), &self.server.app().archives);
+        for archive in archives.running().await.unwrap() {
+            platform
+                .stop(archive.id, Reason::UserInitiated)
+                .await
+                .unwrap();
+        }
+        let page = archives.page(&List::Project(KEY), 1, 100).await.unwrap();
+        for archive in page.archives {
+            // What is being finished is deleted the next time.
+            let _ = platform.delete_archive(archive.id).await;
+        }
+    }
+
     /// Sees to it that somebody publishes in the first session.
-    fn names(&self) -> [(&'static str, String); 5] {
-        let sessions = self.server.sessions();
-        if sessions.streams(&self.sessions[0]).is_empty() {
+    fn see_to_a_stream(&self) {
+        if self.server.sessions().streams(&self.sessions[0]).is_empty() {
             *self.present.borrow_mut() = None;
             *self.present.borrow_mut() = Some(self.enter());
         }
-        let stream = sessions
+    }
+
+    fn names(&self, archive: Option<ArchiveId>) -> [(&'static str, String); 6] {
+        self.see_to_a_stream();
+        let stream = self
+            .server
+            .sessions()
             .streams(&self.sessions[0])
             .first()
             .map(|stream| stream.stream_id.to_string());
@@ -193,6 +230,7 @@ impl World {
             ("$R", relayed.to_string()),
             ("$C", connection.unwrap_or_default()),
             ("$T", stream.unwrap_or_default()),
+            ("$A", archive.map(|id| id.to_string()).unwrap_or_default()),
         ]
     }
 
