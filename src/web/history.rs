@@ -6,7 +6,7 @@ use actix_web::{
     web::{self, Bytes},
 };
 use askama::Template;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::{
@@ -228,7 +228,7 @@ fn row(app: &App, archive: &Archive) -> Row {
     }
 }
 
-/// `GET /archives/events`: tells which archives change, as server-sent events, until the page goes.
+/// `GET /archives/events`: tells which archives change, as server-sent events, until the page goes or the server stops.
 pub async fn events(app: web::Data<App>, _: SignedIn) -> HttpResponse {
     let changes = app.archives.subscribe();
     let api_key = app.project.api_key;
@@ -236,13 +236,15 @@ pub async fn events(app: web::Data<App>, _: SignedIn) -> HttpResponse {
         let text = next_event(&mut changes, api_key).await?;
         Some((Ok::<_, actix_web::Error>(Bytes::from(text)), changes))
     });
+    // An open page would keep the server from stopping.
+    let closed = async move { app.archives.closed().await };
     HttpResponse::Ok()
         .content_type("text/event-stream")
         .insert_header((header::CACHE_CONTROL, "no-store"))
         // Compressed, an event would wait for the next ones.
         .insert_header((header::CONTENT_ENCODING, "identity"))
         .insert_header(("X-Accel-Buffering", "no"))
-        .streaming(news)
+        .streaming(Box::pin(news.take_until(closed)))
 }
 
 /// The text of the next event; `None` when there will be no more.

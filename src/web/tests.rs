@@ -560,6 +560,14 @@ async fn an_open_history_hears_of_changes() {
     let text = String::from_utf8(chunk.to_vec()).unwrap();
     assert!(text.starts_with("event: archive\ndata: {"), "{text}");
     assert!(text.contains(started["id"].as_str().unwrap()), "{text}");
+
+    site.app.archives.close().await;
+
+    let end = news.chunk().await.unwrap();
+    assert_eq!(
+        end, None,
+        "an open page does not keep the server from stopping"
+    );
 }
 
 #[actix_web::test]

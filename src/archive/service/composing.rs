@@ -25,7 +25,7 @@ impl Archives {
     /// Sees to it that the archive is composed, unless that is under way.
     pub(super) fn compose(&self, id: ArchiveId) {
         let mut tasks = self.tasks();
-        if tasks.closed || tasks.composing.contains_key(&id) {
+        if self.is_closing() || tasks.composing.contains_key(&id) {
             return;
         }
         let this = self.clone();

@@ -19,7 +19,7 @@ use std::{
 
 use sqlx::SqlitePool;
 use tokio::{
-    sync::{Semaphore, broadcast},
+    sync::{Semaphore, broadcast, watch},
     task::JoinHandle,
 };
 use tracing::{debug, error, info, warn};
@@ -109,6 +109,8 @@ struct Inner {
     /// As many turns as files may be composed at once; first come, first served.
     turns: Semaphore,
     tasks: Mutex<Tasks>,
+    /// Nothing is begun any more.
+    closing: watch::Sender<bool>,
 }
 
 /// What runs by itself.
@@ -118,8 +120,6 @@ struct Tasks {
     composing: HashMap<ArchiveId, JoinHandle<()>>,
     /// What [`Archives::begin`] began.
     begun: Option<JoinHandle<()>>,
-    /// Nothing is begun any more.
-    closed: bool,
 }
 
 impl Archives {
@@ -131,6 +131,7 @@ impl Archives {
                 changes: broadcast::Sender::new(CHANGES),
                 turns: Semaphore::new(settings.composers.max(1)),
                 tasks: Mutex::default(),
+                closing: watch::Sender::new(false),
                 settings,
             }),
         }
@@ -288,7 +289,7 @@ impl Archives {
         let unfinished = store::stopped(&self.inner.db).await?;
         let this = self.clone();
         let mut tasks = self.tasks();
-        if !tasks.closed {
+        if !self.is_closing() {
             tasks.begun = Some(tokio::spawn(async move {
                 this.finish(unfinished, recover).await;
                 this.keep_house().await;
@@ -310,7 +311,7 @@ impl Archives {
     pub async fn close(&self) {
         let handles: Vec<JoinHandle<()>> = {
             let mut tasks = self.tasks();
-            tasks.closed = true;
+            self.inner.closing.send_replace(true);
             let begun = tasks.begun.take();
             tasks
                 .composing
@@ -323,6 +324,16 @@ impl Archives {
             handle.abort();
             let _ = handle.await;
         }
+    }
+
+    /// Returns once [`Archives::close`] was called.
+    pub async fn closed(&self) {
+        let mut closing = self.inner.closing.subscribe();
+        let _ = closing.wait_for(|closing| *closing).await;
+    }
+
+    fn is_closing(&self) -> bool {
+        *self.inner.closing.borrow()
     }
 
     async fn keep_tracks(&self, id: ArchiveId, manifest: &Manifest) -> Result<(), ChangeError> {
