@@ -35,7 +35,7 @@ use parlor::{
     opentok::{Claims, Role, SessionId},
     platform::Platform,
     server::Server,
-    session::{Attachment, Newcomer, Request as Asked},
+    session::{Attachment, Newcomer, Outgoing, Request as Asked, event::Outcome},
 };
 use serde_json::Value;
 
@@ -84,9 +84,12 @@ struct World {
     /// The handlers.
     service: Box<dyn Fn(Request) -> Answer>,
     server: Server,
-    sessions: [SessionId; 3],
-    /// Who is in the first session.
+    /// Where somebody publishes.
+    session: RefCell<SessionId>,
+    /// Who does.
     present: RefCell<Option<Attachment>>,
+    /// Where nobody has ever been; a relayed one.
+    others: [SessionId; 2],
 }
 
 impl World {
@@ -99,11 +102,11 @@ impl World {
         config.keys.api_key = Some(KEY);
         config.keys.api_secret = Some(Secret::from(SECRET.to_owned()));
         let system = System::new();
-        let (server, sessions, service) = system.block_on(async {
+        let (server, session, others, service) = system.block_on(async {
             let server = Server::start(config).await.unwrap();
             let platform = server.platform();
-            let sessions = [
-                platform.create_session().await.unwrap(),
+            let session = platform.create_session().await.unwrap();
+            let others = [
                 platform.create_session().await.unwrap(),
                 platform.create_chat_session().await.unwrap(),
             ];
@@ -114,7 +117,7 @@ impl World {
             let api = Api::new(server.app(), platform.clone(), objects);
             let service =
                 init_service(App::new().configure(api::routes(web::Data::new(api)))).await;
-            (server, sessions, Rc::new(service))
+            (server, session, others, Rc::new(service))
         });
         let service = move |request| -> Answer {
             let service = Rc::clone(&service);
@@ -124,13 +127,15 @@ impl World {
             system,
             service: Box::new(service),
             server,
-            sessions,
+            session: RefCell::new(session),
             present: RefCell::default(),
+            others,
         }
     }
 
     fn call(&self, (method, path): (&str, &str), body: &[u8]) {
         self.system.block_on(async {
+            self.see_to_a_stream().await;
             let archive = match path {
                 // Nothing is in the way of another.
                 "/v2/project/123456/archive" => {
@@ -170,17 +175,23 @@ impl World {
         });
     }
 
-    /// What records the first session.
+    /// What records where somebody publishes.
     async fn archive(&self) -> ArchiveId {
-        self.see_to_a_stream();
-        let running = self.server.app().archives.running().await.unwrap();
+        let session = self.session();
+        let running = self
+            .server
+            .app()
+            .archives
+            .running_in(&session)
+            .await
+            .unwrap();
         if let Some(archive) = running.first() {
             return archive.id;
         }
         self.end_archives().await;
         let chosen_by_hand = NewArchive {
             stream_mode: StreamMode::Manual,
-            ..NewArchive::of(KEY, self.sessions[0].clone())
+            ..NewArchive::of(KEY, session)
         };
         let started = self.server.platform().start(chosen_by_hand).await;
         started.unwrap().id
@@ -202,30 +213,35 @@ impl World {
         }
     }
 
-    /// Sees to it that somebody publishes in the first session.
-    fn see_to_a_stream(&self) {
-        if self.server.sessions().streams(&self.sessions[0]).is_empty() {
+    /// Sees to it that somebody publishes. In a session of their own each time: in one that was recorded a stream would
+    /// wait for the engine, to which nobody here sends anything.
+    async fn see_to_a_stream(&self) {
+        let session = self.session();
+        if self.server.sessions().streams(&session).is_empty() {
             *self.present.borrow_mut() = None;
-            *self.present.borrow_mut() = Some(self.enter());
+            let session = self.server.platform().create_session().await.unwrap();
+            let present = self.enter(&session).await;
+            assert_eq!(self.server.sessions().streams(&session).len(), 1);
+            *self.session.borrow_mut() = session;
+            *self.present.borrow_mut() = Some(present);
         }
     }
 
+    fn session(&self) -> SessionId {
+        self.session.borrow().clone()
+    }
+
     fn names(&self, archive: Option<ArchiveId>) -> [(&'static str, String); 6] {
-        self.see_to_a_stream();
-        let stream = self
-            .server
-            .sessions()
-            .streams(&self.sessions[0])
-            .first()
-            .map(|stream| stream.stream_id.to_string());
-        let connection = self
-            .present
-            .borrow()
+        let session = self.session();
+        let streams = self.server.sessions().streams(&session);
+        let stream = streams.first().map(|stream| stream.stream_id.to_string());
+        let present = self.present.borrow();
+        let connection = present
             .as_ref()
             .map(|present| present.connection().to_string());
-        let [here, empty, relayed] = self.sessions.clone();
+        let [empty, relayed] = &self.others;
         [
-            ("$S", here.to_string()),
+            ("$S", session.to_string()),
             ("$E", empty.to_string()),
             ("$R", relayed.to_string()),
             ("$C", connection.unwrap_or_default()),
@@ -234,10 +250,10 @@ impl World {
         ]
     }
 
-    fn enter(&self) -> Attachment {
+    async fn enter(&self, session: &SessionId) -> Attachment {
         let claims = Claims {
             api_key: KEY,
-            session_id: self.sessions[0].clone(),
+            session_id: session.clone(),
             role: Role::Moderator,
             data: String::new(),
             layout_classes: Vec::new(),
@@ -246,20 +262,28 @@ impl World {
         };
         let newcomer = Newcomer {
             claims,
-            // A stream counts from its announcement where no engine has to answer first.
+            // Whoever publishes says when there is a stream, and no engine has to answer.
             relayed: true,
             quiet: false,
         };
-        let (present, mut outbox) = self
-            .server
-            .sessions()
-            .join(&self.sessions[0], &newcomer, 1)
-            .unwrap();
+        let sessions = self.server.sessions();
+        let (present, mut outbox) = sessions.join(session, &newcomer, 1).unwrap();
+        let publish = r#"{"type":"publish","name":"","hasAudio":true,"hasVideo":true,"videoType":"camera","width":640,"height":480}"#;
+        present.request(2, serde_json::from_str::<Asked>(publish).unwrap());
+        let stream_id = loop {
+            let heard = poll_fn(|context| outbox.poll_next(context)).await.unwrap();
+            if let Outgoing::Reply {
+                outcome: Outcome::Published { stream_id },
+                ..
+            } = heard
+            {
+                break stream_id;
+            }
+        };
+        present.request(3, Asked::PeerOpen { stream_id });
         actix_web::rt::spawn(async move {
             while poll_fn(|context| outbox.poll_next(context)).await.is_ok() {}
         });
-        let publish = r#"{"type":"publish","name":"","hasAudio":true,"hasVideo":true,"videoType":"camera","width":640,"height":480}"#;
-        present.request(2, serde_json::from_str::<Asked>(publish).unwrap());
         present
     }
 }
