@@ -71,14 +71,11 @@ impl Claims {
         if claims.iter().any(|claim| claim.connection == connection) {
             return false; // connections never change hands
         }
-        let is_believed = !claims
+        let oldest_untrue = claims
             .iter()
-            .any(|claim| claim.user == user && claim.listed.is_none());
+            .position(|claim| claim.user == user && claim.listed.is_none());
         if claims.iter().filter(|claim| claim.user == user).count() >= PER_USER {
-            let oldest = claims
-                .iter()
-                .position(|claim| claim.user == user && claim.listed.is_none());
-            match oldest {
+            match oldest_untrue {
                 Some(oldest) => drop(claims.remove(oldest)),
                 None => return false,
             }
@@ -89,7 +86,7 @@ impl Claims {
             listed: None,
             missed: 0,
         });
-        is_believed
+        oldest_untrue.is_none()
     }
 
     /// The chat is over.
