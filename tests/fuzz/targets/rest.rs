@@ -35,7 +35,7 @@ use parlor::{
     opentok::{Claims, Role, SessionId},
     platform::Platform,
     server::Server,
-    session::{Attachment, Newcomer, Outgoing, Request as Asked, event::Outcome},
+    session::{Attachment, Newcomer, Outgoing, Request as Asked, StreamId, event::Outcome},
 };
 use serde_json::Value;
 
@@ -84,12 +84,16 @@ struct World {
     /// The handlers.
     service: Box<dyn Fn(Request) -> Answer>,
     server: Server,
-    /// Where somebody publishes.
-    session: RefCell<SessionId>,
-    /// Who does.
-    present: RefCell<Option<Attachment>>,
+    publisher: RefCell<Option<Rc<Publisher>>>,
     /// Where nobody has ever been; a relayed one.
     others: [SessionId; 2],
+}
+
+/// Somebody who publishes, in a session of their own.
+struct Publisher {
+    session: SessionId,
+    present: Attachment,
+    stream: StreamId,
 }
 
 impl World {
@@ -102,10 +106,9 @@ impl World {
         config.keys.api_key = Some(KEY);
         config.keys.api_secret = Some(Secret::from(SECRET.to_owned()));
         let system = System::new();
-        let (server, session, others, service) = system.block_on(async {
+        let (server, others, service) = system.block_on(async {
             let server = Server::start(config).await.unwrap();
             let platform = server.platform();
-            let session = platform.create_session().await.unwrap();
             let others = [
                 platform.create_session().await.unwrap(),
                 platform.create_chat_session().await.unwrap(),
@@ -117,7 +120,7 @@ impl World {
             let api = Api::new(server.app(), platform.clone(), objects);
             let service =
                 init_service(App::new().configure(api::routes(web::Data::new(api)))).await;
-            (server, session, others, Rc::new(service))
+            (server, others, Rc::new(service))
         });
         let service = move |request| -> Answer {
             let service = Rc::clone(&service);
@@ -127,25 +130,24 @@ impl World {
             system,
             service: Box::new(service),
             server,
-            session: RefCell::new(session),
-            present: RefCell::default(),
+            publisher: RefCell::default(),
             others,
         }
     }
 
     fn call(&self, (method, path): (&str, &str), body: &[u8]) {
         self.system.block_on(async {
-            self.see_to_a_stream().await;
+            let publisher = self.publisher().await;
             let archive = match path {
                 // Nothing is in the way of another.
                 "/v2/project/123456/archive" => {
                     self.end_archives().await;
                     None
                 }
-                path if path.contains("$A") => Some(self.archive().await),
+                path if path.contains("$A") => Some(self.archive(&publisher.session).await),
                 _ => None,
             };
-            let names = self.names(archive);
+            let names = self.names(&publisher, archive);
             let named = |text: &str| {
                 names
                     .iter()
@@ -176,22 +178,16 @@ impl World {
     }
 
     /// What records where somebody publishes.
-    async fn archive(&self) -> ArchiveId {
-        let session = self.session();
-        let running = self
-            .server
-            .app()
-            .archives
-            .running_in(&session)
-            .await
-            .unwrap();
+    async fn archive(&self, session: &SessionId) -> ArchiveId {
+        let archives = &self.server.app().archives;
+        let running = archives.running_in(session).await.unwrap();
         if let Some(archive) = running.first() {
             return archive.id;
         }
         self.end_archives().await;
         let chosen_by_hand = NewArchive {
             stream_mode: StreamMode::Manual,
-            ..NewArchive::of(KEY, session)
+            ..NewArchive::of(KEY, session.clone())
         };
         let started = self.server.platform().start(chosen_by_hand).await;
         started.unwrap().id
@@ -215,42 +211,36 @@ impl World {
 
     /// Sees to it that somebody publishes. In a session of their own each time: in one that was recorded a stream would
     /// wait for the engine, to which nobody here sends anything.
-    async fn see_to_a_stream(&self) {
-        let session = self.session();
-        if self.server.sessions().streams(&session).is_empty() {
-            *self.present.borrow_mut() = None;
-            let session = self.server.platform().create_session().await.unwrap();
-            let present = self.enter(&session).await;
-            assert_eq!(self.server.sessions().streams(&session).len(), 1);
-            *self.session.borrow_mut() = session;
-            *self.present.borrow_mut() = Some(present);
-        }
+    async fn publisher(&self) -> Rc<Publisher> {
+        let sessions = self.server.sessions();
+        let publisher = self.publisher.take();
+        let publisher = publisher.filter(|old| !sessions.streams(&old.session).is_empty());
+        let publisher = match publisher {
+            Some(publisher) => publisher,
+            None => Rc::new(self.enter().await),
+        };
+        self.publisher.replace(Some(Rc::clone(&publisher)));
+        publisher
     }
 
-    fn session(&self) -> SessionId {
-        self.session.borrow().clone()
-    }
-
-    fn names(&self, archive: Option<ArchiveId>) -> [(&'static str, String); 6] {
-        let session = self.session();
-        let streams = self.server.sessions().streams(&session);
-        let stream = streams.first().map(|stream| stream.stream_id.to_string());
-        let present = self.present.borrow();
-        let connection = present
-            .as_ref()
-            .map(|present| present.connection().to_string());
+    fn names(
+        &self,
+        publisher: &Publisher,
+        archive: Option<ArchiveId>,
+    ) -> [(&'static str, String); 6] {
         let [empty, relayed] = &self.others;
         [
-            ("$S", session.to_string()),
+            ("$S", publisher.session.to_string()),
             ("$E", empty.to_string()),
             ("$R", relayed.to_string()),
-            ("$C", connection.unwrap_or_default()),
-            ("$T", stream.unwrap_or_default()),
+            ("$C", publisher.present.connection().to_string()),
+            ("$T", publisher.stream.to_string()),
             ("$A", archive.map(|id| id.to_string()).unwrap_or_default()),
         ]
     }
 
-    async fn enter(&self, session: &SessionId) -> Attachment {
+    async fn enter(&self) -> Publisher {
+        let session = self.server.platform().create_session().await.unwrap();
         let claims = Claims {
             api_key: KEY,
             session_id: session.clone(),
@@ -267,10 +257,10 @@ impl World {
             quiet: false,
         };
         let sessions = self.server.sessions();
-        let (present, mut outbox) = sessions.join(session, &newcomer, 1).unwrap();
+        let (present, mut outbox) = sessions.join(&session, &newcomer, 1).unwrap();
         let publish = r#"{"type":"publish","name":"","hasAudio":true,"hasVideo":true,"videoType":"camera","width":640,"height":480}"#;
         present.request(2, serde_json::from_str::<Asked>(publish).unwrap());
-        let stream_id = loop {
+        let stream = loop {
             let heard = poll_fn(|context| outbox.poll_next(context)).await.unwrap();
             if let Outgoing::Reply {
                 outcome: Outcome::Published { stream_id },
@@ -280,11 +270,16 @@ impl World {
                 break stream_id;
             }
         };
-        present.request(3, Asked::PeerOpen { stream_id });
+        present.request(3, Asked::PeerOpen { stream_id: stream });
         actix_web::rt::spawn(async move {
             while poll_fn(|context| outbox.poll_next(context)).await.is_ok() {}
         });
-        present
+        assert_eq!(sessions.streams(&session).len(), 1);
+        Publisher {
+            session,
+            present,
+            stream,
+        }
     }
 }
 
