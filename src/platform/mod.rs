@@ -67,11 +67,11 @@ pub trait Platform: Send + Sync {
         data: &str,
     ) -> Result<String, PlatformError>;
 
-    /// Who is in the session now, in the order in which they came: their connection data, or as much of it as the
-    /// platform tells.
+    /// Who is in the session, in the order in which they came: their connection data, or as much of it as the
+    /// platform tells. For pages to show: it may be a moment old.
     async fn people(&self, session: &SessionId) -> Result<Vec<String>, PlatformError>;
 
-    /// The connections of the session now.
+    /// The connections of the session now, never as they were a moment ago.
     async fn connections(&self, session: &SessionId) -> Result<Vec<ConnectionId>, PlatformError>;
 
     /// The archive that records the session now.

@@ -145,18 +145,19 @@ pub async fn delete_room(
     _: Change<Nothing>,
 ) -> Result<HttpResponse, PageError> {
     let room = look_up(&app, &slug).await?;
-    let status = status_of(&app, &room.session).await?;
-    if status.recording.is_some() {
+    if app.platform.recording(&room.session).await?.is_some() {
         return Err(PageError::Conflict(format!(
             "{} is being recorded; stop the archive first",
             room.name
         )));
     }
-    if !status.people.is_empty() {
+    // Not `people`: those may have been there a moment ago only, or have come since.
+    let inside = app.platform.connections(&room.session).await?.len();
+    if inside > 0 {
         return Err(PageError::Conflict(format!(
             "{} is not empty: {} inside",
             room.name,
-            people_count(status.people.len())
+            people_count(inside)
         )));
     }
     room::delete(app.db(), &room.slug).await?;

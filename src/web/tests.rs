@@ -50,8 +50,9 @@ impl Platform for Remembering {
         true
     }
 
-    async fn connections(&self, _: &SessionId) -> Result<Vec<ConnectionId>, PlatformError> {
-        Ok(Vec::new())
+    async fn connections(&self, session: &SessionId) -> Result<Vec<ConnectionId>, PlatformError> {
+        let people = self.people(session).await?;
+        Ok(people.iter().map(|_| ConnectionId::random()).collect())
     }
 
     async fn create_session(&self) -> Result<SessionId, PlatformError> {

@@ -219,6 +219,19 @@ impl Inner {
             .filter(|session| session.platform == self.address && !session.is_closed)
             .ok_or(PlatformError::NotFound("session"))
     }
+
+    /// Whether it is of any use to ask who is in a session: it is an open one of this platform, and somebody was given
+    /// a token for it.
+    async fn may_hold_people(&self, id: &SessionId) -> Result<bool, PlatformError> {
+        if !project::was_joined(&self.home.db, id).await? {
+            return Ok(false);
+        }
+        match self.session(id).await {
+            Ok(_) => Ok(true),
+            Err(PlatformError::NotFound(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 #[async_trait]
@@ -284,16 +297,16 @@ impl Platform for Remote {
     }
 
     async fn people(&self, session: &SessionId) -> Result<Vec<String>, PlatformError> {
-        // Nobody was ever given a token for it, or it is another platform's.
-        if !project::was_joined(&self.0.home.db, session).await?
-            || self.0.session(session).await.is_err()
-        {
+        if !self.0.may_hold_people(session).await? {
             return Ok(Vec::new());
         }
         self.0.people(session).await
     }
 
     async fn connections(&self, session: &SessionId) -> Result<Vec<ConnectionId>, PlatformError> {
+        if !self.0.may_hold_people(session).await? {
+            return Ok(Vec::new());
+        }
         // Asked each second, for each chat.
         let trouble = self.0.seen().trouble(Instant::now());
         if let Some((_, trouble)) = trouble {

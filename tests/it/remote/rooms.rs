@@ -1,6 +1,9 @@
 //! Rooms: their sessions are on the other server, and people join there with tokens that are made here.
 
-use parlor::config::{Config, PlatformKind};
+use parlor::{
+    config::{Config, PlatformKind},
+    opentok::SessionId,
+};
 use serde_json::json;
 
 use super::world::{KEY, Pair, Tier, on_platform, pages_on, people};
@@ -64,6 +67,29 @@ async fn people_meet_on_the_other_server_and_the_pages_know_who_is_there() {
     assert!(muted["error"].is_null(), "{muted}");
     moni.close().await;
     drop(ann);
+    pair.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_is_deleted_by_who_is_there_now_and_not_by_who_was_a_moment_ago() {
+    let pair = Pair::start().await;
+    let (sdk, moderator) = (pair.sdk(), pair.web.moderator().await);
+    moderator.post("/rooms", &[("name", "Review")]).await;
+    let pass = moderator.pass("review", "Ann").await;
+    let session = SessionId::from(text(&pass["sessionId"]));
+    assert!(people(&moderator, "review").await.is_empty());
+
+    let ann = Tab::open(&pair.media.base, &pass).await;
+    let (status, problem) = moderator.ask("/rooms/review/delete", &[]).await;
+    assert_eq!(status, 409);
+    assert_eq!(problem["cause"], "Review is not empty: 1 person inside.");
+    while people(&moderator, "review").await.is_empty() {}
+
+    ann.close().await;
+    while !sdk.connections(&session).await.unwrap().is_empty() {}
+    let deleted = moderator.post("/rooms/review/delete", &[]).await;
+    assert_eq!(deleted.status(), 303);
+    assert_eq!(moderator.get("/rooms/review").await.status(), 404);
     pair.end().await;
 }
 
