@@ -58,6 +58,9 @@ pub enum PageError {
     TooManyAttempts(#[from] TooManyAttempts),
     #[error("{0}")]
     Conflict(String),
+    /// A room cannot be made, renamed or deleted now.
+    #[error("{0}")]
+    RoomConflict(String),
     #[error("{0}")]
     NoSpace(String),
     #[error("{0}")]
@@ -170,6 +173,13 @@ impl PageError {
                 "The page may show how things were a moment ago; load it again.",
                 "Open the history",
                 "/history",
+            ),
+            E::RoomConflict(cause) => (
+                StatusCode::CONFLICT,
+                sentence(cause),
+                "The list of rooms says who is inside, and what is being recorded.",
+                "Go to the rooms",
+                "/",
             ),
             E::NoSpace(cause) => (
                 StatusCode::INSUFFICIENT_STORAGE,
@@ -322,7 +332,7 @@ impl From<RoomError> for PageError {
     fn from(error: RoomError) -> Self {
         match error {
             RoomError::NotFound(_) => PageError::NoRoom,
-            RoomError::Default | RoomError::TooMany => PageError::Conflict(error.to_string()),
+            RoomError::Default | RoomError::TooMany => PageError::RoomConflict(error.to_string()),
             RoomError::Database(error) => error.into(),
         }
     }

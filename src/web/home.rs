@@ -146,7 +146,7 @@ pub async fn delete_room(
 ) -> Result<HttpResponse, PageError> {
     let room = look_up(&app, &slug).await?;
     if app.platform.recording(&room.session).await?.is_some() {
-        return Err(PageError::Conflict(format!(
+        return Err(PageError::RoomConflict(format!(
             "{} is being recorded; stop the archive first",
             room.name
         )));
@@ -154,7 +154,7 @@ pub async fn delete_room(
     // Not `people`: those may have been there a moment ago only, or have come since.
     let inside = app.platform.connections(&room.session).await?.len();
     if inside > 0 {
-        return Err(PageError::Conflict(format!(
+        return Err(PageError::RoomConflict(format!(
             "{} is not empty: {} inside",
             room.name,
             people_count(inside)
