@@ -14,7 +14,7 @@ use chromiumoxide::{
             SetDownloadBehaviorBehavior, SetDownloadBehaviorParams,
         },
         emulation::{MediaFeature, SetDeviceMetricsOverrideParams},
-        input::InsertTextParams,
+        input::{DispatchMouseEventParams, DispatchMouseEventType, InsertTextParams, MouseButton},
         page::CaptureScreenshotFormat,
         target::{CreateBrowserContextParams, CreateTargetParams},
     },
@@ -309,7 +309,9 @@ impl Tab {
             // While a page loads there is nothing to ask; the next round finds it there.
             let truth = self
                 .page
-                .evaluate_expression(format!("(async () => Boolean({expression}))()"))
+                .evaluate_expression(format!(
+                    "(async () => document.readyState != 'loading' && Boolean({expression}))()"
+                ))
                 .await
                 .ok()
                 .and_then(|result| result.into_value::<bool>().ok());
@@ -349,6 +351,27 @@ impl Tab {
             .click(chromiumoxide::layout::Point { x, y })
             .await
             .unwrap();
+    }
+
+    /// Where the middle of the first element that matches is.
+    pub async fn middle(&self, selector: &str) -> (f64, f64) {
+        let quoted = serde_json::to_string(selector).unwrap();
+        self.eval(&format!(
+            "(r => [r.x + r.width / 2, r.y + r.height / 2])(document.querySelector({quoted}).getBoundingClientRect())"
+        ))
+        .await
+    }
+
+    /// Presses the mouse button, or lets go of it.
+    pub async fn mouse(&self, (x, y): (f64, f64), what: DispatchMouseEventType) {
+        let event = DispatchMouseEventParams::builder()
+            .r#type(what)
+            .x(x)
+            .y(y)
+            .button(MouseButton::Left)
+            .click_count(1)
+            .build();
+        self.page.execute(event.unwrap()).await.unwrap();
     }
 
     /// Replaces what stands in a field.

@@ -1,5 +1,7 @@
 //! Recording: everybody knows of it, only hosts start, stop and delete, and what cannot be is said.
 
+use chromiumoxide::cdp::browser_protocol::input::DispatchMouseEventType;
+
 use crate::{
     camera::{GREEN, RED},
     chromium::{Chromium, Tab},
@@ -78,6 +80,8 @@ async fn what_cannot_be_recorded_stopped_or_deleted_now_is_refused_in_words() {
     other.goto(&format!("{}/host", world.base)).await;
 
     start_archive(&host).await;
+    host.until("(await (await fetch('/rooms/main/status')).json()).recording")
+        .await;
 
     // Another host, whose page did not know yet.
     let _: bool = other
@@ -125,6 +129,68 @@ async fn what_cannot_be_recorded_stopped_or_deleted_now_is_refused_in_words() {
         .await;
     other
         .sees("The page may show how things were a moment ago; load it again.")
+        .await;
+    world.end([chromium]).await;
+}
+
+/// Connections for news come about when the test says so: `connect()`. `heard` counts the news.
+const HEARS_LATE: &str = "
+    const Real = EventSource
+    window.heard = 0
+    window.EventSource = class extends EventTarget {
+      constructor(url) {
+        super()
+        window.connect = () => {
+          this.real = new Real(url)
+          for (const type of ['open', 'archive']) {
+            this.real.addEventListener(type, ({ data }) => {
+              if (type === 'archive') window.heard += 1
+              this.dispatchEvent(new MessageEvent(type, { data }))
+            })
+          }
+        }
+      }
+      close() {
+        this.real?.close()
+      }
+    }";
+
+#[tokio::test]
+async fn the_history_misses_nothing_and_takes_no_button_from_under_a_finger() {
+    let world = World::start().await;
+    let chromium = Chromium::start().await;
+    let host = world.host(&chromium, "Hanna", RED).await;
+    start_archive(&host).await;
+    let desk = chromium.another_tab(&host).await;
+    desk.before_load(HEARS_LATE).await;
+    desk.goto(&format!("{}/history", world.base)).await;
+    desk.until("document.querySelector('table.archives .badge-status.rec')")
+        .await;
+    stop_archive(&host).await;
+    host.until(
+        "new DOMParser().parseFromString(await (await fetch('/history')).text(), 'text/html')
+           .querySelector('table.archives').textContent.includes('Available')",
+    )
+    .await;
+
+    let _: bool = desk.eval("(connect(), true)").await;
+
+    desk.until("document.querySelector('table.archives').innerText.includes('Available')")
+        .await;
+
+    let delete = desk.middle("form[action$=delete] button").await;
+    desk.mouse(delete, DispatchMouseEventType::MousePressed)
+        .await;
+    let _: bool = desk.eval("(window.before = heard, true)").await;
+    start_archive(&host).await;
+    desk.until("heard > before && (window.at ??= performance.now())")
+        .await;
+    desk.until("performance.now() - at > 1500").await;
+    desk.mouse(delete, DispatchMouseEventType::MouseReleased)
+        .await;
+    desk.sees("Delete “Main room” of ").await;
+    desk.click("dialog.ask [value=no]").await;
+    desk.until("document.querySelector('table.archives .badge-status.rec')")
         .await;
     world.end([chromium]).await;
 }

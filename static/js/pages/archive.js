@@ -21,7 +21,7 @@ const archiveId = document.getElementById('boot')?.dataset.archive
 const wasPlayable = byId('facts', HTMLElement).dataset.playable === 'true'
 
 confirmForms(document)
-let stop = enliven(document)
+let stop = enliven(byId('facts', HTMLElement))
 
 keepTrue(
   (id) => id === undefined || id === archiveId,

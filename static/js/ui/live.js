@@ -11,10 +11,11 @@ const SOON_MS = 300
 /**
  * Makes what the server drew alive: times in the visitor's zone, times that run.
  *
- * @param {ParentNode} root
+ * @param {HTMLElement} root
  * @returns {() => void} stops what runs
  */
 export function enliven(root) {
+  root.dataset.drawn ??= root.outerHTML
   localTimes(root)
   return runElapsed(root)
 }
@@ -24,50 +25,71 @@ export function enliven(root) {
  * @param {(fresh: Document) => void} show puts what changed in place
  */
 export function keepTrue(concerns, show) {
-  let waiting = false
+  const isInterrupting = watchHands()
+  let isStale = false
+  let isAtWork = false
   const refresh = async () => {
-    waiting = false
-    if (document.querySelector('dialog[open]')) return schedule() // nobody is interrupted
-    try {
-      const response = await fetch(location.href, { headers: { Accept: 'text/html' } })
-      if (!response.ok) return
-      show(new DOMParser().parseFromString(await response.text(), 'text/html'))
-    } catch {
-      // The next change asks again.
+    isStale = true
+    if (isAtWork) return
+    isAtWork = true
+    while (isStale) {
+      await new Promise((resolve) => setTimeout(resolve, SOON_MS))
+      if (isInterrupting()) continue
+      isStale = false
+      const fresh = await fetchAnew()
+      if (fresh && isInterrupting()) isStale = true
+      else if (fresh) show(fresh)
     }
-  }
-  const schedule = () => {
-    if (waiting) return
-    waiting = true
-    setTimeout(refresh, SOON_MS)
+    isAtWork = false
   }
   /** @type {EventSource | null} */
   let news = null
-  let wasLost = false
   const listen = () => {
     news = new EventSource('/archives/events')
     news.addEventListener('archive', (event) => {
-      if (concerns(JSON.parse(event.data).id)) schedule()
+      if (concerns(JSON.parse(event.data).id)) refresh()
     })
-    news.addEventListener('error', () => {
-      wasLost = true
-    })
-    news.addEventListener('open', () => {
-      if (wasLost) schedule() // what happened meanwhile was missed
-      wasLost = false
-    })
+    // What happened since the page was drawn, or while the connection was lost, was missed.
+    news.addEventListener('open', refresh)
   }
   // A browser keeps six connections to a server: a tab that nobody sees must not hold one.
   document.addEventListener('visibilitychange', () => {
     if (document.hidden) {
       news?.close()
       news = null
-      wasLost = true
     } else if (!news) {
       listen()
     }
   })
   if (!document.hidden) listen()
+}
+
+/** @returns {Promise<Document | null>} this page as the server draws it now; null: the next change asks again */
+async function fetchAnew() {
+  try {
+    const response = await fetch(location.href, { headers: { Accept: 'text/html' } })
+    // What has been deleted is told by a page, too.
+    if (!response.ok && response.status !== 404) return null
+    return new DOMParser().parseFromString(await response.text(), 'text/html')
+  } catch {
+    return null
+  }
+}
+
+/**
+ * Nobody is interrupted: a button that is replaced while it is pressed is not clicked, and a form that is replaced
+ * while its question is answered is not sent.
+ *
+ * @returns {() => boolean} whether a change of the page would come between
+ */
+function watchHands() {
+  let isPressed = false
+  // A menu may swallow the release of another button.
+  addEventListener('pointerdown', ({ button }) => (isPressed = button === 0), true)
+  for (const end of ['pointerup', 'pointercancel']) {
+    addEventListener(end, () => (isPressed = false), true)
+  }
+  return () => isPressed || document.querySelector('dialog') !== null
 }
 
 /**
