@@ -1,5 +1,6 @@
 //! The buddies' page around the calls: names, links, states of one's own, missed calls, many buddies, the keyboard.
 
+use chromiumoxide::cdp::browser_protocol::input::DispatchMouseEventType;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio_tungstenite::{connect_async, tungstenite::Message};
@@ -346,5 +347,45 @@ async fn many_buddies_are_searched_and_shown_a_page_at_a_time() {
     drop(crowd);
     lists(&ann, "Otto", "Available").await;
     ann.until(&format!("{rows} == 1")).await;
+    world.end([chromium]).await;
+}
+
+/// As a browser that knows nothing of the site: it keeps the sound off until somebody has clicked or typed.
+const KEEPS_THE_SOUND_OFF: &str = "
+    window.AudioContext = class extends AudioContext {
+      get state() {
+        return navigator.userActivation.hasBeenActive ? super.state : 'suspended'
+      }
+    }";
+
+#[tokio::test]
+async fn the_first_click_on_the_page_accepts_a_call_and_the_note_about_the_sound_goes() {
+    let world = World::start().await;
+    let chromium = Chromium::start().await;
+    let ann = world.buddy(&chromium, "Ann", RED).await;
+    let bob = chromium.somebody().await;
+    bob.has(GREEN).await;
+    bob.before_load(KEEPS_THE_SOUND_OFF).await;
+    bob.goto(&format!("{}/buddies?name=Bob", world.base)).await;
+    is_connected(&bob).await;
+    calls(&ann, "Bob").await;
+    is_called_by(&bob, "Ann").await;
+    bob.sees("Your browser keeps the ring off until you click.")
+        .await;
+
+    // As fingers do it, with time between press and release.
+    let accept = "#ringing [aria-label='Accept the call of Ann']";
+    let there = bob.middle(accept).await;
+    bob.mouse(there, DispatchMouseEventType::MousePressed).await;
+    bob.until("(window.pressed ??= performance.now()) && performance.now() - pressed > 200")
+        .await;
+    bob.mouse(there, DispatchMouseEventType::MouseReleased)
+        .await;
+
+    are_in_a_call((&ann, "Ann", RED), (&bob, "Bob", GREEN)).await;
+    assert!(
+        !bob.eval::<bool>("document.querySelector('#wake').checkVisibility()")
+            .await
+    );
     world.end([chromium]).await;
 }

@@ -35,7 +35,8 @@ export function prepareSound(changed) {
   wake() // where the browser knows this site well, no gesture is needed
 }
 
-const GESTURES = ['pointerdown', 'keydown']
+/** Not the press: what is on the page moves when the sound is there, and the button that was pressed would lose its click. */
+const GESTURES = ['click', 'keydown']
 
 export class Ring {
   /** @type {'incoming' | 'outgoing' | null} */
