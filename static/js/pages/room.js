@@ -55,6 +55,7 @@ async function join(joining) {
   const path = boot.isHost ? `/rooms/${boot.room}/host/join` : `/rooms/${boot.room}/join`
   /** @type {Pass} */
   const pass = await post(path, boot.csrf, { name: joining.name })
+  recording.letIn(pass.status)
   await loadLibrary(boot.library)
   show('call')
   const next = new Call(pass, joining, {

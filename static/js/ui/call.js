@@ -26,7 +26,7 @@ const REDRAW_MS = 120
  * @typedef {object} Around
  * @property {boolean} isHost may mute and remove others
  * @property {boolean} isPair a call of two: the other one fills the window, our own picture lies upon it
- * @property {{ started(id: string, status: any): void, stopped(id: string): void, close(): void }} recording
+ * @property {{ started(id: string): void, stopped(id: string): void, close(): void }} recording
  * @property {(people: Person[], host: Host | null) => void} people draws who is here; `host`: what one may do with them
  * @property {(state: OwnState) => void} changed the own microphone, camera or screen
  * @property {(reason: string) => void} ended with OpenTok's reason, or serverStopping
@@ -240,7 +240,7 @@ export class Call {
       if (shown) drawState(shown.tile, stream)
       this.#soon()
     })
-    on('archiveStarted', ({ id }) => this.#around.recording.started(id, this.#pass.status))
+    on('archiveStarted', ({ id }) => this.#around.recording.started(id))
     on('archiveStopped', ({ id }) => this.#around.recording.stopped(id))
     on('sessionReconnecting', () => this.#around.reconnecting(true))
     on('sessionReconnected', () => this.#around.reconnecting(false))

@@ -13,6 +13,8 @@ export class Recording {
   /** @type {string | null} the archive that records now */
   #id = null
   #since = 0
+  /** What recorded when we were let in. @type {{ id: string, since: number } | null} */
+  #before = null
   /** @type {string | null} the last archive that ended while we were here */
   last = null
   #timer = /** @type {ReturnType<typeof setInterval> | undefined} */ (undefined)
@@ -30,19 +32,22 @@ export class Recording {
     document.getElementById(id)?.addEventListener('click', run)
   }
 
-  /**
-   * An archive records this session, from now on or since before we came.
-   *
-   * @param {string} id
-   * @param {RoomStatus} status as it was when we joined
-   */
-  started(id, status) {
+  /** We have just been let in. @param {RoomStatus} status */
+  letIn({ recording }) {
+    this.#before = recording && {
+      id: recording.id,
+      since: performance.now() - recording.elapsedMs,
+    }
+  }
+
+  /** An archive records this session, from now on or since before we came. @param {string} id */
+  started(id) {
     if (this.#id === id) return
-    const before = status.recording?.id === id ? status.recording.elapsedMs : 0
+    const before = this.#before?.id === id ? this.#before : null
     this.#id = id
-    this.#since = performance.now() - before
+    this.#since = before?.since ?? performance.now()
     this.#draw()
-    const late = before > 0
+    const late = before !== null
     this.#pill.classList.toggle('fresh', !late)
     const words = late ? 'This call is being recorded.' : 'Recording has started.'
     byId('alert', HTMLElement).textContent = words
