@@ -38,8 +38,6 @@ const WORK_FOLDER: &str = "compose.tmp";
 const TIMEOUT_FACTOR: u32 = 4;
 /// What even the shortest archive may take: at the lowest priority a busy machine leaves it little.
 const TIMEOUT_LEAST: Duration = Duration::from_secs(600);
-/// What reading a file's header may take.
-const PROBE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Bytes of ffmpeg's complaints that are kept for the log.
 const COMPLAINT_BYTES: usize = 4096;
@@ -367,9 +365,9 @@ impl Work<'_> {
         command.args(["-v", "error", "-show_entries"]);
         command.args(["format=duration:stream=codec_name", "-of", "json"]);
         command.arg(file);
-        let output = tokio::time::timeout(PROBE_TIMEOUT, command.output())
+        let output = command
+            .output()
             .await
-            .map_err(|_| ComposeError::Failed("ffprobe did not answer".to_owned()))?
             .map_err(|error| ComposeError::Failed(format!("ffprobe: {error}")))?;
         serde_json::from_slice(&output.stdout).map_err(|_| {
             warn!("ffprobe said {:?}", String::from_utf8_lossy(&output.stderr));
