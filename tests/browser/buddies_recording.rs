@@ -65,7 +65,7 @@ async fn a_call_is_recorded_only_with_the_consent_of_both() {
     }
     are_in_a_call(both[0], both[1]).await;
     for (tab, ..) in both {
-        tab.until(&format!("{REC_S} >= 5")).await;
+        tab.until(&format!("{REC_S} >= 8")).await;
     }
     bob.click("#record").await;
     for (tab, ..) in both {

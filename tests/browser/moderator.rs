@@ -53,12 +53,12 @@ async fn a_host_mutes_somebody_who_can_unmute_again() {
     host.click("#people-button").await;
     host.click("[aria-label='Mute Gus']").await;
 
+    host.sees("Gus is muted.").await;
     guest.sees("The host muted you.").await;
     guest
         .until("document.querySelector('#mic-button').getAttribute('aria-pressed') == 'false'")
         .await;
     host.until("test.loudness('Gus') < 0.002").await;
-    host.sees("Gus is muted.").await;
 
     guest.click("#mic-button").await;
 

@@ -4,7 +4,7 @@ use crate::{
     call::{has_tiles_of, sees, sees_and_hears},
     camera::{BLUE, GREEN, RED},
     chromium::Chromium,
-    world::{World, prepare_and_join},
+    world::{World, in_call, prepare, prepare_and_join},
 };
 
 #[tokio::test]
@@ -19,6 +19,10 @@ async fn a_broken_connection_is_resumed_while_sound_and_picture_go_on() {
     prepare_and_join(&guest, "Gus").await;
     sees_and_hears(&guest, "Hanna", RED).await;
     sees_and_hears(&host, "Gus", GREEN).await;
+    let late = chromium.somebody().await;
+    late.has(BLUE).await;
+    late.goto(&format!("{}/participant", world.base)).await;
+    prepare(&late, "Lena").await;
 
     wire.cut();
 
@@ -27,7 +31,8 @@ async fn a_broken_connection_is_resumed_while_sound_and_picture_go_on() {
     sees_and_hears(&host, "Gus", GREEN).await;
     // What happens meanwhile is heard afterwards.
     host.click("#mic-button").await;
-    let late = world.guest(&chromium, "Lena", BLUE).await;
+    late.click("#join").await;
+    in_call(&late).await;
     sees(&late, "Gus", GREEN).await;
 
     wire.mend();

@@ -14,6 +14,9 @@ async fn every_page_fits_a_phone_and_loads_nothing_that_it_may_not() {
     record(&host, 1000).await;
     let desk = chromium.another_tab(&host).await;
     desk.goto(&format!("{}/history", world.base)).await;
+    // Until then its page would load itself again.
+    desk.until("document.querySelector('table.archives').innerText.includes('Available')")
+        .await;
     let archive: String = desk
         .eval("document.querySelector('tr[data-item-id]').dataset.itemId")
         .await;

@@ -259,6 +259,13 @@ pub async fn fill_sign_in(tab: &Tab) {
 
 /// On a room's page: turns camera and microphone on, and joins.
 pub async fn prepare_and_join(tab: &Tab, name: &str) {
+    prepare(tab, name).await;
+    tab.click("#join").await;
+    in_call(tab).await;
+}
+
+/// On a room's page: turns camera and microphone on.
+pub async fn prepare(tab: &Tab, name: &str) {
     tab.types("#name", name).await;
     tab.click("#preview-camera").await;
     tab.until("document.querySelector('#preview-video').videoWidth > 0")
@@ -266,8 +273,6 @@ pub async fn prepare_and_join(tab: &Tab, name: &str) {
     tab.click("#preview-mic").await;
     tab.until("document.querySelector('#preview-mic').getAttribute('aria-pressed') == 'true'")
         .await;
-    tab.click("#join").await;
-    in_call(tab).await;
 }
 
 /// Waits until the tab is in the call.

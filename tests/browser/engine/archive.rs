@@ -47,24 +47,24 @@ pub async fn story(host: &Tab) -> HashMap<String, f64> {
 }
 
 #[track_caller]
-fn assert_near(what: &str, value: f64, expected: f64) {
+fn assert_near(what: &str, value: f64, expected: f64, tolerance: f64) {
     assert!(
-        (value - expected).abs() <= TOLERANCE,
+        (value - expected).abs() <= tolerance,
         "{what}: {value:.2} s instead of {expected:.2} s"
     );
 }
 
 /// Somebody is there from when their tile came, or their first picture at the latest, until `to`.
 #[track_caller]
-fn assert_present(what: &str, spans: &[Span], (came, seen): (f64, f64), to: f64) {
+fn assert_present(what: &str, spans: &[Span], (came, seen): (f64, f64), to: f64, tolerance: f64) {
     let [(from, until)] = spans else {
         panic!("{what}: {spans:.2?} instead of once, from {came:.2} to {to:.2} s");
     };
     assert!(
-        (came - TOLERANCE..=seen + TOLERANCE).contains(from),
+        (came - tolerance..=seen + tolerance).contains(from),
         "{what}: from {from:.2} s instead of {came:.2} to {seen:.2} s"
     );
-    assert_near(what, *until, to);
+    assert_near(what, *until, to, tolerance);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -84,7 +84,13 @@ async fn an_archive_shows_and_plays_everybody_when_they_were_there() {
     host.until("performance.now() - test.story.find(s => s.what == 'Lena went').at > 2500")
         .await;
     sees(&guest, "Hanna", RED).await;
-    let clock = host.text("#rec-time").await;
+    let (clock, since): (String, f64) = host
+        .eval("[document.querySelector('#rec-time').textContent, (performance.now() - test.story.find(s => s.what == 'rec on').at) / 1000]")
+        .await;
+    assert!(
+        [clock_of(since), clock_of(since - 1.0)].contains(&clock),
+        "the page showed {clock} after {since} s"
+    );
     stop_archive(&host).await;
     let story = story(&host).await;
     let mut paused = 0.0;
@@ -94,6 +100,8 @@ async fn an_archive_shows_and_plays_everybody_when_they_were_there() {
     }
     eprintln!("The host saw {story:.2?}; cameras paused for {paused:.2} s at most");
     let end = story["rec off"];
+    // A page that was held up saw everything so much later.
+    let tolerance = TOLERANCE + paused;
 
     let files = tempfile::tempdir().unwrap();
     host.goto(&format!("{}/history", world.base)).await;
@@ -106,17 +114,13 @@ async fn an_archive_shows_and_plays_everybody_when_they_were_there() {
         .await;
 
     let film = Film::of(&file, paused);
-    assert_near("the length", film.duration(), end);
+    assert_near("the length", film.duration(), end, tolerance);
     assert_eq!(film.codec("video"), "h264");
     assert_eq!(film.codec("audio"), "aac");
     let kinds = boxes(&file);
     let place = |kind: &str| kinds.iter().position(|each| each == kind).unwrap();
     assert!(place("moov") < place("mdat"), "{kinds:?}");
     assert!(shown.contains(&clock_of(film.duration())), "{shown:?}");
-    assert!(
-        [clock_of(end), clock_of(end - 1.0), clock_of(end - 2.0)].contains(&clock),
-        "the page showed {clock} at {end} s"
-    );
 
     for (name, camera) in [("Gus", GREEN), ("Lena", BLUE)] {
         let came = story[&format!("{name} came")];
@@ -127,17 +131,19 @@ async fn an_archive_shows_and_plays_everybody_when_they_were_there() {
             &film.seen(camera),
             (came, seen),
             to,
+            tolerance,
         );
         assert_present(
             &format!("{name} heard"),
             &film.heard(camera),
             (came, seen),
             to,
+            tolerance,
         );
     }
     let all = (0.0, 0.0);
-    assert_present("Hanna seen", &film.seen(RED), all, end);
-    assert_present("Hanna heard", &film.heard(RED), all, end);
+    assert_present("Hanna seen", &film.seen(RED), all, end, tolerance);
+    assert_present("Hanna heard", &film.heard(RED), all, end, tolerance);
 
     let mut offsets = film.lip_sync();
     offsets.sort_by(f64::total_cmp);
@@ -197,7 +203,8 @@ async fn an_archive_is_watched_at_once_and_its_mp4_follows_without_a_reload() {
     sees_and_hears(&host, "Gus", GREEN).await;
     let desk = chromium.another_tab(&host).await;
     desk.goto(&format!("{}/history", world.base)).await;
-    desk.sees("Recording").await;
+    desk.until("document.querySelector('table.archives .badge-status.rec')")
+        .await;
     desk.click("table.archives td a[href^='/archives/']:not(.thumb)")
         .await;
     desk.sees("This archive is being recorded.").await;

@@ -7,6 +7,7 @@ use crate::{
     camera::RED,
     chromium::Chromium,
     film::Film,
+    recording::REC_S,
     screen::has_on_stage,
     world::{World, start_archive, stop_archive},
 };
@@ -22,14 +23,13 @@ async fn a_screen_is_large_in_the_film() {
     let chromium = Chromium::start().await;
     let host = world.host(&chromium, "Hanna", RED).await;
     start_archive(&host).await;
-    host.until("document.querySelector('#rec-time').textContent == '0:02'")
-        .await;
+    host.until(&format!("{REC_S} >= 2")).await;
 
     host.click("#share-button").await;
 
     has_on_stage(&host, "Your screen").await;
-    host.until("document.querySelector('#rec-time').textContent == '0:06'")
-        .await;
+    let shared: f64 = host.eval(REC_S).await;
+    host.until(&format!("{REC_S} >= {}", 3.0 * shared)).await;
     stop_archive(&host).await;
     host.goto(&format!("{}/history", world.base)).await;
     host.click("table.archives a[title=Play]").await;
