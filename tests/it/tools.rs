@@ -1,6 +1,6 @@
 //! The programs that look at files from outside.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use crate::ffmpeg::run;
 
@@ -29,6 +29,26 @@ pub fn packets(file: &Path, kind: &str) -> usize {
     );
     let numbers = counted.split(['\n', ',']).map(str::trim);
     numbers.filter_map(|text| text.parse::<usize>().ok()).sum()
+}
+
+/// When the last packet of the tracks of `kind` is over.
+pub fn ends_at(file: &Path, kind: &str) -> Duration {
+    let told = run(
+        "ffprobe",
+        &[
+            "-select_streams",
+            &kind[..1],
+            "-show_entries",
+            "packet=pts_time,duration_time",
+            "-of",
+            "csv=p=0",
+            file.to_str().unwrap(),
+        ],
+    );
+    let last = told.lines().rfind(|line| !line.trim().is_empty()).unwrap();
+    let times = last.split(',').map(str::trim);
+    let seconds = times.filter_map(|text| text.parse::<f64>().ok()).sum();
+    Duration::from_secs_f64(seconds)
 }
 
 /// The length a file says it has, seconds.
