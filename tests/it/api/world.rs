@@ -14,8 +14,8 @@ use parlor::{
 use reqwest::{Client as Http, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::{net::TcpStream, time::timeout};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
+use tokio::{sync::mpsc, time::timeout};
+use tokio_tungstenite::{connect_async, tungstenite::Message};
 
 use super::described::Witness;
 use crate::{
@@ -126,15 +126,37 @@ impl World {
     pub async fn refusal(&self, session: &SessionId, token: &str) -> Value {
         let mut client = self.knock().await;
         let hello = hello(session, token).to_string();
-        client.socket.send(Message::text(hello)).await.unwrap();
+        client.says.send(Message::text(hello)).await.unwrap();
         client.message().await["error"]["code"].clone()
     }
 
     async fn knock(&self) -> Client {
         let url = format!("ws://{}/live", self.server.addr());
         let (socket, _) = connect_async(url).await.unwrap();
+        let (mut out, mut incoming) = socket.split();
+        let (says, mut to_say) = mpsc::channel::<Message>(100);
+        let (hears, heard) = mpsc::channel(1_000);
+        // The server's pings are answered while nobody wants to know anything. Whoever drops the client closes the socket.
+        tokio::spawn(async move {
+            loop {
+                tokio::select! {
+                    message = incoming.next() => match message {
+                        Some(Ok(Message::Text(text))) => {
+                            let _ = hears.send(serde_json::from_str(&text).unwrap()).await;
+                        }
+                        Some(Ok(_)) => {}
+                        Some(Err(_)) | None => break,
+                    },
+                    message = to_say.recv() => match message {
+                        Some(message) => { let _ = out.send(message).await; }
+                        None => break,
+                    },
+                }
+            }
+        });
         Client {
-            socket,
+            says,
+            heard,
             last_id: 0,
             waiting: Vec::new(),
             id: String::new(),
@@ -177,9 +199,10 @@ pub async fn error(reply: Response, status: u16) -> (i64, String) {
     (body["code"].as_i64().unwrap(), message)
 }
 
-/// Somebody in a session.
+/// Somebody in a session, with a socket that reads by itself.
 pub struct Client {
-    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    says: mpsc::Sender<Message>,
+    heard: mpsc::Receiver<Value>,
     last_id: u64,
     /// Events that came while a reply was waited for.
     waiting: Vec<Value>,
@@ -193,7 +216,7 @@ impl Client {
         self.last_id += 1;
         request["id"] = self.last_id.into();
         let text = request.to_string();
-        self.socket.send(Message::text(text)).await.unwrap();
+        self.says.send(Message::text(text)).await.unwrap();
         loop {
             let message = self.message().await;
             if message["re"] == self.last_id {
@@ -236,11 +259,7 @@ impl Client {
     }
 
     async fn message(&mut self) -> Value {
-        loop {
-            let frame = timeout(PATIENCE, self.socket.next()).await.unwrap();
-            if let Message::Text(text) = frame.expect("the socket is open").unwrap() {
-                return serde_json::from_str(&text).unwrap();
-            }
-        }
+        let message = timeout(PATIENCE, self.heard.recv()).await.unwrap();
+        message.expect("the socket is open")
     }
 }
