@@ -27,6 +27,8 @@ use parlor::{
 use tempfile::TempDir;
 use tokio::sync::watch;
 
+use crate::people::until;
+
 const DURATION_MS: u64 = 30_000;
 const SAMPLE_RATE: usize = 8000;
 /// Frames that are decoded to be looked at: pixels, and how many a second.
@@ -494,11 +496,7 @@ async fn whoever_drops_the_work_ends_ffmpeg() {
     assert!(work.await.unwrap_err().is_cancelled());
 
     let place = folder.path().to_string_lossy().into_owned();
-    let ends = async {
-        while runs_with(&place) {
-            tokio::task::yield_now().await;
-        }
-    };
+    let ends = until(async || !runs_with(&place));
     tokio::time::timeout(std::time::Duration::from_secs(10), ends)
         .await
         .unwrap();

@@ -279,6 +279,16 @@ pub fn is_available(page: &str) -> bool {
     page.contains(r#"data-status="available""#)
 }
 
+/// Waits for what nobody tells: it is looked at again and again.
+pub async fn until(mut is_so: impl AsyncFnMut() -> bool) {
+    let waits = async {
+        while !is_so().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(PATIENCE, waits).await.expect("it is so at last");
+}
+
 /// The text after `start`, up to `end`.
 pub fn between<'a>(text: &'a str, start: &str, end: char) -> &'a str {
     let (_, rest) = text

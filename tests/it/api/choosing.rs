@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::world::{KEY, World, error};
 use crate::{
     ffmpeg::run,
-    people::{is_available, is_playable},
+    people::{is_available, is_playable, until},
 };
 
 /// What is behind a picture that does not fill its tile.
@@ -190,15 +190,19 @@ async fn an_archive_without_streams_pauses_and_another_of_the_session_goes_on() 
         .remove_stream(&chosen.id, &streams[0].id)
         .await
         .unwrap();
-    while chosen.status.as_str() != "paused" {
+    until(async || {
         chosen.refresh().await.unwrap();
-    }
+        chosen.status.as_str() == "paused"
+    })
+    .await;
     everything.refresh().await.unwrap();
     assert_eq!(everything.status.as_str(), "started");
     drop(ann);
-    while everything.status.as_str() != "paused" {
+    until(async || {
         everything.refresh().await.unwrap();
-    }
+        everything.status.as_str() == "paused"
+    })
+    .await;
     world.server.stop().await;
 }
 

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::world::{Buddy, Tab};
 use crate::{
-    people::Visitor,
+    people::{Visitor, until},
     process::{Data, Process},
 };
 
@@ -41,9 +41,7 @@ async fn after_a_restart_nobody_is_shown_in_a_call_that_is_over() {
             .any(|(_, what)| *what == parlor::presence::Availability::DoNotDisturb);
         has_chosen && chat.unwrap().is_some()
     };
-    while !kept().await {
-        tokio::task::yield_now().await;
-    }
+    until(kept).await;
     server.kill();
 
     let server = Process::start(&data.path(), &["--min-free-mib", "1"]);

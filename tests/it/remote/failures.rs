@@ -15,7 +15,7 @@ use super::{
     world::{KEY, Pair, Tier, on_platform, pages_on, problem},
 };
 use crate::{
-    people::Moderator,
+    people::{Moderator, until},
     sdk::service::{Answer, Service, reply, typed},
 };
 
@@ -133,7 +133,7 @@ async fn a_platform_that_asks_for_time_is_left_alone_by_pages_that_wait() {
             body: "{}".to_owned(),
         })
     });
-    while guest.asks("/rooms/main/status").await.0 != 503 {}
+    until(async || guest.asks("/rooms/main/status").await.0 == 503).await;
     let asked = proxy.count("/connection ");
     for _ in 0..10 {
         let (status, page) = problem(&guest, "/rooms/main/status").await;
@@ -186,27 +186,23 @@ async fn a_platform_that_goes_away_in_between_is_told_and_found_again() {
     moderator.pass("review", "Moni").await;
     pair.media.stop().await;
     // What was true a second ago is not asked again.
-    loop {
+    until(async || {
         let (status, page) = problem(&moderator, "/rooms/review").await;
-        if status == 503 {
-            assert!(page.contains("The video platform cannot be reached."));
-            break;
-        }
-        tokio::task::yield_now().await;
-    }
+        assert!(status != 503 || page.contains("The video platform cannot be reached."));
+        status == 503
+    })
+    .await;
     let home = moderator.page("/").await;
     assert!(home.contains("Nobody knows who is inside"), "{home}");
     let renamed = moderator.post("/rooms/review/rename", &[("name", "Demo")]);
     assert_eq!(renamed.await.status(), 303);
     pair.media.start_again(|_| {}).await;
-    loop {
+    until(async || {
         let (status, page) = problem(&moderator, "/rooms/review").await;
-        if status == 200 {
-            assert!(page.contains("Demo"));
-            break;
-        }
-        tokio::task::yield_now().await;
-    }
+        assert!(status != 200 || page.contains("Demo"));
+        status == 200
+    })
+    .await;
     pair.end().await;
 }
 

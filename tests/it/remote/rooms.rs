@@ -10,7 +10,7 @@ use super::world::{KEY, Pair, Tier, on_platform, pages_on, people};
 use crate::{
     buddies::world::{Tab, text},
     client::{Part, Participant},
-    people::{Visitor, between},
+    people::{Visitor, between, until},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -51,11 +51,7 @@ async fn people_meet_on_the_other_server_and_the_pages_know_who_is_there() {
     let ann = Participant::enter(media, pass.clone(), Part::Publisher).await;
     let here = Tab::try_open(&pair.web.base, &pass, false).await;
     assert_eq!(here.err().unwrap()["code"], 1005, "it is no session here");
-    loop {
-        if people(&guest, "main").await.len() == 1 {
-            break;
-        }
-    }
+    until(async || people(&guest, "main").await.len() == 1).await;
 
     // A publisher cannot mute others, a host can.
     let host = pair.web.moderator().await;
@@ -83,10 +79,10 @@ async fn a_room_is_deleted_by_who_is_there_now_and_not_by_who_was_a_moment_ago()
     let (status, problem) = moderator.ask("/rooms/review/delete", &[]).await;
     assert_eq!(status, 409);
     assert_eq!(problem["cause"], "Review is not empty: 1 person inside.");
-    while people(&moderator, "review").await.is_empty() {}
+    until(async || !people(&moderator, "review").await.is_empty()).await;
 
     ann.close().await;
-    while !sdk.connections(&session).await.unwrap().is_empty() {}
+    until(async || sdk.connections(&session).await.unwrap().is_empty()).await;
     let deleted = moderator.post("/rooms/review/delete", &[]).await;
     assert_eq!(deleted.status(), 303);
     assert_eq!(moderator.get("/rooms/review").await.status(), 404);
