@@ -8,7 +8,7 @@ use reqwest::{Client, RequestBuilder, Response, StatusCode, redirect::Policy};
 use serde_json::Value;
 use sqlx::SqlitePool;
 use tempfile::{NamedTempFile, TempDir};
-use tokio::time::timeout;
+use tokio::{net::TcpSocket, time::timeout};
 
 /// Name and password of the moderator of every test.
 pub const MODERATOR: (&str, &str) = ("Moni", "correct horse battery");
@@ -287,6 +287,14 @@ pub async fn until(mut is_so: impl AsyncFnMut() -> bool) {
         }
     };
     timeout(PATIENCE, waits).await.expect("it is so at last");
+}
+
+/// A port where nobody listens, and that nobody else is given as long as this is kept.
+pub fn nobodys_port() -> (TcpSocket, SocketAddr) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    let address = socket.local_addr().unwrap();
+    (socket, address)
 }
 
 /// The text after `start`, up to `end`.

@@ -1,6 +1,6 @@
 //! The real program: after `kill -9` and after stops in order, what happened before is told; and on a machine that lacks something.
 
-use std::{net::TcpListener, time::Duration};
+use std::time::Duration;
 
 use parlor::opentok::{OpenTok, Session, SessionOptions};
 use serde_json::{Value, json};
@@ -9,6 +9,7 @@ use super::receiver::Receiver;
 use crate::{
     api::world::{KEY, SECRET},
     client::{Part, Participant},
+    people::nobodys_port,
     process::{Data, Process},
 };
 
@@ -83,9 +84,7 @@ async fn a_restart_loses_no_event() {
     let data = Data::empty();
     let (server, sdk) = start(&data);
     // Nobody listens there yet.
-    let reserved = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = reserved.local_addr().unwrap();
-    drop(reserved);
+    let (reserved, address) = nobodys_port();
     let url = format!("http://{address}/events?token=not-for-the-log");
     listen(&data, &url);
 
@@ -107,7 +106,8 @@ async fn a_restart_loses_no_event() {
     drop(person);
     assert!(log.contains("is not taken"), "{log}");
 
-    let receiver = Receiver::at(TcpListener::bind(address).unwrap());
+    let listener = reserved.listen(100).unwrap().into_std();
+    let receiver = Receiver::at(listener.unwrap());
     let (server, sdk) = start(&data);
     let heard = receiver
         .until(|heard| heard.iter().any(|d| d.body["status"] == "available"))

@@ -15,7 +15,7 @@ use super::{
     world::{KEY, Pair, Tier, on_platform, pages_on, problem},
 };
 use crate::{
-    people::{Moderator, until},
+    people::{Moderator, nobodys_port, until},
     sdk::service::{Answer, Service, reply, typed},
 };
 
@@ -74,9 +74,8 @@ async fn an_archive(web: &Tier) -> ArchiveId {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_platform_that_is_away_is_told() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    drop(listener);
+    let (_reserved, address) = nobodys_port();
+    let url = format!("http://{address}");
     let mut web = pages_on(&url).await;
     says(&web, "ideo platform cannot be reached").await;
     web.stop().await;

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::{
     client::{Part, Participant},
-    people::{Moderator, Visitor, make_account},
+    people::{Moderator, Visitor, make_account, until},
 };
 
 pub const KEY: u32 = 61_000_001;
@@ -56,7 +56,18 @@ impl Tier {
 
     pub async fn start_again(&mut self, change: impl FnOnce(&mut Config)) {
         change(&mut self.config);
-        self.server = Some(Server::start(self.config.clone()).await.unwrap());
+        // Its port may have been given to somebody else meanwhile.
+        until(async || match Server::start(self.config.clone()).await {
+            Ok(server) => {
+                self.server = Some(server);
+                true
+            }
+            Err(error) => {
+                assert!(error.to_string().contains("is in use"), "{error:#}");
+                false
+            }
+        })
+        .await;
     }
 
     pub fn anonymous(&self) -> Visitor {
