@@ -16,6 +16,8 @@ use actix_web::{
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
+use super::world::http;
+
 const DESCRIPTION: &str = include_str!("../../../src/api/openapi.json");
 /// More than the API takes.
 const LONGEST_BODY: usize = 8 << 20;
@@ -227,8 +229,7 @@ impl Witness {
         });
         let shared = Arc::clone(&seen);
         let http = HttpServer::new(move || {
-            let client = reqwest::Client::builder().no_proxy();
-            let client = client.redirect(reqwest::redirect::Policy::none());
+            let client = http().redirect(reqwest::redirect::Policy::none());
             App::new()
                 .app_data(PayloadConfig::new(LONGEST_BODY))
                 .app_data(Data::from(Arc::clone(&shared)))

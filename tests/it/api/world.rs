@@ -75,7 +75,7 @@ impl World {
         World {
             sdk: sdk(KEY, SECRET),
             other: sdk(OTHER_KEY, OTHER_SECRET),
-            http: Http::builder().no_proxy().build().unwrap(),
+            http: http().build().unwrap(),
             server,
             url,
             witness,
@@ -181,6 +181,11 @@ impl World {
         client.id = id.unwrap().to_owned();
         client
     }
+}
+
+/// What every call here goes by, or its connection may be closed just when it is used again.
+pub fn http() -> reqwest::ClientBuilder {
+    Http::builder().no_proxy().pool_max_idle_per_host(0)
 }
 
 fn hello(session: &SessionId, token: &str) -> Value {
