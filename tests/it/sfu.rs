@@ -281,13 +281,15 @@ fn an_unpublished_stream_stops_and_its_slot_can_be_used_again() {
         clients[1].arrivals.len() > 50
     });
     house.send(Command::Unpublish { stream });
-    let forwarded = house.sfu.statistics().media_forwarded;
-    let taken = house.sfu.statistics().media_in;
+    let mut last = house.sfu.statistics();
     talk(0, &mut [&mut alice, &mut bob], |_| {
-        house.sfu.statistics().media_in > taken + 200
+        let now = house.sfu.statistics();
+        // It has stopped once 200 packets came and none went on.
+        if now.media_forwarded != last.media_forwarded {
+            last = now;
+        }
+        now.media_in > last.media_in + 200
     });
-    let after = house.sfu.statistics().media_forwarded;
-    assert!(after < forwarded + 20, "{forwarded} {after}");
     house.subscribe(bob_id, 0, other, BOTH);
     let before = bob.arrivals.len();
     talk(0, &mut [&mut carol, &mut bob], |clients| {

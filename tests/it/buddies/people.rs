@@ -105,8 +105,8 @@ async fn a_closed_tab_is_gone_within_two_seconds_and_its_ring_with_it() {
         .await;
     let took = began.elapsed();
     assert!(
-        took < Duration::from_secs(3),
-        "2 s, and a busy machine: {took:?}"
+        took < Duration::from_secs(4),
+        "2 s, and a busy machine; 4 s are those of a lost network: {took:?}"
     );
     assert!(
         took > Duration::from_millis(1400),

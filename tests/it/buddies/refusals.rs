@@ -152,7 +152,7 @@ async fn a_flood_of_invitations_is_told_when_to_try_again() {
     let parlor = Parlor::start().await;
     let ann = Buddy::at(&parlor.base, "Ann").await;
     let bob = Buddy::at(&parlor.base, "Bob").await;
-    let flood = async {
+    let flood = async || {
         for _ in 0..30 {
             let invite = json!({ "to": bob.user, "tab": ann.tab.id });
             let request = ann.request("POST", "/invitations").json(&invite);
@@ -168,14 +168,18 @@ async fn a_flood_of_invitations_is_told_when_to_try_again() {
         }
         None
     };
-    let (seconds, told) = flood.await.expect("a limit");
-    assert!((1..=4).contains(&seconds), "{seconds}");
-    assert!(text(&told["message"]).contains("too often"));
-    assert_eq!(
-        ann.sends("/chats", json!({})).await.0,
-        429,
-        "in the kit's way, too"
-    );
+    let mut in_the_kits_way = 0;
+    // A limit that is about to end may have ended by the next request, but not each time.
+    for _ in 0..5 {
+        let (seconds, told) = flood().await.expect("a limit");
+        assert!((1..=4).contains(&seconds), "{seconds}");
+        assert!(text(&told["message"]).contains("too often"));
+        in_the_kits_way = ann.sends("/chats", json!({})).await.0;
+        if in_the_kits_way == 429 {
+            break;
+        }
+    }
+    assert_eq!(in_the_kits_way, 429);
     assert_eq!(bob.invites(&ann).await.0, 200, "others may");
     parlor.server.stop().await;
 }

@@ -107,8 +107,9 @@ async fn serve(
     let line = format!("{} HTTP/1.1", request.line);
     let answer = rules.borrow()(&line);
     if let Some(answer) = answer {
-        let silent = answer.give(socket).await;
+        // Whoever has the answer finds it counted.
         answers.send_modify(|answered| answered.push(line));
+        let silent = answer.give(socket).await;
         if silent.is_some() {
             std::future::pending::<()>().await;
         }
