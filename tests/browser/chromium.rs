@@ -336,28 +336,21 @@ impl Tab {
 
     /// Clicks the first visible element that matches, once it is there and enabled.
     pub async fn click(&self, selector: &str) {
+        let (x, y) = self.middle(selector).await;
+        let there = chromiumoxide::layout::Point { x, y };
+        self.page.click(there).await.unwrap();
+    }
+
+    /// Where the middle of the first visible element that matches is, once it is there and enabled.
+    pub async fn middle(&self, selector: &str) -> (f64, f64) {
         let quoted = serde_json::to_string(selector).unwrap();
         let visible = format!(
             "[...document.querySelectorAll({quoted})].find(e => e.checkVisibility() && !e.disabled)"
         );
         self.until(&visible).await;
-        let (x, y): (f64, f64) = self
-            .eval(&format!(
-                "(() => {{ const e = {visible}; e.scrollIntoView({{block: 'center', behavior: 'instant'}});
-                   const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2] }})()"
-            ))
-            .await;
-        self.page
-            .click(chromiumoxide::layout::Point { x, y })
-            .await
-            .unwrap();
-    }
-
-    /// Where the middle of the first element that matches is.
-    pub async fn middle(&self, selector: &str) -> (f64, f64) {
-        let quoted = serde_json::to_string(selector).unwrap();
         self.eval(&format!(
-            "(r => [r.x + r.width / 2, r.y + r.height / 2])(document.querySelector({quoted}).getBoundingClientRect())"
+            "(() => {{ const e = {visible}; e.scrollIntoView({{block: 'center', behavior: 'instant'}});
+               const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2] }})()"
         ))
         .await
     }
