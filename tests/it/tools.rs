@@ -14,41 +14,27 @@ pub fn decode(file: &Path) {
 
 /// How many packets the tracks of `kind` ("audio" or "video") have; 0 if there is none.
 pub fn packets(file: &Path, kind: &str) -> usize {
-    let counted = run(
-        "ffprobe",
-        &[
-            "-count_packets",
-            "-select_streams",
-            &kind[..1],
-            "-show_entries",
-            "stream=nb_read_packets",
-            "-of",
-            "csv=p=0",
-            file.to_str().unwrap(),
-        ],
-    );
+    let asked = ["-count_packets", "-show_entries", "stream=nb_read_packets"];
+    let counted = probe(file, kind, &asked);
     let numbers = counted.split(['\n', ',']).map(str::trim);
     numbers.filter_map(|text| text.parse::<usize>().ok()).sum()
 }
 
 /// When the last packet of the tracks of `kind` is over.
 pub fn ends_at(file: &Path, kind: &str) -> Duration {
-    let told = run(
-        "ffprobe",
-        &[
-            "-select_streams",
-            &kind[..1],
-            "-show_entries",
-            "packet=pts_time,duration_time",
-            "-of",
-            "csv=p=0",
-            file.to_str().unwrap(),
-        ],
-    );
+    let asked = ["-show_entries", "packet=pts_time,duration_time"];
+    let told = probe(file, kind, &asked);
     let last = told.lines().rfind(|line| !line.trim().is_empty()).unwrap();
     let times = last.split(',').map(str::trim);
     let seconds = times.filter_map(|text| text.parse::<f64>().ok()).sum();
     Duration::from_secs_f64(seconds)
+}
+
+/// What ffprobe answers of the tracks of `kind`.
+fn probe(file: &Path, kind: &str, asked: &[&str]) -> String {
+    let (kind, file) = (&kind[..1], file.to_str().unwrap());
+    let of = ["-select_streams", kind, "-of", "csv=p=0", file];
+    run("ffprobe", &[asked, &of].concat())
 }
 
 /// The length a file says it has, seconds.

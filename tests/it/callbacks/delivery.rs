@@ -10,7 +10,10 @@ use parlor::{
 };
 
 use super::receiver::{Delivery, Mood, Receiver};
-use crate::api::world::{KEY, OTHER_KEY, OTHER_SECRET, SECRET, World};
+use crate::{
+    api::world::{KEY, OTHER_KEY, OTHER_SECRET, SECRET, World},
+    people::until,
+};
 
 /// A server that posts to this machine. It waits little before three tries, and an hour before all others.
 pub fn listening() -> Config {
@@ -283,11 +286,7 @@ async fn private_addresses_are_not_connected_to_also_if_they_are_registered() {
     listen(&world, KEY, &Topic::ALL, &receiver).await;
     let session = world.session().await;
     let _ann = world.join(&session, Role::Publisher).await;
-    let refused = async {
-        while meter(&world, "callbacks_failed_total").await < 3 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
+    let refused = until(async || meter(&world, "callbacks_failed_total").await >= 3);
     let outcome = tokio::select! {
         () = refused => Ok(()),
         heard = receiver.until(|heard| !heard.is_empty()) => Err(heard),

@@ -1,9 +1,9 @@
 //! The files of archives are copied here, and stay.
 
-use std::{fs, time::Duration};
+use std::fs;
 
 use super::world::{Pair, is_recorded};
-use crate::people::{is_available, is_playable};
+use crate::people::{is_available, is_playable, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copied_archive_stays_playable_when_the_platform_has_deleted_it() {
@@ -73,9 +73,7 @@ async fn what_was_missed_is_copied_at_the_next_start_and_only_with_enough_room()
         .await;
     let moderator = pair.web.moderator().await;
     // Asked for, but not written: there would be no room left.
-    while !folder.exists() {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until(async || folder.exists()).await;
     let answer = moderator.get(&format!("/download/{id}")).await;
     let url = answer.headers()["location"].to_str().unwrap().to_owned();
     assert!(url.starts_with(&pair.media.base), "{url}");
