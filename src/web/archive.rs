@@ -7,13 +7,13 @@ use serde_json::json;
 use tracing::info;
 
 use super::{
-    archive_view::{Badge, badge, delete_question, iso_time, making, plain_time, why},
+    archive_view::{Badge, activity, badge, delete_question, explanation, iso_time, plain_time},
     boot::{ArchiveBoot, PlayedStream},
-    change::{Change, Nothing},
-    error::{PageError, wants_json},
+    csrf::{EmptyForm, Form},
+    error::{WebError, wants_json},
     headers::with_platform,
-    room::{find as find_room, look_up as look_up_room},
-    shell::{Section, Shell, clock_time, filters, page, people_count, see_other, size},
+    layout::{Layout, Section, clock_time, filters, page, people_count, see_other, size},
+    room::{find as find_room, find_stored as find_stored_room},
     visitor::SignedIn,
 };
 use crate::{
@@ -31,15 +31,15 @@ use crate::{
 #[derive(Template)]
 #[template(path = "archive.html")]
 struct ArchivePage<'a> {
-    shell: Shell,
+    layout: Layout,
     archive: &'a Archive,
     title: &'a str,
     badge: Badge,
     /// "Composing"
-    making: &'static str,
+    activity: &'static str,
     /// "MP4"
     file_kind: &'static str,
-    why: String,
+    explanation: String,
     delete_question: &'static str,
     iso_time: String,
     plain_time: String,
@@ -75,17 +75,17 @@ pub async fn show(
     app: web::Data<App>,
     host: SignedIn,
     id: web::Path<String>,
-) -> Result<HttpResponse, PageError> {
+) -> Result<HttpResponse, WebError> {
     let archive = find(&app, &id).await?;
     let streams = history::streams(app.db(), &archive).await?;
-    let shell = host.shell(Section::History)?;
+    let layout = host.layout(Section::History)?;
     let page = page(&ArchivePage {
-        shell,
+        layout,
         title: title(&archive),
         badge: badge(&archive),
-        making: making(&archive),
+        activity: activity(&archive),
         file_kind: archive.output_mode.file_kind(),
-        why: why(&archive),
+        explanation: explanation(&archive),
         delete_question: delete_question(&archive, &*app.platform),
         iso_time: iso_time(archive.created_at_ms),
         plain_time: plain_time(archive.created_at_ms),
@@ -118,8 +118,8 @@ pub async fn start(
     app: web::Data<App>,
     host: SignedIn,
     request: HttpRequest,
-    Change(form): Change<StartForm>,
-) -> Result<HttpResponse, PageError> {
+    Form(form): Form<StartForm>,
+) -> Result<HttpResponse, WebError> {
     let room = find_room(&app, &form.room).await?;
     let options = StartArchive {
         name: room.name.to_string(),
@@ -148,8 +148,8 @@ pub async fn stop(
     host: SignedIn,
     request: HttpRequest,
     id: web::Path<String>,
-    Change(form): Change<StopForm>,
-) -> Result<HttpResponse, PageError> {
+    Form(form): Form<StopForm>,
+) -> Result<HttpResponse, WebError> {
     let archive = find(&app, &id).await?;
     app.platform.stop_archive(archive.id).await?;
     info!(archive.id = %archive.id, moderator.id = host.moderator.id, "A moderator stopped archive `{}`", archive.id);
@@ -159,7 +159,7 @@ pub async fn stop(
     if form.room.is_empty() {
         return Ok(see_other(&format!("/archives/{}", archive.id)));
     }
-    let room = look_up_room(&app, &form.room).await?;
+    let room = find_stored_room(&app, &form.room).await?;
     Ok(see_other(&format!("/rooms/{}/host", room.slug)))
 }
 
@@ -169,8 +169,8 @@ pub async fn delete(
     host: SignedIn,
     request: HttpRequest,
     id: web::Path<String>,
-    _: Change<Nothing>,
-) -> Result<HttpResponse, PageError> {
+    _: Form<EmptyForm>,
+) -> Result<HttpResponse, WebError> {
     let archive = find(&app, &id).await?;
     app.platform.delete_archive(archive.id).await?;
     info!(archive.id = %archive.id, moderator.id = host.moderator.id, "A moderator deleted archive `{}`", archive.id);
@@ -183,12 +183,12 @@ pub async fn delete(
 /// The archive of an address.
 ///
 /// # Errors
-/// [`PageError::NoArchive`], or the database.
-pub(super) async fn find(app: &App, id: &str) -> Result<Archive, PageError> {
-    let id = ArchiveId::parse(id).ok_or(PageError::NoArchive)?;
+/// [`WebError::NoArchive`], or the database.
+pub(super) async fn find(app: &App, id: &str) -> Result<Archive, WebError> {
+    let id = ArchiveId::parse(id).ok_or(WebError::NoArchive)?;
     history::find(app.db(), app.project.api_key, id)
         .await?
-        .ok_or(PageError::NoArchive)
+        .ok_or(WebError::NoArchive)
 }
 
 /// What people call an archive.

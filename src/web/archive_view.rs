@@ -12,7 +12,7 @@ use crate::{
 pub struct Badge {
     pub text: String,
     /// The class of its colour; empty for all is well.
-    pub look: &'static str,
+    pub class: &'static str,
     /// An icon's name, or empty.
     pub icon: &'static str,
     /// How long it has been going on; runs on in the page. ms
@@ -21,9 +21,9 @@ pub struct Badge {
 
 /// The badge of an archive as it is now.
 pub fn badge(archive: &Archive) -> Badge {
-    let plain = |text: &str, look, icon| Badge {
+    let plain = |text: &str, class, icon| Badge {
         text: text.to_owned(),
-        look,
+        class,
         icon,
         elapsed_ms: None,
     };
@@ -38,7 +38,7 @@ pub fn badge(archive: &Archive) -> Badge {
         },
         Status::Stopped if !archive.has_tracks => plain("Finishing", "work", "hourglass-split"),
         Status::Stopped if archive.is_composing() => Badge {
-            text: format!("{} {} %", making(archive), archive.compose_percent),
+            text: format!("{} {} %", activity(archive), archive.compose_percent),
             ..plain("", "work", "hourglass-split")
         },
         Status::Stopped => plain(
@@ -58,7 +58,7 @@ pub fn badge(archive: &Archive) -> Badge {
 }
 
 /// What is being done to the file to download.
-pub fn making(archive: &Archive) -> &'static str {
+pub fn activity(archive: &Archive) -> &'static str {
     match archive.output_mode {
         OutputMode::Composed => "Composing",
         OutputMode::Individual => "Packing",
@@ -66,7 +66,7 @@ pub fn making(archive: &Archive) -> &'static str {
 }
 
 /// What is to be said beside the badge; empty when nothing is.
-pub fn why(archive: &Archive) -> String {
+pub fn explanation(archive: &Archive) -> String {
     let mut sentences = Vec::new();
     match archive.status {
         Status::Failed if archive.reason == "nobody published" => {
@@ -74,7 +74,7 @@ pub fn why(archive: &Archive) -> String {
                 "Nobody published while it recorded, so there is nothing to watch.".to_owned(),
             );
         }
-        Status::Failed => sentences.push(format!("Nothing could be saved: {}.", archive.reason)),
+        Status::Failed => sentences.push(format!("EmptyForm could be saved: {}.", archive.reason)),
         Status::Expired => {
             sentences.push("Its files were deleted because of their age.".to_owned());
         }

@@ -8,7 +8,7 @@ use actix_web::{
 };
 use rust_embed::{EmbeddedFile, RustEmbed};
 
-use super::error::PageError;
+use super::error::WebError;
 
 #[derive(RustEmbed)]
 #[folder = "static/"]
@@ -33,14 +33,14 @@ pub const LIBRARY_PATHS: [&str; 7] = [
 ];
 
 /// `GET /static/{path}`
-pub async fn file(request: HttpRequest, path: Path<String>) -> Result<HttpResponse, PageError> {
-    let found = Static::get(&path).ok_or(PageError::NoPage)?;
+pub async fn file(request: HttpRequest, path: Path<String>) -> Result<HttpResponse, WebError> {
+    let found = Static::get(&path).ok_or(WebError::NoPage)?;
     Ok(answer(&request, found))
 }
 
 /// The browser library; foreign pages load it too.
-pub async fn library(request: HttpRequest) -> Result<HttpResponse, PageError> {
-    let found = Static::get("opentok.js").ok_or(PageError::NoPage)?;
+pub async fn library(request: HttpRequest) -> Result<HttpResponse, WebError> {
+    let found = Static::get("opentok.js").ok_or(WebError::NoPage)?;
     let mut response = answer(&request, found);
     for (name, value) in [
         (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),

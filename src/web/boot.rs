@@ -48,7 +48,7 @@ pub struct RecordingStatus {
 /// The answer to joining: what the browser library needs.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Pass {
+pub struct JoinResponse {
     /// A string of digits, as OpenTok's pages have it.
     pub api_key: String,
     pub session_id: SessionId,

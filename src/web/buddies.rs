@@ -11,11 +11,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{
-    ask::{Ask, AskError},
     boot::{BuddiesBoot, Callee},
-    error::PageError,
+    error::WebError,
     headers::with_platform,
-    shell::{Section, Shell, filters, page},
+    json::{Json, JsonError},
+    layout::{Layout, Section, filters, page},
     visitor::{Buddy, Visitor},
 };
 use crate::{
@@ -29,7 +29,7 @@ const PAGE: usize = 50;
 #[derive(Template)]
 #[template(path = "buddies.html")]
 struct BuddiesPage<'a> {
-    shell: &'a Shell,
+    layout: &'a Layout,
     /// What to put into the field for the name.
     name: &'a str,
     /// Whose link was opened.
@@ -61,7 +61,7 @@ pub async fn buddies(
     app: web::Data<App>,
     visitor: Visitor,
     web::Query(query): web::Query<PageQuery>,
-) -> Result<HttpResponse, PageError> {
+) -> Result<HttpResponse, WebError> {
     show(&app, &visitor, &query.name, None).await
 }
 
@@ -71,9 +71,9 @@ pub async fn call(
     visitor: Visitor,
     user: web::Path<String>,
     web::Query(query): web::Query<PageQuery>,
-) -> Result<HttpResponse, PageError> {
-    let id = UserId::parse(&user).ok_or(PageError::NoBuddy)?;
-    let name = app.buddies.name(id).await?.ok_or(PageError::NoBuddy)?;
+) -> Result<HttpResponse, WebError> {
+    let id = UserId::parse(&user).ok_or(WebError::NoBuddy)?;
+    let name = app.buddies.name(id).await?.ok_or(WebError::NoBuddy)?;
     show(&app, &visitor, &query.name, Some(Callee { id, name })).await
 }
 
@@ -82,8 +82,8 @@ async fn show(
     visitor: &Visitor,
     given_name: &str,
     callee: Option<Callee>,
-) -> Result<HttpResponse, PageError> {
-    let shell = visitor.shell(app, Section::Buddies).await?;
+) -> Result<HttpResponse, WebError> {
+    let layout = visitor.layout(app, Section::Buddies).await?;
     // Before the first request of a script, so that two of them cannot make two users of one browser.
     let user = visitor.user()?;
     let buddy = visitor.buddy();
@@ -101,20 +101,20 @@ async fn show(
     let (session_id, api_key) = app.buddies.presence();
     let entries = roster.as_ref().map_or(&[][..], |page| &page.buddies);
     let page = page(&BuddiesPage {
-        shell: &shell,
+        layout: &layout,
         name,
         callee: callee.as_ref(),
         buddies: entries.iter().map(row).collect(),
         total: roster.as_ref().map_or(0, |page| page.total),
         boot: BuddiesBoot {
-            csrf: &shell.csrf,
+            csrf: &layout.csrf,
             api_key,
             session_id,
             name,
             user: buddy.is_some().then_some(user),
             call: callee.as_ref(),
             roster: roster.as_ref(),
-            is_moderator: shell.moderator.is_some(),
+            is_moderator: layout.moderator.is_some(),
             library: app.platform.outside().map(|outside| &*outside.library),
         },
     })?;
@@ -137,21 +137,21 @@ fn row(entry: &Entry) -> Row<'_> {
 }
 
 /// `GET /presence`, as the kit has it: no token.
-pub async fn presence(app: web::Data<App>) -> Result<HttpResponse, AskError> {
-    for_kit(&app)?;
+pub async fn presence(app: web::Data<App>) -> Result<HttpResponse, JsonError> {
+    require_embedded_calls(&app)?;
     let (session_id, api_key) = app.buddies.presence();
-    Ok(fresh().json(json!({ "apiKey": api_key, "sessionId": session_id })))
+    Ok(no_store().json(json!({ "apiKey": api_key, "sessionId": session_id })))
 }
 
 /// Pages of the presence kit have one library for both sessions, so they cannot call on another platform.
 ///
 /// # Errors
 /// 501 where calls are elsewhere.
-pub(super) fn for_kit(app: &App) -> Result<(), AskError> {
+pub(super) fn require_embedded_calls(app: &App) -> Result<(), JsonError> {
     if app.platform.outside().is_none() {
         return Ok(());
     }
-    Err(AskError::new(
+    Err(JsonError::new(
         StatusCode::NOT_IMPLEMENTED,
         "this server has its calls on another video platform than its presence, which pages of the presence kit cannot use; \
          its own page is /buddies",
@@ -159,7 +159,7 @@ pub(super) fn for_kit(app: &App) -> Result<(), AskError> {
 }
 
 #[derive(Deserialize)]
-pub struct User {
+pub struct NameRequest {
     name: String,
 }
 
@@ -167,24 +167,24 @@ pub struct User {
 pub async fn name(
     app: web::Data<App>,
     visitor: Visitor,
-    Ask(user): Ask<User>,
-) -> Result<HttpResponse, AskError> {
+    Json(user): Json<NameRequest>,
+) -> Result<HttpResponse, JsonError> {
     let name = Name::parse(&user.name)?;
     let user = visitor.user()?;
     visitor.remember_buddy(&name)?;
     app.buddies.named(user, name.clone());
-    let token = app.buddies.presence_token(&badge(&name, user));
-    Ok(fresh().json(json!({ "token": token })))
+    let token = app.buddies.presence_token(&connection_data(&name, user));
+    Ok(no_store().json(json!({ "token": token })))
 }
 
 /// What a token says of its holder, to everybody in the session.
-pub(super) fn badge(name: &Name, user: UserId) -> String {
+pub(super) fn connection_data(name: &Name, user: UserId) -> String {
     #[derive(Serialize)]
-    struct Badge<'a> {
+    struct Data<'a> {
         name: &'a Name,
         user: UserId,
     }
-    serde_json::to_string(&Badge { name, user }).expect("a badge has string keys only")
+    serde_json::to_string(&Data { name, user }).expect("a badge has string keys only")
 }
 
 #[derive(Deserialize)]
@@ -208,26 +208,26 @@ pub async fn roster(
         limit: query.limit.unwrap_or(PAGE),
         except: Some(buddy.user),
     });
-    fresh().json(page)
+    no_store().json(page)
 }
 
 /// `GET /buddies/mine`: where a page starts from once it is connected.
-pub async fn mine(app: web::Data<App>, buddy: Buddy) -> Result<HttpResponse, AskError> {
+pub async fn mine(app: web::Data<App>, buddy: Buddy) -> Result<HttpResponse, JsonError> {
     let mine = app.buddies.mine(buddy.user).ok_or_else(not_here)?;
-    Ok(fresh().json(mine))
+    Ok(no_store().json(mine))
 }
 
 #[derive(Deserialize)]
-pub struct Choice {
+pub struct AvailabilityRequest {
     availability: Availability,
 }
 
 /// `POST /buddies/availability`
-pub async fn choose(
+pub async fn set_availability(
     app: web::Data<App>,
     buddy: Buddy,
-    Ask(choice): Ask<Choice>,
-) -> Result<HttpResponse, AskError> {
+    Json(choice): Json<AvailabilityRequest>,
+) -> Result<HttpResponse, JsonError> {
     if app.buddies.choose(buddy.user, choice.availability) {
         Ok(HttpResponse::NoContent().finish())
     } else {
@@ -236,7 +236,7 @@ pub async fn choose(
 }
 
 #[derive(Deserialize)]
-pub struct Seen {
+pub struct ForgetMissedRequest {
     from: Option<UserId>,
 }
 
@@ -244,21 +244,21 @@ pub struct Seen {
 pub async fn forget_missed(
     app: web::Data<App>,
     buddy: Buddy,
-    Ask(seen): Ask<Seen>,
+    Json(seen): Json<ForgetMissedRequest>,
 ) -> HttpResponse {
     app.buddies.forget_missed(buddy.user, seen.from);
     HttpResponse::NoContent().finish()
 }
 
-fn not_here() -> AskError {
-    AskError::new(
+fn not_here() -> JsonError {
+    JsonError::new(
         StatusCode::NOT_FOUND,
         "you are not connected: open the page of the buddies again",
     )
 }
 
 /// An answer that is true now, for one visitor.
-pub(super) fn fresh() -> actix_web::HttpResponseBuilder {
+pub(super) fn no_store() -> actix_web::HttpResponseBuilder {
     let mut response = HttpResponse::Ok();
     response.insert_header((header::CACHE_CONTROL, "no-store"));
     response

@@ -7,12 +7,12 @@ use serde_json::json;
 
 use super::{
     archive::title,
-    archive_view::{Badge, badge as status_badge, iso_time, plain_time, why},
-    ask::{Anything, Ask, AskError},
-    buddies::{badge, for_kit, fresh},
-    download::on_to_file,
-    error::PageError,
-    shell::{Section, Shell, clock_time, filters, page, size},
+    archive_view::{Badge, badge, explanation, iso_time, plain_time},
+    buddies::{connection_data, no_store, require_embedded_calls},
+    download::redirect_to_file,
+    error::WebError,
+    json::{EmptyJson, Json, JsonError},
+    layout::{Layout, Section, clock_time, filters, page, size},
     visitor::{Buddy, Visitor},
 };
 use crate::{
@@ -30,11 +30,11 @@ const RECORDINGS: u32 = 100;
 pub async fn create(
     app: web::Data<App>,
     buddy: Buddy,
-    _: Anything,
-) -> Result<HttpResponse, AskError> {
-    for_kit(&app)?;
+    _: EmptyJson,
+) -> Result<HttpResponse, JsonError> {
+    require_embedded_calls(&app)?;
     let session = app.buddies.offer(buddy.user).await?;
-    pass(&app, &buddy, &session).await
+    credentials(&app, &buddy, &session).await
 }
 
 #[derive(Deserialize)]
@@ -48,16 +48,20 @@ pub async fn join(
     app: web::Data<App>,
     buddy: Buddy,
     web::Query(query): web::Query<ChatQuery>,
-) -> Result<HttpResponse, AskError> {
+) -> Result<HttpResponse, JsonError> {
     let session = SessionId::from(query.session_id);
     app.buddies.may_join(&session, buddy.user)?;
-    pass(&app, &buddy, &session).await
+    credentials(&app, &buddy, &session).await
 }
 
-async fn pass(app: &App, buddy: &Buddy, session: &SessionId) -> Result<HttpResponse, AskError> {
-    let data = badge(&buddy.name, buddy.user);
+async fn credentials(
+    app: &App,
+    buddy: &Buddy,
+    session: &SessionId,
+) -> Result<HttpResponse, JsonError> {
+    let data = connection_data(&buddy.name, buddy.user);
     let token = app.platform.token(session, Role::Publisher, &data).await?;
-    Ok(fresh().json(json!({
+    Ok(no_store().json(json!({
         "apiKey": app.platform.api_key().to_string(),
         "sessionId": session,
         "token": token,
@@ -65,7 +69,7 @@ async fn pass(app: &App, buddy: &Buddy, session: &SessionId) -> Result<HttpRespo
 }
 
 #[derive(Deserialize)]
-pub struct Connected {
+pub struct ConnectedRequest {
     /// Of the chat's session.
     connection: ConnectionId,
 }
@@ -75,8 +79,8 @@ pub async fn connected(
     app: web::Data<App>,
     buddy: Buddy,
     session: web::Path<String>,
-    Ask(connected): Ask<Connected>,
-) -> Result<HttpResponse, AskError> {
+    Json(connected): Json<ConnectedRequest>,
+) -> Result<HttpResponse, JsonError> {
     let session = SessionId::from(session.into_inner());
     let connected = app
         .buddies
@@ -90,15 +94,15 @@ pub async fn end(
     app: web::Data<App>,
     buddy: Buddy,
     session: web::Path<String>,
-    _: Anything,
-) -> Result<HttpResponse, AskError> {
+    _: EmptyJson,
+) -> Result<HttpResponse, JsonError> {
     let session = SessionId::from(session.into_inner());
     app.buddies.end_chat(&session, buddy.user)?;
     Ok(HttpResponse::NoContent().finish())
 }
 
 #[derive(Deserialize)]
-pub struct Record {
+pub struct RecordingRequest {
     action: RecordingAction,
 }
 
@@ -107,8 +111,8 @@ pub async fn record(
     app: web::Data<App>,
     buddy: Buddy,
     session: web::Path<String>,
-    Ask(record): Ask<Record>,
-) -> Result<HttpResponse, AskError> {
+    Json(record): Json<RecordingRequest>,
+) -> Result<HttpResponse, JsonError> {
     let session = SessionId::from(session.into_inner());
     app.buddies.recording(&session, buddy.user, record.action)?;
     Ok(HttpResponse::NoContent().finish())
@@ -117,12 +121,12 @@ pub async fn record(
 #[derive(Template)]
 #[template(path = "recordings.html")]
 struct RecordingsPage {
-    shell: Shell,
-    recordings: Vec<Recorded>,
+    layout: Layout,
+    recordings: Vec<RecordingRow>,
 }
 
 /// A recording of a chat, ready to be shown to the two.
-struct Recorded {
+struct RecordingRow {
     id: ArchiveId,
     title: String,
     badge: Badge,
@@ -130,14 +134,14 @@ struct Recorded {
     plain_time: String,
     duration: String,
     size: String,
-    why: String,
+    explanation: String,
     /// There is a file to play and to download.
     is_available: bool,
 }
 
 /// `GET /buddies/recordings`: those of one's own chats.
-pub async fn recordings(app: web::Data<App>, visitor: Visitor) -> Result<HttpResponse, PageError> {
-    let shell = visitor.shell(&app, Section::Buddies).await?;
+pub async fn recordings(app: web::Data<App>, visitor: Visitor) -> Result<HttpResponse, WebError> {
+    let layout = visitor.layout(&app, Section::Buddies).await?;
     let mut recordings = Vec::new();
     if let Some(buddy) = visitor.buddy() {
         let api_key = app.project.api_key;
@@ -145,23 +149,23 @@ pub async fn recordings(app: web::Data<App>, visitor: Visitor) -> Result<HttpRes
             if let Some(id) = ArchiveId::parse(&id)
                 && let Some(archive) = history::find(app.db(), api_key, id).await?
             {
-                recordings.push(recorded(&archive));
+                recordings.push(recording_row(&archive));
             }
         }
     }
-    page(&RecordingsPage { shell, recordings })
+    page(&RecordingsPage { layout, recordings })
 }
 
-fn recorded(archive: &Archive) -> Recorded {
-    Recorded {
+fn recording_row(archive: &Archive) -> RecordingRow {
+    RecordingRow {
         id: archive.id,
         title: title(archive).to_owned(),
-        badge: status_badge(archive),
+        badge: badge(archive),
         iso_time: iso_time(archive.created_at_ms),
         plain_time: plain_time(archive.created_at_ms),
         duration: clock_time(archive.duration_ms),
         size: size(archive.size_bytes),
-        why: why(archive),
+        explanation: explanation(archive),
         is_available: archive.status == Status::Available,
     }
 }
@@ -171,20 +175,20 @@ pub async fn recording(
     app: web::Data<App>,
     visitor: Visitor,
     id: web::Path<String>,
-) -> Result<HttpResponse, PageError> {
-    let buddy = visitor.buddy().ok_or(PageError::NoRecording)?;
-    let id = ArchiveId::parse(&id).ok_or(PageError::NoRecording)?;
+) -> Result<HttpResponse, WebError> {
+    let buddy = visitor.buddy().ok_or(WebError::NoRecording)?;
+    let id = ArchiveId::parse(&id).ok_or(WebError::NoRecording)?;
     let archive = history::find(app.db(), app.project.api_key, id)
         .await?
-        .ok_or(PageError::NoRecording)?;
+        .ok_or(WebError::NoRecording)?;
     invitation::store::find(app.db(), &archive.session_id)
         .await?
         .filter(|chat| chat.has(buddy.user))
-        .ok_or(PageError::NoRecording)?;
+        .ok_or(WebError::NoRecording)?;
     if archive.status != Status::Available {
-        return Err(PageError::Conflict(
+        return Err(WebError::Conflict(
             "the file to download is not ready; the list of recordings says why".to_owned(),
         ));
     }
-    on_to_file(&app, &archive).await
+    redirect_to_file(&app, &archive).await
 }

@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::{
     archive::{find, links, signed_link},
-    error::PageError,
+    error::WebError,
     visitor::{SignedIn, Visitor},
 };
 use crate::{
@@ -31,21 +31,24 @@ pub async fn download(
     app: web::Data<App>,
     _: SignedIn,
     id: web::Path<String>,
-) -> Result<HttpResponse, PageError> {
+) -> Result<HttpResponse, WebError> {
     let archive = find(&app, &id).await?;
     if archive.status != Status::Available {
-        return Err(PageError::Conflict(
+        return Err(WebError::Conflict(
             "the file to download is not ready; the archive's page says why".to_owned(),
         ));
     }
-    on_to_file(&app, &archive).await
+    redirect_to_file(&app, &archive).await
 }
 
 /// On to the file to download of an available archive, by a link that expires: here, or where the platform has it.
 ///
 /// # Errors
 /// The platform's.
-pub(super) async fn on_to_file(app: &App, archive: &Archive) -> Result<HttpResponse, PageError> {
+pub(super) async fn redirect_to_file(
+    app: &App,
+    archive: &Archive,
+) -> Result<HttpResponse, WebError> {
     let link = if archive.has_file_here() {
         signed_link(app, archive.id, Asset::whole(archive.output_mode))
     } else {
@@ -60,13 +63,13 @@ pub(super) async fn on_to_file(app: &App, archive: &Archive) -> Result<HttpRespo
 /// What a player gets for "everything from here on". A player that has enough for now stops reading and keeps its connection,
 /// and a browser has six of them: with parts, many streams share these. Smaller: more requests; larger: a connection is
 /// held longer. Bytes.
-const PART: u64 = 1 << 20;
+const MAX_PART_BYTES: u64 = 1 << 20;
 
 /// Turns a player's open range into one part. Whoever saves a file gets what was asked for.
 ///
 /// # Errors
 /// Those of the service inside.
-pub async fn in_parts(
+pub async fn limit_range(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
@@ -75,7 +78,7 @@ pub async fn in_parts(
             .headers()
             .get(header::RANGE)
             .and_then(|range| range.to_str().ok())
-            .and_then(part_of)
+            .and_then(bounded_range)
     {
         request.headers_mut().insert(header::RANGE, part);
     }
@@ -83,13 +86,13 @@ pub async fn in_parts(
 }
 
 /// `bytes=N-` as a range with an end; `None` for every other range.
-fn part_of(range: &str) -> Option<HeaderValue> {
+fn bounded_range(range: &str) -> Option<HeaderValue> {
     let from: u64 = range
         .strip_prefix("bytes=")?
         .strip_suffix('-')?
         .parse()
         .ok()?;
-    let to = from.checked_add(PART - 1)?;
+    let to = from.checked_add(MAX_PART_BYTES - 1)?;
     HeaderValue::from_str(&format!("bytes={from}-{to}")).ok()
 }
 
@@ -109,36 +112,36 @@ pub async fn archive_file(
     request: HttpRequest,
     path: web::Path<(String, String)>,
     web::Query(query): web::Query<LinkQuery>,
-) -> Result<HttpResponse, PageError> {
+) -> Result<HttpResponse, WebError> {
     let (id, name) = path.into_inner();
-    let id = ArchiveId::parse(&id).ok_or(PageError::NoArchive)?;
-    let asset = Asset::parse(&name).ok_or(PageError::NoPage)?;
+    let id = ArchiveId::parse(&id).ok_or(WebError::NoArchive)?;
+    let asset = Asset::parse(&name).ok_or(WebError::NoPage)?;
     let is_linked = match query.expires {
         Some(expires) => match links(&app).check(id, asset, expires, &query.sig, now_ms()) {
             Ok(()) => true,
-            Err(LinkError::Expired) => return Err(PageError::LinkExpired),
-            Err(LinkError::Forged) => return Err(PageError::NoPage),
+            Err(LinkError::Expired) => return Err(WebError::LinkExpired),
+            Err(LinkError::Forged) => return Err(WebError::NoPage),
         },
         None => false,
     };
     if !is_linked && visitor.moderator(&app).await?.is_none() {
         let back = format!("/archives/{id}");
-        return Err(PageError::SignInFirst { back });
+        return Err(WebError::SignInFirst { back });
     }
     let archive = if is_linked {
         let found = history::find_linked(app.db(), id).await?;
-        found.ok_or(PageError::NoArchive)?
+        found.ok_or(WebError::NoArchive)?
     } else {
         find(&app, &id.to_string()).await?
     };
     let is_whole = asset == Asset::whole(archive.output_mode);
     if is_whole && archive.status == Status::Available && !archive.has_file_here() {
-        return on_to_file(&app, &archive).await;
+        return redirect_to_file(&app, &archive).await;
     }
     let streams = history::streams(app.db(), &archive).await?;
-    let path = file(&app.data.archives(), id, asset, &streams).ok_or(PageError::NoPage)?;
+    let path = file(&app.data.archives(), id, asset, &streams).ok_or(WebError::NoPage)?;
     let Ok(file) = NamedFile::open(path) else {
-        return Err(PageError::NoArchive);
+        return Err(WebError::NoArchive);
     };
     let mut response = file
         .set_content_type(asset.content_type().parse().map_err(anyhow::Error::from)?)
@@ -168,8 +171,8 @@ mod tests {
 
     #[test]
     fn only_an_open_range_is_cut_into_parts() {
-        assert_eq!(part_of("bytes=0-").unwrap(), "bytes=0-1048575");
-        assert_eq!(part_of("bytes=5-").unwrap(), "bytes=5-1048580");
+        assert_eq!(bounded_range("bytes=0-").unwrap(), "bytes=0-1048575");
+        assert_eq!(bounded_range("bytes=5-").unwrap(), "bytes=5-1048580");
         for range in [
             "bytes=2-4",
             "bytes=-5",
@@ -177,7 +180,7 @@ mod tests {
             "items=0-",
             "bytes=18446744073709551615-",
         ] {
-            assert_eq!(part_of(range), None, "{range}");
+            assert_eq!(bounded_range(range), None, "{range}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What a page says when something goes wrong: the cause, the remedy, and a button.
 //!
-//! Handlers return a [`PageError`]; [`show`] stands around them and turns it into a page for people
+//! Handlers return a [`WebError`]; [`render_errors`] stands around them and turns it into a page for people
 //! and into JSON for scripts.
 
 use actix_session::SessionExt;
@@ -17,8 +17,8 @@ use serde::Serialize;
 use tracing::error;
 
 use super::{
-    change::CSRF_HEADER,
-    shell::{Section, Shell, filters, see_other},
+    csrf::CSRF_HEADER,
+    layout::{Layout, Section, filters, see_other},
     visitor::Visitor,
 };
 use crate::{
@@ -30,7 +30,7 @@ use crate::{
 
 /// Why there is no page. The variants are what a visitor can do something about.
 #[derive(Debug, thiserror::Error)]
-pub enum PageError {
+pub enum WebError {
     #[error("no such page")]
     NoPage,
     #[error("no such room")]
@@ -71,7 +71,7 @@ pub enum PageError {
     Internal(#[from] anyhow::Error),
 }
 
-/// A [`PageError`] in words.
+/// A [`WebError`] in words.
 #[derive(Serialize)]
 pub struct Problem {
     #[serde(skip)]
@@ -84,9 +84,9 @@ pub struct Problem {
     pub href: String,
 }
 
-impl PageError {
+impl WebError {
     fn problem(&self) -> Problem {
-        use PageError as E;
+        use WebError as E;
         let (status, cause, remedy, button, href) = match self {
             E::NoPage => (
                 StatusCode::NOT_FOUND,
@@ -98,7 +98,7 @@ impl PageError {
             E::NoRoom => (
                 StatusCode::NOT_FOUND,
                 "There is no such room.".to_owned(),
-                "It may have been deleted. Ask whoever sent you the link for a new one.",
+                "It may have been deleted. Json whoever sent you the link for a new one.",
                 "Go to the rooms",
                 "/",
             ),
@@ -112,7 +112,7 @@ impl PageError {
             E::NoBuddy => (
                 StatusCode::NOT_FOUND,
                 "Nobody here is known by that address.".to_owned(),
-                "The link may have a typing mistake, or its owner has not been here since. Ask for a new one.",
+                "The link may have a typing mistake, or its owner has not been here since. Json for a new one.",
                 "Go to the buddies",
                 "/buddies",
             ),
@@ -170,7 +170,7 @@ impl PageError {
             E::Conflict(cause) => (
                 StatusCode::CONFLICT,
                 sentence(cause),
-                "The page may show how things were a moment ago; load it again.",
+                "The page may render_errors how things were a moment ago; load it again.",
                 "Open the history",
                 "/history",
             ),
@@ -220,12 +220,12 @@ impl PageError {
     }
 }
 
-impl ResponseError for PageError {
+impl ResponseError for WebError {
     fn status_code(&self) -> StatusCode {
         self.problem().status
     }
 
-    /// Plain words, for the case that [`show`] does not stand around the handler.
+    /// Plain words, for the case that [`render_errors`] does not stand around the handler.
     fn error_response(&self) -> HttpResponse {
         let problem = self.problem();
         HttpResponse::build(problem.status)
@@ -237,15 +237,15 @@ impl ResponseError for PageError {
 #[derive(Template)]
 #[template(path = "error.html")]
 struct ErrorPage {
-    shell: Shell,
+    layout: Layout,
     problem: Problem,
 }
 
-/// Turns a handler's [`PageError`] into an answer that fits who asked.
+/// Turns a handler's [`WebError`] into an answer that fits who asked.
 ///
 /// # Errors
 /// Those of the services inside.
-pub async fn show(
+pub async fn render_errors(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
@@ -253,28 +253,28 @@ pub async fn show(
     let Some(error) = response
         .response()
         .error()
-        .and_then(|error| error.as_error::<PageError>())
+        .and_then(|error| error.as_error::<WebError>())
     else {
         return Ok(response);
     };
-    if let PageError::Internal(cause) = error {
+    if let WebError::Internal(cause) = error {
         error!(error = format!("{cause:#}"), "A page could not be made");
     }
     let problem = error.problem();
     let request = response.request();
     let shown = if wants_json(request.headers()) {
         HttpResponse::build(problem.status).json(&problem)
-    } else if matches!(error, PageError::SignInFirst { .. }) && request.method() == Method::GET {
+    } else if matches!(error, WebError::SignInFirst { .. }) && request.method() == Method::GET {
         see_other(&problem.href)
     } else {
         let status = problem.status;
         let visitor = Visitor::new(request.get_session());
-        let shell = match request.app_data::<web::Data<App>>() {
-            Some(app) => visitor.shell(app, Section::None).await.ok(),
+        let layout = match request.app_data::<web::Data<App>>() {
+            Some(app) => visitor.layout(app, Section::None).await.ok(),
             None => None,
         };
-        let shell = shell.unwrap_or_else(|| Shell::new(Section::None, None, String::new()));
-        let page = ErrorPage { shell, problem }.render().unwrap_or_default();
+        let layout = layout.unwrap_or_else(|| Layout::new(Section::None, None, String::new()));
+        let page = ErrorPage { layout, problem }.render().unwrap_or_default();
         HttpResponse::build(status)
             .content_type("text/html; charset=utf-8")
             .insert_header((header::CACHE_CONTROL, "no-store"))
@@ -311,66 +311,64 @@ fn sentence(message: &str) -> String {
     text
 }
 
-impl From<PlatformError> for PageError {
+impl From<PlatformError> for WebError {
     fn from(error: PlatformError) -> Self {
         match error {
-            PlatformError::NotFound("archive") => PageError::NoArchive,
-            PlatformError::NotFound(what) => {
-                PageError::Conflict(format!("there is no such {what}"))
-            }
-            PlatformError::Conflict(message) => PageError::Conflict(message),
-            PlatformError::BadRequest(message) => PageError::BadInput(message),
-            PlatformError::NoSpace(message) => PageError::NoSpace(message),
-            PlatformError::Unavailable(message) => PageError::Unavailable(message),
-            PlatformError::Misconfigured(message) => PageError::Misconfigured(message),
-            PlatformError::Internal(error) => PageError::Internal(error),
+            PlatformError::NotFound("archive") => WebError::NoArchive,
+            PlatformError::NotFound(what) => WebError::Conflict(format!("there is no such {what}")),
+            PlatformError::Conflict(message) => WebError::Conflict(message),
+            PlatformError::BadRequest(message) => WebError::BadInput(message),
+            PlatformError::NoSpace(message) => WebError::NoSpace(message),
+            PlatformError::Unavailable(message) => WebError::Unavailable(message),
+            PlatformError::Misconfigured(message) => WebError::Misconfigured(message),
+            PlatformError::Internal(error) => WebError::Internal(error),
         }
     }
 }
 
-impl From<RoomError> for PageError {
+impl From<RoomError> for WebError {
     fn from(error: RoomError) -> Self {
         match error {
-            RoomError::NotFound(_) => PageError::NoRoom,
-            RoomError::Default | RoomError::TooMany => PageError::RoomConflict(error.to_string()),
+            RoomError::NotFound(_) => WebError::NoRoom,
+            RoomError::Default | RoomError::TooMany => WebError::RoomConflict(error.to_string()),
             RoomError::Database(error) => error.into(),
         }
     }
 }
 
-impl From<AccountError> for PageError {
+impl From<AccountError> for WebError {
     fn from(error: AccountError) -> Self {
         match error {
             AccountError::BadName | AccountError::BadPassword | AccountError::BadLink => {
-                PageError::BadInput(error.to_string())
+                WebError::BadInput(error.to_string())
             }
-            AccountError::NameTaken(_) => PageError::Conflict(error.to_string()),
+            AccountError::NameTaken(_) => WebError::Conflict(error.to_string()),
             AccountError::Database(error) => error.into(),
-            AccountError::Internal(error) => PageError::Internal(error),
+            AccountError::Internal(error) => WebError::Internal(error),
         }
     }
 }
 
-impl From<BadName> for PageError {
+impl From<BadName> for WebError {
     fn from(error: BadName) -> Self {
-        PageError::BadInput(error.to_string())
+        WebError::BadInput(error.to_string())
     }
 }
 
-impl From<sqlx::Error> for PageError {
+impl From<sqlx::Error> for WebError {
     fn from(error: sqlx::Error) -> Self {
-        PageError::Internal(anyhow::Error::new(error).context("the database"))
+        WebError::Internal(anyhow::Error::new(error).context("the database"))
     }
 }
 
-impl From<askama::Error> for PageError {
+impl From<askama::Error> for WebError {
     fn from(error: askama::Error) -> Self {
-        PageError::Internal(anyhow::Error::new(error).context("rendering a template"))
+        WebError::Internal(anyhow::Error::new(error).context("rendering a template"))
     }
 }
 
-impl From<actix_session::SessionInsertError> for PageError {
+impl From<actix_session::SessionInsertError> for WebError {
     fn from(error: actix_session::SessionInsertError) -> Self {
-        PageError::Internal(anyhow::anyhow!("the visitor's cookie: {error}"))
+        WebError::Internal(anyhow::anyhow!("the visitor's cookie: {error}"))
     }
 }

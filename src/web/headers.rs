@@ -7,7 +7,7 @@ use actix_web::{
     middleware::DefaultHeaders,
 };
 
-use super::error::PageError;
+use super::error::WebError;
 use crate::platform::{Outside, Platform};
 
 /// What a page may load and do. There is no inline script and no inline style.
@@ -42,7 +42,7 @@ fn policy(outside: Option<&Outside>) -> String {
 pub fn with_platform(
     mut page: HttpResponse,
     platform: &dyn Platform,
-) -> Result<HttpResponse, PageError> {
+) -> Result<HttpResponse, WebError> {
     if let Some(outside) = platform.outside() {
         let policy = HeaderValue::from_str(&policy(Some(outside))).map_err(anyhow::Error::from)?;
         page.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);

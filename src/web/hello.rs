@@ -5,10 +5,10 @@ use askama::Template;
 use serde_json::json;
 
 use super::{
-    error::PageError,
+    error::WebError,
     headers::with_platform,
+    layout::{Layout, Section, filters, page},
     room::default_room,
-    shell::{Section, Shell, filters, page},
     visitor::Visitor,
 };
 use crate::{app::App, opentok::Role};
@@ -16,7 +16,7 @@ use crate::{app::App, opentok::Role};
 #[derive(Template)]
 #[template(path = "hello.html")]
 struct HelloPage {
-    shell: Shell,
+    layout: Layout,
     /// Address of the script.
     library: String,
     api_key: u32,
@@ -25,13 +25,13 @@ struct HelloPage {
 }
 
 /// `GET /hello`: everybody who opens it is in the default room, with a publisher's token.
-pub async fn hello(app: web::Data<App>, visitor: Visitor) -> Result<HttpResponse, PageError> {
-    let shell = visitor.shell(&app, Section::None).await?;
+pub async fn hello(app: web::Data<App>, visitor: Visitor) -> Result<HttpResponse, WebError> {
+    let layout = visitor.layout(&app, Section::None).await?;
     let room = default_room(&app).await?;
     let data = json!({ "name": visitor.name().map_or_else(|| "Guest".to_owned(), |name| name.to_string()) });
     let outside = app.platform.outside();
     let page = page(&HelloPage {
-        shell,
+        layout,
         library: outside.map_or_else(
             || "/v2/js/opentok.js".to_owned(),
             |outside| outside.library.clone(),

@@ -16,9 +16,9 @@ use tokio::{
 
 use super::{
     archive::title,
-    archive_view::{Badge, badge, delete_question, iso_time, plain_time, why},
-    error::PageError,
-    shell::{Section, Shell, clock_time, filters, page, people_count, size},
+    archive_view::{Badge, badge, delete_question, explanation, iso_time, plain_time},
+    error::WebError,
+    layout::{Layout, Section, clock_time, filters, page, people_count, size},
     visitor::SignedIn,
 };
 use crate::{
@@ -35,7 +35,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(25);
 #[derive(Template)]
 #[template(path = "history.html")]
 struct HistoryPage {
-    shell: Shell,
+    layout: Layout,
     rows: Vec<Row>,
     /// "128 archives · 41 GB · newest first"
     summary: String,
@@ -64,18 +64,18 @@ struct Row {
     duration: String,
     size: String,
     badge: Badge,
-    why: String,
+    explanation: String,
     delete_question: &'static str,
     poster: Option<String>,
     is_running: bool,
     is_playable: bool,
     is_downloadable: bool,
     is_deletable: bool,
-    look: &'static str,
+    thumb_class: &'static str,
 }
 
 #[derive(Deserialize)]
-pub struct Wanted {
+pub struct HistoryQuery {
     page: Option<u64>,
     #[serde(default)]
     q: String,
@@ -89,13 +89,13 @@ pub struct Wanted {
 pub async fn list(
     app: web::Data<App>,
     host: SignedIn,
-    web::Query(wanted): web::Query<Wanted>,
-) -> Result<HttpResponse, PageError> {
-    let shell = host.shell(Section::History)?;
-    let text: String = wanted.q.trim().chars().take(100).collect();
-    let status: Option<Status> = wanted.status.parse().ok();
+    web::Query(query): web::Query<HistoryQuery>,
+) -> Result<HttpResponse, WebError> {
+    let layout = host.layout(Section::History)?;
+    let text: String = query.q.trim().chars().take(100).collect();
+    let status: Option<Status> = query.status.parse().ok();
     let shown = HistoryPage {
-        shell,
+        layout,
         rows: Vec::new(),
         summary: String::new(),
         place: String::new(),
@@ -112,9 +112,9 @@ pub async fn list(
         text,
     };
     if shown.text.is_empty() {
-        show_page(&app, shown, status, wanted.page.unwrap_or(1)).await
+        show_page(&app, shown, status, query.page.unwrap_or(1)).await
     } else {
-        show_hits(&app, shown, status, wanted.from).await
+        show_hits(&app, shown, status, query.from).await
     }
 }
 
@@ -123,14 +123,14 @@ async fn show_page(
     mut shown: HistoryPage,
     status: Option<Status>,
     number: u64,
-) -> Result<HttpResponse, PageError> {
+) -> Result<HttpResponse, WebError> {
     let api_key = app.project.api_key;
     let list = status.map_or(List::Project(api_key), |status| {
         List::Status(api_key, status)
     });
     let found = history::page(app.db(), &list, number, app.config.archives.history_page).await?;
     if number == 0 || (found.archives.is_empty() && number > 1 && number > found.last()) {
-        return Err(PageError::NoPage);
+        return Err(WebError::NoPage);
     }
     let link = |page: u64| match status {
         Some(status) => format!("/history?status={status}&page={page}"),
@@ -160,7 +160,7 @@ async fn show_hits(
     mut shown: HistoryPage,
     status: Option<Status>,
     from: Option<i64>,
-) -> Result<HttpResponse, PageError> {
+) -> Result<HttpResponse, WebError> {
     let search = Search {
         api_key: app.project.api_key,
         text: shown.text.clone(),
@@ -210,7 +210,7 @@ fn row(app: &App, archive: &Archive) -> Row {
         } else {
             size(archive.size_bytes)
         },
-        why: why(archive),
+        explanation: explanation(archive),
         delete_question: delete_question(archive, &*app.platform),
         poster: archive
             .has_poster
@@ -219,7 +219,7 @@ fn row(app: &App, archive: &Archive) -> Row {
         is_playable: archive.is_playable(),
         is_downloadable: archive.status == Status::Available,
         is_deletable: archive.is_deletable(),
-        look: match badge.look {
+        thumb_class: match badge.class {
             "rec" => " thumb--rec",
             "bad" => " thumb--bad",
             _ => "",

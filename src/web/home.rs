@@ -7,10 +7,10 @@ use serde::Deserialize;
 
 use super::{
     boot::RoomStatus,
-    change::{Change, Nothing},
-    error::PageError,
-    room::{guest_link, look_up, status_of},
-    shell::{Section, Shell, clock_time, filters, page, people_count, see_other},
+    csrf::{EmptyForm, Form},
+    error::WebError,
+    layout::{Layout, Section, clock_time, filters, page, people_count, see_other},
+    room::{find_stored, guest_link, status_of},
     visitor::{SignedIn, Visitor},
 };
 use crate::{
@@ -22,7 +22,7 @@ use crate::{
 #[derive(Template)]
 #[template(path = "home.html")]
 struct HomePage {
-    shell: Shell,
+    layout: Layout,
     /// All rooms, for moderators; nobody else is told which rooms there are.
     rooms: Vec<RoomRow>,
     /// Calls and archives are on this server.
@@ -59,17 +59,17 @@ impl RoomRow {
 }
 
 /// `GET /`
-pub async fn home(app: web::Data<App>, visitor: Visitor) -> Result<HttpResponse, PageError> {
-    let shell = visitor.shell(&app, Section::Rooms).await?;
-    let rooms = if shell.moderator.is_some() {
+pub async fn home(app: web::Data<App>, visitor: Visitor) -> Result<HttpResponse, WebError> {
+    let layout = visitor.layout(&app, Section::Rooms).await?;
+    let rooms = if layout.moderator.is_some() {
         let made = room::default_room(
             app.db(),
-            async { Ok::<_, PageError>(app.platform.create_session().await?) },
+            async { Ok::<_, WebError>(app.platform.create_session().await?) },
             now_ms(),
         );
         match made.await {
             // It is made when somebody opens it, once there is a platform to make it on.
-            Ok(_) | Err(PageError::Unavailable(_) | PageError::Misconfigured(_)) => {}
+            Ok(_) | Err(WebError::Unavailable(_) | WebError::Misconfigured(_)) => {}
             Err(problem) => return Err(problem),
         }
         let rooms = room::list(app.db()).await?;
@@ -78,17 +78,17 @@ pub async fn home(app: web::Data<App>, visitor: Visitor) -> Result<HttpResponse,
         Vec::new()
     };
     page(&HomePage {
-        shell,
+        layout,
         rooms,
         is_here: app.platform.outside().is_none(),
     })
 }
 
-async fn row(app: &App, room: Room) -> Result<RoomRow, PageError> {
+async fn row(app: &App, room: Room) -> Result<RoomRow, WebError> {
     // Rooms are there, and can be renamed, also while nobody can say who is in them.
     let (status, problem) = match status_of(app, &room.session).await {
         Ok(status) => (status, None),
-        Err(problem @ (PageError::Unavailable(_) | PageError::Misconfigured(_))) => {
+        Err(problem @ (WebError::Unavailable(_) | WebError::Misconfigured(_))) => {
             (RoomStatus::default(), Some(problem.to_string()))
         }
         Err(problem) => return Err(problem),
@@ -116,8 +116,8 @@ pub struct RoomForm {
 pub async fn create_room(
     app: web::Data<App>,
     _: SignedIn,
-    Change(form): Change<RoomForm>,
-) -> Result<HttpResponse, PageError> {
+    Form(form): Form<RoomForm>,
+) -> Result<HttpResponse, WebError> {
     let name = Name::parse(&form.name)?;
     let session = app.platform.create_session().await?;
     room::create(app.db(), &name, &session, now_ms()).await?;
@@ -129,10 +129,10 @@ pub async fn rename_room(
     app: web::Data<App>,
     _: SignedIn,
     slug: web::Path<String>,
-    Change(form): Change<RoomForm>,
-) -> Result<HttpResponse, PageError> {
+    Form(form): Form<RoomForm>,
+) -> Result<HttpResponse, WebError> {
     let name = Name::parse(&form.name)?;
-    let room = look_up(&app, &slug).await?;
+    let room = find_stored(&app, &slug).await?;
     room::rename(app.db(), &room.slug, &name).await?;
     Ok(see_other("/"))
 }
@@ -142,11 +142,11 @@ pub async fn delete_room(
     app: web::Data<App>,
     _: SignedIn,
     slug: web::Path<String>,
-    _: Change<Nothing>,
-) -> Result<HttpResponse, PageError> {
-    let room = look_up(&app, &slug).await?;
+    _: Form<EmptyForm>,
+) -> Result<HttpResponse, WebError> {
+    let room = find_stored(&app, &slug).await?;
     if app.platform.recording(&room.session).await?.is_some() {
-        return Err(PageError::RoomConflict(format!(
+        return Err(WebError::RoomConflict(format!(
             "{} is being recorded; stop the archive first",
             room.name
         )));
@@ -154,7 +154,7 @@ pub async fn delete_room(
     // Not `people`: those may have been there a moment ago only, or have come since.
     let inside = app.platform.connections(&room.session).await?.len();
     if inside > 0 {
-        return Err(PageError::RoomConflict(format!(
+        return Err(WebError::RoomConflict(format!(
             "{} is not empty: {} inside",
             room.name,
             people_count(inside)

@@ -4,14 +4,14 @@ use actix_web::{HttpResponse, http::StatusCode, web};
 use serde::Deserialize;
 
 use super::{
-    ask::{Anything, Ask, AskError},
-    buddies::fresh,
+    buddies::no_store,
+    json::{EmptyJson, Json, JsonError},
     visitor::Buddy,
 };
 use crate::{app::App, invitation::InvitationId, presence::UserId, session::ConnectionId};
 
 #[derive(Deserialize)]
-pub struct Invite {
+pub struct InvitationRequest {
     to: UserId,
     /// The tab in which it was asked for.
     tab: Option<ConnectionId>,
@@ -21,14 +21,14 @@ pub struct Invite {
 pub async fn send(
     app: web::Data<App>,
     buddy: Buddy,
-    Ask(invite): Ask<Invite>,
-) -> Result<HttpResponse, AskError> {
+    Json(invite): Json<InvitationRequest>,
+) -> Result<HttpResponse, JsonError> {
     let sent = app.buddies.invite(buddy.user, invite.to, invite.tab);
-    Ok(fresh().json(sent.await?))
+    Ok(no_store().json(sent.await?))
 }
 
 #[derive(Deserialize)]
-pub struct Accept {
+pub struct AcceptRequest {
     /// The tab in which it was accepted.
     tab: Option<ConnectionId>,
 }
@@ -38,10 +38,10 @@ pub async fn accept(
     app: web::Data<App>,
     buddy: Buddy,
     id: web::Path<String>,
-    Ask(accept): Ask<Accept>,
-) -> Result<HttpResponse, AskError> {
+    Json(accept): Json<AcceptRequest>,
+) -> Result<HttpResponse, JsonError> {
     let chat = app.buddies.accept(parse(&id)?, buddy.user, accept.tab)?;
-    Ok(fresh().json(chat))
+    Ok(no_store().json(chat))
 }
 
 /// `POST /invitations/{id}/decline`
@@ -49,8 +49,8 @@ pub async fn decline(
     app: web::Data<App>,
     buddy: Buddy,
     id: web::Path<String>,
-    _: Anything,
-) -> Result<HttpResponse, AskError> {
+    _: EmptyJson,
+) -> Result<HttpResponse, JsonError> {
     app.buddies.decline(parse(&id)?, buddy.user)?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -60,13 +60,13 @@ pub async fn cancel(
     app: web::Data<App>,
     buddy: Buddy,
     id: web::Path<String>,
-    _: Anything,
-) -> Result<HttpResponse, AskError> {
+    _: EmptyJson,
+) -> Result<HttpResponse, JsonError> {
     app.buddies.cancel(parse(&id)?, buddy.user)?;
     Ok(HttpResponse::NoContent().finish())
 }
 
-fn parse(id: &str) -> Result<InvitationId, AskError> {
+fn parse(id: &str) -> Result<InvitationId, JsonError> {
     InvitationId::parse(id)
-        .ok_or_else(|| AskError::new(StatusCode::NOT_FOUND, "there is no such invitation"))
+        .ok_or_else(|| JsonError::new(StatusCode::NOT_FOUND, "there is no such invitation"))
 }

@@ -1,28 +1,29 @@
 //! The pages. Each is a file with its template's struct above its handler; the URL table is below.
 //!
-//! A page for moderators takes [`visitor::SignedIn`]; a change takes [`change::Change`], which checks
-//! the CSRF token. What goes wrong is an [`error::PageError`] and becomes a page of its own.
+//! A page for moderators takes [`visitor::SignedIn`]; a change takes [`csrf::Form`], which checks
+//! the CSRF token. What goes wrong is an [`error::WebError`] and becomes a page of its own.
 
 mod archive;
 mod archive_view;
-mod ask;
 mod assets;
 pub mod boot;
 mod buddies;
-mod change;
 mod chat;
+mod csrf;
 mod download;
 mod error;
 mod headers;
+mod health;
 mod hello;
 mod history;
 mod home;
 mod invitation;
-mod operator;
+mod json;
+mod layout;
+mod metrics;
+mod request_span;
 mod room;
-mod shell;
 mod sign_in;
-mod span;
 mod visitor;
 
 #[cfg(test)]
@@ -37,8 +38,8 @@ use actix_web::{
 };
 
 use aws_lc_rs::digest::{SHA256, digest};
-use error::PageError;
-pub use span::RequestSpan;
+use error::WebError;
+pub use request_span::RequestSpan;
 
 /// How long a visitor is remembered who does not come back.
 const REMEMBERED: Duration = Duration::days(30);
@@ -89,7 +90,7 @@ pub fn pages(cookie_key: &[u8], is_secure: bool) -> impl HttpServiceFactory + 's
         .service(
             resource("/archives/{id}/files/{file}")
                 .route(get().to(download::archive_file))
-                .wrap(from_fn(download::in_parts)),
+                .wrap(from_fn(download::limit_range)),
         )
         .route("/download/{id}", get().to(download::download))
         .route("/presence", get().to(buddies::presence))
@@ -98,7 +99,10 @@ pub fn pages(cookie_key: &[u8], is_secure: bool) -> impl HttpServiceFactory + 's
         .route("/buddies/call/{user}", get().to(buddies::call))
         .route("/buddies/roster", get().to(buddies::roster))
         .route("/buddies/mine", get().to(buddies::mine))
-        .route("/buddies/availability", post().to(buddies::choose))
+        .route(
+            "/buddies/availability",
+            post().to(buddies::set_availability),
+        )
         .route("/buddies/missed/forget", post().to(buddies::forget_missed))
         .route("/buddies/recordings", get().to(chat::recordings))
         .route("/buddies/recordings/{id}", get().to(chat::recording))
@@ -114,16 +118,16 @@ pub fn pages(cookie_key: &[u8], is_secure: bool) -> impl HttpServiceFactory + 's
         .route("/sign-in", get().to(sign_in::form))
         .route("/sign-in", post().to(sign_in::sign_in))
         .route("/sign-out", post().to(sign_in::sign_out))
-        .route("/healthz", get().to(operator::health))
-        .route("/metrics", get().to(operator::metrics))
+        .route("/healthz", get().to(health::health))
+        .route("/metrics", get().to(metrics::metrics))
         .route("/static/{path:.*}", get().to(assets::file));
     for path in assets::LIBRARY_PATHS {
         pages = pages.service(resource(path).route(get().to(assets::library)));
     }
     // The first wrapped is the innermost.
     pages
-        .default_service(to(|| async { Err::<String, _>(PageError::NoPage) }))
-        .wrap(from_fn(error::show))
+        .default_service(to(|| async { Err::<String, _>(WebError::NoPage) }))
+        .wrap(from_fn(error::render_errors))
         .wrap(visitors)
         .wrap(headers::security())
         .wrap(Compress::default())

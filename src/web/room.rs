@@ -6,11 +6,11 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{
-    boot::{Pass, RecordingStatus, RoomBoot, RoomStatus},
-    change::Change,
-    error::PageError,
+    boot::{JoinResponse, RecordingStatus, RoomBoot, RoomStatus},
+    csrf::Form,
+    error::WebError,
     headers::with_platform,
-    shell::{Section, Shell, filters, page},
+    layout::{Layout, Section, filters, page},
     visitor::{SignedIn, Visitor},
 };
 use crate::{
@@ -24,7 +24,7 @@ use crate::{
 #[derive(Template)]
 #[template(path = "room.html")]
 struct RoomPage<'a> {
-    shell: &'a Shell,
+    layout: &'a Layout,
     name: &'a str,
     slug: &'a Slug,
     is_host: bool,
@@ -36,10 +36,10 @@ struct RoomPage<'a> {
 }
 
 /// `GET /participant`
-pub async fn participant(app: web::Data<App>, visitor: Visitor) -> Result<HttpResponse, PageError> {
+pub async fn participant(app: web::Data<App>, visitor: Visitor) -> Result<HttpResponse, WebError> {
     let room = default_room(&app).await?;
-    let shell = visitor.shell(&app, Section::Rooms).await?;
-    show(&app, &room, &shell, &visitor, false).await
+    let layout = visitor.layout(&app, Section::Rooms).await?;
+    show(&app, &room, &layout, &visitor, false).await
 }
 
 /// `GET /rooms/{room}`
@@ -47,19 +47,19 @@ pub async fn guest(
     app: web::Data<App>,
     visitor: Visitor,
     slug: web::Path<String>,
-) -> Result<HttpResponse, PageError> {
+) -> Result<HttpResponse, WebError> {
     let room = find(&app, &slug).await?;
-    let shell = visitor.shell(&app, Section::Rooms).await?;
-    show(&app, &room, &shell, &visitor, false).await
+    let layout = visitor.layout(&app, Section::Rooms).await?;
+    show(&app, &room, &layout, &visitor, false).await
 }
 
 /// `GET /host`
-pub async fn default_host(app: web::Data<App>, host: SignedIn) -> Result<HttpResponse, PageError> {
+pub async fn default_host(app: web::Data<App>, host: SignedIn) -> Result<HttpResponse, WebError> {
     let room = default_room(&app).await?;
     show(
         &app,
         &room,
-        &host.shell(Section::Rooms)?,
+        &host.layout(Section::Rooms)?,
         &host.visitor,
         true,
     )
@@ -71,12 +71,12 @@ pub async fn host(
     app: web::Data<App>,
     host: SignedIn,
     slug: web::Path<String>,
-) -> Result<HttpResponse, PageError> {
+) -> Result<HttpResponse, WebError> {
     let room = find(&app, &slug).await?;
     show(
         &app,
         &room,
-        &host.shell(Section::Rooms)?,
+        &host.layout(Section::Rooms)?,
         &host.visitor,
         true,
     )
@@ -87,13 +87,13 @@ pub async fn host(
 pub async fn status(
     app: web::Data<App>,
     slug: web::Path<String>,
-) -> Result<HttpResponse, PageError> {
+) -> Result<HttpResponse, WebError> {
     let room = find(&app, &slug).await?;
     Ok(HttpResponse::Ok().json(status_of(&app, &room.session).await?))
 }
 
 #[derive(Deserialize)]
-pub struct Join {
+pub struct JoinForm {
     name: String,
 }
 
@@ -102,14 +102,14 @@ pub async fn join(
     app: web::Data<App>,
     visitor: Visitor,
     slug: web::Path<String>,
-    Change(form): Change<Join>,
-) -> Result<HttpResponse, PageError> {
+    Form(form): Form<JoinForm>,
+) -> Result<HttpResponse, WebError> {
     let name = Name::parse(&form.name)?;
     let room = find(&app, &slug).await?;
     visitor.remember_name(&name)?;
     let data = json!({ "name": name }).to_string();
-    let pass = pass(&app, &room, Role::Publisher, &data).await?;
-    Ok(HttpResponse::Ok().json(pass))
+    let response = join_response(&app, &room, Role::Publisher, &data).await?;
+    Ok(HttpResponse::Ok().json(response))
 }
 
 /// `POST /rooms/{room}/host/join`: a moderator's token.
@@ -117,18 +117,23 @@ pub async fn join_as_host(
     app: web::Data<App>,
     host: SignedIn,
     slug: web::Path<String>,
-    Change(form): Change<Join>,
-) -> Result<HttpResponse, PageError> {
+    Form(form): Form<JoinForm>,
+) -> Result<HttpResponse, WebError> {
     let name = Name::parse(&form.name)?;
     let room = find(&app, &slug).await?;
     host.visitor.remember_name(&name)?;
     let data = json!({ "name": name, "host": true }).to_string();
-    let pass = pass(&app, &room, Role::Moderator, &data).await?;
-    Ok(HttpResponse::Ok().json(pass))
+    let response = join_response(&app, &room, Role::Moderator, &data).await?;
+    Ok(HttpResponse::Ok().json(response))
 }
 
-async fn pass(app: &App, room: &Room, role: Role, data: &str) -> Result<Pass, PageError> {
-    Ok(Pass {
+async fn join_response(
+    app: &App,
+    room: &Room,
+    role: Role,
+    data: &str,
+) -> Result<JoinResponse, WebError> {
+    Ok(JoinResponse {
         api_key: app.platform.api_key().to_string(),
         session_id: room.session.clone(),
         token: app.platform.token(&room.session, role, data).await?,
@@ -139,29 +144,29 @@ async fn pass(app: &App, room: &Room, role: Role, data: &str) -> Result<Pass, Pa
 async fn show(
     app: &App,
     room: &Room,
-    shell: &Shell,
+    layout: &Layout,
     visitor: &Visitor,
     is_host: bool,
-) -> Result<HttpResponse, PageError> {
+) -> Result<HttpResponse, WebError> {
     let status = status_of(app, &room.session).await?;
     let remembered = visitor.name();
     let visitor_name = match &remembered {
         Some(name) => name.as_str(),
         // A host who has not joined anything yet is called as the account is.
-        None if is_host => shell.moderator.as_deref().unwrap_or_default(),
+        None if is_host => layout.moderator.as_deref().unwrap_or_default(),
         None => "",
     };
     let library = app.platform.outside().map(|outside| &*outside.library);
     let page = page(&RoomPage {
-        shell,
+        layout,
         name: room.name.as_str(),
         slug: &room.slug,
         is_host,
         is_recording: status.recording.is_some(),
-        inside: inside(&status.people),
+        inside: people_sentence(&status.people),
         visitor_name,
         boot: RoomBoot {
-            csrf: &shell.csrf,
+            csrf: &layout.csrf,
             room: &room.slug,
             room_name: room.name.as_str(),
             is_host,
@@ -177,31 +182,31 @@ async fn show(
 /// The room of an address, with a session to join.
 ///
 /// # Errors
-/// [`PageError::NoRoom`], the platform, or the database. The default room is made when it is missing.
-pub(super) async fn find(app: &App, slug: &str) -> Result<Room, PageError> {
+/// [`WebError::NoRoom`], the platform, or the database. The default room is made when it is missing.
+pub(super) async fn find(app: &App, slug: &str) -> Result<Room, WebError> {
     if slug == room::DEFAULT_SLUG {
         return default_room(app).await;
     }
-    on_platform(app, look_up(app, slug).await?).await
+    on_platform(app, find_stored(app, slug).await?).await
 }
 
 /// The room of an address, as it is.
 ///
 /// # Errors
-/// [`PageError::NoRoom`], or the database.
-pub(super) async fn look_up(app: &App, slug: &str) -> Result<Room, PageError> {
-    let slug = Slug::parse(slug).ok_or(PageError::NoRoom)?;
-    room::find(app.db(), &slug).await?.ok_or(PageError::NoRoom)
+/// [`WebError::NoRoom`], or the database.
+pub(super) async fn find_stored(app: &App, slug: &str) -> Result<Room, WebError> {
+    let slug = Slug::parse(slug).ok_or(WebError::NoRoom)?;
+    room::find(app.db(), &slug).await?.ok_or(WebError::NoRoom)
 }
 
-pub(super) async fn default_room(app: &App) -> Result<Room, PageError> {
-    let new_session = async { Ok::<_, PageError>(app.platform.create_session().await?) };
+pub(super) async fn default_room(app: &App) -> Result<Room, WebError> {
+    let new_session = async { Ok::<_, WebError>(app.platform.create_session().await?) };
     let room = room::default_room(app.db(), new_session, now_ms()).await?;
     on_platform(app, room).await
 }
 
 /// The room with a session of the present platform: one that was made on another, or with another key, lets nobody in.
-async fn on_platform(app: &App, room: Room) -> Result<Room, PageError> {
+async fn on_platform(app: &App, room: Room) -> Result<Room, WebError> {
     let session = project::find_session(app.db(), &room.session).await?;
     if session.is_some_and(|session| app.platform.has(&session)) {
         return Ok(room);
@@ -211,12 +216,12 @@ async fn on_platform(app: &App, room: Room) -> Result<Room, PageError> {
 }
 
 /// Who is in a session now, and whether it is recorded.
-pub(super) async fn status_of(app: &App, session: &SessionId) -> Result<RoomStatus, PageError> {
+pub(super) async fn status_of(app: &App, session: &SessionId) -> Result<RoomStatus, WebError> {
     let people = app.platform.people(session).await?;
     let recording = app.platform.recording(session).await?;
     let now_ms = now_ms();
     Ok(RoomStatus {
-        people: people.iter().map(|data| name_in(data)).collect(),
+        people: people.iter().map(|data| name_from(data)).collect(),
         recording: recording.map(|recording| RecordingStatus {
             id: recording.id,
             elapsed_ms: u64::try_from(now_ms - recording.started_at_ms).unwrap_or(0),
@@ -231,7 +236,7 @@ pub(super) fn guest_link(app: &App, slug: &Slug) -> String {
 }
 
 /// The name in the connection data of a token; foreign applications may have written anything there.
-fn name_in(data: &str) -> String {
+fn name_from(data: &str) -> String {
     #[derive(Deserialize)]
     struct Data {
         name: String,
@@ -243,7 +248,7 @@ fn name_in(data: &str) -> String {
 }
 
 /// Says who is inside, in one sentence; `static/js/ui/inside.js` says the same.
-fn inside(people: &[String]) -> String {
+fn people_sentence(people: &[String]) -> String {
     match people {
         [] => "Nobody is here yet.".to_owned(),
         [one] => format!("{one} is here."),
@@ -265,7 +270,7 @@ mod tests {
     fn the_prejoin_says_who_is_inside() {
         let names = |names: &[&str]| {
             let names: Vec<_> = names.iter().map(ToString::to_string).collect();
-            inside(&names)
+            people_sentence(&names)
         };
         assert_eq!(names(&[]), "Nobody is here yet.");
         assert_eq!(names(&["Ada"]), "Ada is here.");
@@ -279,9 +284,9 @@ mod tests {
 
     #[test]
     fn connection_data_of_foreign_pages_is_no_name() {
-        assert_eq!(name_in(r#"{"name":"Ada"}"#), "Ada");
+        assert_eq!(name_from(r#"{"name":"Ada"}"#), "Ada");
         for data in ["", "Ada", "{}", r#"{"name":7}"#, r#"{"name":""}"#] {
-            assert_eq!(name_in(data), "Somebody", "{data}");
+            assert_eq!(name_from(data), "Somebody", "{data}");
         }
     }
 }

@@ -8,9 +8,9 @@ use serde::Deserialize;
 use tracing::info;
 
 use super::{
-    change::{Change, Nothing},
-    error::PageError,
-    shell::{Section, Shell, filters, page, see_other},
+    csrf::{EmptyForm, Form},
+    error::WebError,
+    layout::{Layout, Section, filters, page, see_other},
     visitor::Visitor,
 };
 use crate::{
@@ -22,7 +22,7 @@ use crate::{
 #[derive(Template)]
 #[template(path = "sign_in.html")]
 struct SignInPage {
-    shell: Shell,
+    layout: Layout,
     /// The one-time link that makes an account; empty on a plain sign-in.
     link: String,
     back: String,
@@ -33,7 +33,7 @@ struct SignInPage {
 }
 
 #[derive(Deserialize)]
-pub struct Arrival {
+pub struct SignInQuery {
     #[serde(default)]
     link: String,
     #[serde(default)]
@@ -54,13 +54,13 @@ pub struct SignInForm {
 pub async fn form(
     app: web::Data<App>,
     visitor: Visitor,
-    web::Query(arrival): web::Query<Arrival>,
-) -> Result<HttpResponse, PageError> {
-    let shell = visitor.shell(&app, Section::None).await?;
-    if shell.moderator.is_some() && arrival.link.is_empty() {
-        return Ok(see_other(local(&arrival.back)));
+    web::Query(query): web::Query<SignInQuery>,
+) -> Result<HttpResponse, WebError> {
+    let layout = visitor.layout(&app, Section::None).await?;
+    if layout.moderator.is_some() && query.link.is_empty() {
+        return Ok(see_other(local(&query.back)));
     }
-    let mut link = arrival.link;
+    let mut link = query.link;
     let mut problem = None;
     if !link.is_empty() && !moderator::link_is_good(app.db(), &link, now_ms()).await? {
         link.clear();
@@ -70,9 +70,9 @@ pub async fn form(
         );
     }
     page(&SignInPage {
-        shell,
+        layout,
         link,
-        back: arrival.back,
+        back: query.back,
         name: String::new(),
         problem,
         shortest_password: moderator::SHORTEST_PASSWORD,
@@ -84,8 +84,8 @@ pub async fn sign_in(
     app: web::Data<App>,
     visitor: Visitor,
     request: HttpRequest,
-    Change(form): Change<SignInForm>,
-) -> Result<HttpResponse, PageError> {
+    Form(form): Form<SignInForm>,
+) -> Result<HttpResponse, WebError> {
     let address = address(&request);
     if form.link.is_empty() {
         attempts(&app).check(&form.name, &address, now())?;
@@ -101,7 +101,7 @@ pub async fn sign_in(
                 return Err(error.into());
             }
             Err(error) => {
-                return again(
+                return show_form_again(
                     &app,
                     &visitor,
                     form,
@@ -115,7 +115,7 @@ pub async fn sign_in(
     let Some(account) = outcome else {
         attempts(&app).failed(&form.name, &address, now());
         let problem = "Name or password is wrong.".to_owned();
-        return again(&app, &visitor, form, problem, StatusCode::UNAUTHORIZED).await;
+        return show_form_again(&app, &visitor, form, problem, StatusCode::UNAUTHORIZED).await;
     };
     attempts(&app).succeeded(&account.name);
     visitor.sign_in(&account)?;
@@ -124,20 +124,20 @@ pub async fn sign_in(
 }
 
 /// `POST /sign-out`
-pub async fn sign_out(visitor: Visitor, _: Change<Nothing>) -> HttpResponse {
+pub async fn sign_out(visitor: Visitor, _: Form<EmptyForm>) -> HttpResponse {
     visitor.sign_out();
     see_other("/")
 }
 
-async fn again(
+async fn show_form_again(
     app: &App,
     visitor: &Visitor,
     form: SignInForm,
     problem: String,
     status: StatusCode,
-) -> Result<HttpResponse, PageError> {
+) -> Result<HttpResponse, WebError> {
     let mut response = page(&SignInPage {
-        shell: visitor.shell(app, Section::None).await?,
+        layout: visitor.layout(app, Section::None).await?,
         link: form.link,
         back: form.back,
         name: form.name,

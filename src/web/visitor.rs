@@ -9,8 +9,8 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    error::PageError,
-    shell::{Section, Shell},
+    error::WebError,
+    layout::{Layout, Section},
 };
 use crate::{
     app::App,
@@ -55,7 +55,7 @@ impl Visitor {
 
     /// # Errors
     /// When the cookie would grow too large.
-    pub fn remember_name(&self, name: &Name) -> Result<(), PageError> {
+    pub fn remember_name(&self, name: &Name) -> Result<(), WebError> {
         Ok(self.session.insert(NAME, name)?)
     }
 
@@ -63,7 +63,7 @@ impl Visitor {
     ///
     /// # Errors
     /// When the cookie would grow too large.
-    pub fn user(&self) -> Result<UserId, PageError> {
+    pub fn user(&self) -> Result<UserId, WebError> {
         if let Some(user) = self.session.get(USER).ok().flatten() {
             return Ok(user);
         }
@@ -82,7 +82,7 @@ impl Visitor {
 
     /// # Errors
     /// When the cookie would grow too large.
-    pub fn remember_buddy(&self, name: &presence::Name) -> Result<(), PageError> {
+    pub fn remember_buddy(&self, name: &presence::Name) -> Result<(), WebError> {
         Ok(self.session.insert(BUDDY, name)?)
     }
 
@@ -90,7 +90,7 @@ impl Visitor {
     ///
     /// # Errors
     /// When the cookie would grow too large.
-    pub fn csrf(&self) -> Result<String, PageError> {
+    pub fn csrf(&self) -> Result<String, WebError> {
         if let Some(token) = self.session.get::<String>(CSRF).ok().flatten() {
             return Ok(token);
         }
@@ -114,7 +114,7 @@ impl Visitor {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn moderator(&self, app: &App) -> Result<Option<Moderator>, PageError> {
+    pub async fn moderator(&self, app: &App) -> Result<Option<Moderator>, WebError> {
         let Some(kept) = self.session.get::<SignedInAs>(MODERATOR).ok().flatten() else {
             return Ok(None);
         };
@@ -124,7 +124,7 @@ impl Visitor {
 
     /// # Errors
     /// When the cookie would grow too large.
-    pub fn sign_in(&self, account: &Moderator) -> Result<(), PageError> {
+    pub fn sign_in(&self, account: &Moderator) -> Result<(), WebError> {
         // A token seen before the sign-in is worth nothing after it.
         self.session.remove(CSRF);
         let kept = SignedInAs {
@@ -143,17 +143,17 @@ impl Visitor {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn shell(&self, app: &App, section: Section) -> Result<Shell, PageError> {
+    pub async fn layout(&self, app: &App, section: Section) -> Result<Layout, WebError> {
         let moderator = self.moderator(app).await?.map(|account| account.name);
-        Ok(Shell::new(section, moderator, self.csrf()?))
+        Ok(Layout::new(section, moderator, self.csrf()?))
     }
 }
 
-type Extraction<T> = Pin<Box<dyn Future<Output = Result<T, PageError>>>>;
+type Extraction<T> = Pin<Box<dyn Future<Output = Result<T, WebError>>>>;
 
 impl FromRequest for Visitor {
-    type Error = PageError;
-    type Future = std::future::Ready<Result<Self, PageError>>;
+    type Error = WebError;
+    type Future = std::future::Ready<Result<Self, WebError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         std::future::ready(Ok(Visitor::new(request.get_session())))
@@ -171,14 +171,14 @@ impl SignedIn {
     ///
     /// # Errors
     /// When the cookie would grow too large.
-    pub fn shell(&self, section: Section) -> Result<Shell, PageError> {
+    pub fn layout(&self, section: Section) -> Result<Layout, WebError> {
         let name = Some(self.moderator.name.clone());
-        Ok(Shell::new(section, name, self.visitor.csrf()?))
+        Ok(Layout::new(section, name, self.visitor.csrf()?))
     }
 }
 
 impl FromRequest for SignedIn {
-    type Error = PageError;
+    type Error = WebError;
     type Future = Extraction<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
@@ -192,7 +192,7 @@ impl FromRequest for SignedIn {
             let app = app.ok_or_else(|| anyhow::anyhow!("the app is not registered"))?;
             match visitor.moderator(&app).await? {
                 Some(moderator) => Ok(SignedIn { moderator, visitor }),
-                None => Err(PageError::SignInFirst { back }),
+                None => Err(WebError::SignInFirst { back }),
             }
         })
     }

@@ -16,7 +16,7 @@ use actix_web::{
 };
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::{error::PageError, visitor::Visitor};
+use super::{error::WebError, visitor::Visitor};
 
 /// The header in which scripts bring the token.
 pub const CSRF_HEADER: &str = "x-csrf-token";
@@ -28,11 +28,11 @@ const FETCH_SITE: &str = "sec-fetch-site";
 const LONGEST_FORM: usize = 16 * 1024;
 
 /// A form whose CSRF token is right.
-pub struct Change<T>(pub T);
+pub struct Form<T>(pub T);
 
 /// A form without fields.
 #[derive(Deserialize)]
-pub struct Nothing {}
+pub struct EmptyForm {}
 
 #[derive(Deserialize)]
 struct CsrfField {
@@ -40,9 +40,9 @@ struct CsrfField {
     csrf: String,
 }
 
-impl<T: DeserializeOwned + 'static> FromRequest for Change<T> {
-    type Error = PageError;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, PageError>>>>;
+impl<T: DeserializeOwned + 'static> FromRequest for Form<T> {
+    type Error = WebError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, WebError>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let visitor = Visitor::new(request.get_session());
@@ -59,32 +59,32 @@ impl<T: DeserializeOwned + 'static> FromRequest for Change<T> {
         Box::pin(async move {
             let body = body.await.map_err(unreadable)?;
             if body.len() > LONGEST_FORM {
-                return Err(PageError::TooLarge);
+                return Err(WebError::TooLarge);
             }
             let form = std::str::from_utf8(&body)
-                .map_err(|_| PageError::BadInput("The form was not text.".to_owned()))?;
+                .map_err(|_| WebError::BadInput("The form was not text.".to_owned()))?;
             let given = match header {
                 Some(token) => token,
                 None => fields::<CsrfField>(form)?.csrf,
             };
             if !is_from_our_page && !visitor.has_csrf(&given) {
-                return Err(PageError::Forged);
+                return Err(WebError::Forged);
             }
-            Ok(Change(fields(form)?))
+            Ok(Form(fields(form)?))
         })
     }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "used with map_err")]
-fn unreadable(error: actix_web::Error) -> PageError {
+fn unreadable(error: actix_web::Error) -> WebError {
     match error.as_response_error().status_code() {
-        StatusCode::PAYLOAD_TOO_LARGE => PageError::TooLarge,
-        _ => PageError::BadInput("The form did not arrive whole.".to_owned()),
+        StatusCode::PAYLOAD_TOO_LARGE => WebError::TooLarge,
+        _ => WebError::BadInput("The form did not arrive whole.".to_owned()),
     }
 }
 
-fn fields<T: DeserializeOwned>(form: &str) -> Result<T, PageError> {
+fn fields<T: DeserializeOwned>(form: &str) -> Result<T, WebError> {
     Query::<T>::from_query(form)
         .map(Query::into_inner)
-        .map_err(|error| PageError::BadInput(format!("The form is not complete: {error}.")))
+        .map_err(|error| WebError::BadInput(format!("The form is not complete: {error}.")))
 }

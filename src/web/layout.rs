@@ -3,10 +3,10 @@
 use actix_web::{HttpResponse, http::header};
 use askama::Template;
 
-use super::error::PageError;
+use super::error::WebError;
 
 /// What the frame shows: where we are, and who is signed in.
-pub struct Shell {
+pub struct Layout {
     section: Section,
     /// The name of the moderator who is signed in.
     pub moderator: Option<String>,
@@ -23,9 +23,9 @@ pub enum Section {
     None,
 }
 
-impl Shell {
-    pub fn new(section: Section, moderator: Option<String>, csrf: String) -> Shell {
-        Shell {
+impl Layout {
+    pub fn new(section: Section, moderator: Option<String>, csrf: String) -> Layout {
+        Layout {
             section,
             moderator,
             csrf,
@@ -49,7 +49,7 @@ impl Shell {
 ///
 /// # Errors
 /// A template that cannot be rendered.
-pub fn page(template: &impl Template) -> Result<HttpResponse, PageError> {
+pub fn page(template: &impl Template) -> Result<HttpResponse, WebError> {
     Ok(HttpResponse::Ok()
         .content_type("text/html; charset=utf-8")
         .insert_header((header::CACHE_CONTROL, "no-store"))

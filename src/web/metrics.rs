@@ -1,22 +1,10 @@
-//! What the operator's tools ask: is it well, and how much is going on. Numbers only: anybody may read them.
+//! Measurements for Prometheus. They contain numbers only, so anyone may read them.
 
 use std::fmt::Write;
 
 use actix_web::{HttpResponse, web};
-use tracing::error;
 
 use crate::{app::App, callback::Callbacks};
-
-/// `GET /healthz`: 200 while the database answers, else 503.
-pub async fn health(app: web::Data<App>) -> HttpResponse {
-    match app.archives.running().await {
-        Ok(_) => HttpResponse::Ok().body("ok\n"),
-        Err(problem) => {
-            error!("The database does not answer: {problem}");
-            HttpResponse::ServiceUnavailable().body("the database does not answer\n")
-        }
-    }
-}
 
 /// `GET /metrics` in the text format of Prometheus.
 pub async fn metrics(app: web::Data<App>, callbacks: Option<web::Data<Callbacks>>) -> HttpResponse {

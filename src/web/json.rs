@@ -29,14 +29,14 @@ use crate::{
 const LONGEST: usize = 16 * 1024;
 
 /// What a script of this site asks.
-pub struct Ask<T>(pub T);
+pub struct Json<T>(pub T);
 
 /// A request whose body does not matter.
-pub struct Anything;
+pub struct EmptyJson;
 
 /// Why nothing came of it.
 #[derive(Debug, Serialize)]
-pub struct AskError {
+pub struct JsonError {
     #[serde(skip)]
     status: StatusCode,
     message: String,
@@ -48,10 +48,10 @@ pub struct AskError {
     retry_after: Option<u64>,
 }
 
-impl AskError {
+impl JsonError {
     /// `message` is lower-case and has no full stop, as messages of the domain are.
-    pub fn new(status: StatusCode, message: impl Into<String>) -> AskError {
-        AskError {
+    pub fn new(status: StatusCode, message: impl Into<String>) -> JsonError {
+        JsonError {
             status,
             message: message.into(),
             outcome: None,
@@ -59,25 +59,25 @@ impl AskError {
         }
     }
 
-    fn internal(cause: &anyhow::Error) -> AskError {
+    fn internal(cause: &anyhow::Error) -> JsonError {
         error!(
             error = format!("{cause:#}"),
             "A request could not be answered"
         );
-        AskError::new(
+        JsonError::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "something went wrong on the server; try again",
         )
     }
 }
 
-impl std::fmt::Display for AskError {
+impl std::fmt::Display for JsonError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.message)
     }
 }
 
-impl ResponseError for AskError {
+impl ResponseError for JsonError {
     fn status_code(&self) -> StatusCode {
         self.status
     }
@@ -93,10 +93,10 @@ impl ResponseError for AskError {
     }
 }
 
-type Extraction<T> = Pin<Box<dyn Future<Output = Result<T, AskError>>>>;
+type Extraction<T> = Pin<Box<dyn Future<Output = Result<T, JsonError>>>>;
 
-impl<T: DeserializeOwned + 'static> FromRequest for Ask<T> {
-    type Error = AskError;
+impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
+    type Error = JsonError;
     type Future = Extraction<Self>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
@@ -106,15 +106,15 @@ impl<T: DeserializeOwned + 'static> FromRequest for Ask<T> {
             is_ours?;
             let body = body.await.map_err(|error| {
                 let status = error.as_response_error().status_code();
-                AskError::new(status, "the request did not arrive whole")
+                JsonError::new(status, "the request did not arrive whole")
             })?;
             if body.len() > LONGEST {
                 let status = StatusCode::PAYLOAD_TOO_LARGE;
-                return Err(AskError::new(status, "the request is too long"));
+                return Err(JsonError::new(status, "the request is too long"));
             }
             let text: &[u8] = if body.is_empty() { b"{}" } else { &body };
-            serde_json::from_slice(text).map(Ask).map_err(|error| {
-                AskError::new(
+            serde_json::from_slice(text).map(Json).map_err(|error| {
+                JsonError::new(
                     StatusCode::BAD_REQUEST,
                     format!("the request cannot be read: {error}"),
                 )
@@ -123,24 +123,24 @@ impl<T: DeserializeOwned + 'static> FromRequest for Ask<T> {
     }
 }
 
-impl FromRequest for Anything {
-    type Error = AskError;
-    type Future = std::future::Ready<Result<Self, AskError>>;
+impl FromRequest for EmptyJson {
+    type Error = JsonError;
+    type Future = std::future::Ready<Result<Self, JsonError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        std::future::ready(is_ours(request).map(|()| Anything))
+        std::future::ready(is_ours(request).map(|()| EmptyJson))
     }
 }
 
 /// A visitor who has said a name.
 impl FromRequest for Buddy {
-    type Error = AskError;
-    type Future = std::future::Ready<Result<Self, AskError>>;
+    type Error = JsonError;
+    type Future = std::future::Ready<Result<Self, JsonError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let buddy = Visitor::new(request.get_session()).buddy();
         std::future::ready(buddy.ok_or_else(|| {
-            AskError::new(
+            JsonError::new(
                 StatusCode::UNAUTHORIZED,
                 "nobody knows your name yet: say it at /buddies",
             )
@@ -149,14 +149,14 @@ impl FromRequest for Buddy {
 }
 
 /// Whether a change comes from a page of this site.
-fn is_ours(request: &HttpRequest) -> Result<(), AskError> {
+fn is_ours(request: &HttpRequest) -> Result<(), JsonError> {
     let headers = request.headers();
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     let is_json = text("content-type")
         .and_then(|value| value.parse::<mime::Mime>().ok())
         .is_some_and(|mime| mime.essence_str() == mime::APPLICATION_JSON.essence_str());
     if !is_json {
-        return Err(AskError::new(
+        return Err(JsonError::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "send JSON, with Content-Type: application/json",
         ));
@@ -170,7 +170,7 @@ fn is_ours(request: &HttpRequest) -> Result<(), AskError> {
     if is_same_site {
         Ok(())
     } else {
-        Err(AskError::new(
+        Err(JsonError::new(
             StatusCode::FORBIDDEN,
             "only pages of this site may ask for that",
         ))
@@ -190,13 +190,13 @@ fn is_origin(request: &HttpRequest, origin: &str) -> bool {
         || authority.is_some() && authority == host
 }
 
-impl From<NameError> for AskError {
+impl From<NameError> for JsonError {
     fn from(error: NameError) -> Self {
-        AskError::new(StatusCode::BAD_REQUEST, error.to_string())
+        JsonError::new(StatusCode::BAD_REQUEST, error.to_string())
     }
 }
 
-impl From<Refused> for AskError {
+impl From<Refused> for JsonError {
     fn from(refused: Refused) -> Self {
         let status = match refused {
             Refused::Oneself => StatusCode::BAD_REQUEST,
@@ -210,14 +210,14 @@ impl From<Refused> for AskError {
             Refused::TooMany { retry_after } => Some(retry_after.as_secs() + 1),
             _ => None,
         };
-        AskError {
+        JsonError {
             retry_after,
-            ..AskError::new(status, refused.to_string())
+            ..JsonError::new(status, refused.to_string())
         }
     }
 }
 
-impl From<InviteError> for AskError {
+impl From<InviteError> for JsonError {
     fn from(error: InviteError) -> Self {
         match error {
             InviteError::Refused(refused) => refused.into(),
@@ -226,7 +226,7 @@ impl From<InviteError> for AskError {
     }
 }
 
-impl From<AnswerError> for AskError {
+impl From<AnswerError> for JsonError {
     fn from(error: AnswerError) -> Self {
         let status = match error {
             AnswerError::NotFound => StatusCode::NOT_FOUND,
@@ -237,33 +237,33 @@ impl From<AnswerError> for AskError {
             AnswerError::Over(outcome) => Some(outcome),
             _ => None,
         };
-        AskError {
+        JsonError {
             outcome,
-            ..AskError::new(status, error.to_string())
+            ..JsonError::new(status, error.to_string())
         }
     }
 }
 
-impl From<JoinError> for AskError {
+impl From<JoinError> for JsonError {
     fn from(error: JoinError) -> Self {
         let status = match error {
             JoinError::NotFound => StatusCode::NOT_FOUND,
             JoinError::Forbidden => StatusCode::FORBIDDEN,
         };
-        AskError::new(status, error.to_string())
+        JsonError::new(status, error.to_string())
     }
 }
 
-impl From<RecordingError> for AskError {
+impl From<RecordingError> for JsonError {
     fn from(error: RecordingError) -> Self {
         match error {
             RecordingError::Chat(error) => error.into(),
-            other => AskError::new(StatusCode::CONFLICT, other.to_string()),
+            other => JsonError::new(StatusCode::CONFLICT, other.to_string()),
         }
     }
 }
 
-impl From<PlatformError> for AskError {
+impl From<PlatformError> for JsonError {
     fn from(error: PlatformError) -> Self {
         let status = match &error {
             PlatformError::NotFound(_) => StatusCode::NOT_FOUND,
@@ -273,20 +273,20 @@ impl From<PlatformError> for AskError {
             PlatformError::Unavailable(_) | PlatformError::Misconfigured(_) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
-            PlatformError::Internal(cause) => return AskError::internal(cause),
+            PlatformError::Internal(cause) => return JsonError::internal(cause),
         };
-        AskError::new(status, error.to_string())
+        JsonError::new(status, error.to_string())
     }
 }
 
-impl From<sqlx::Error> for AskError {
+impl From<sqlx::Error> for JsonError {
     fn from(error: sqlx::Error) -> Self {
-        AskError::internal(&anyhow::Error::new(error).context("the database"))
+        JsonError::internal(&anyhow::Error::new(error).context("the database"))
     }
 }
 
-impl From<super::error::PageError> for AskError {
-    fn from(error: super::error::PageError) -> Self {
-        AskError::internal(&anyhow::Error::new(error))
+impl From<super::error::WebError> for JsonError {
+    fn from(error: super::error::WebError) -> Self {
+        JsonError::internal(&anyhow::Error::new(error))
     }
 }
