@@ -71,7 +71,7 @@
 //!
 //! With `PLATFORM=opentok` a [`platform::Remote`] asks another server by [`opentok::OpenTok`]. Browsers load that server's library
 //! and join its sessions with tokens that are made here; the presence session stays on `/live`. Rows of archives follow
-//! what the platform says ([`archive::elsewhere`]), and who is in a chat is told by the pages and confirmed by the
+//! what the platform says ([`archive::remote`]), and who is in a chat is told by the pages and confirmed by the
 //! platform's list (`buddies/watch.rs`).
 //!
 //! # One buddy invites another

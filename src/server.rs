@@ -137,7 +137,7 @@ impl Server {
             None => None,
         };
         let address = remote.as_ref().map_or("", Remote::address);
-        archives.give_up_others(address).await?;
+        archives.fail_others(address).await?;
         let shared: Arc<dyn Platform> = match &remote {
             Some(remote) => Arc::new(remote.clone()),
             None => Arc::new(platform.clone()),

@@ -1,5 +1,5 @@
 //! The life of an archive that is recorded here. Every change of such an archive's status is a function in this file;
-//! those of archives that another platform has are in `elsewhere/`.
+//! those of archives that another platform has are in `remote/`.
 //!
 //! ```text
 //! started ◀──▶ paused

@@ -15,13 +15,13 @@
 pub mod composer;
 pub mod disk;
 pub mod download;
-pub mod elsewhere;
 pub mod history;
 mod id;
 pub mod layout;
 pub mod lifecycle;
 pub mod object;
 pub mod recording;
+pub mod remote;
 pub mod retention;
 #[cfg(test)]
 mod scale;
@@ -105,19 +105,19 @@ impl Archive {
 
     /// Whether what there is to watch is the composed file: another platform recorded it, and gives nothing else.
     pub fn plays_whole(&self) -> bool {
-        self.is_elsewhere()
+        self.is_remote()
             && self.status == Status::Available
             && self.output_mode == OutputMode::Composed
     }
 
     /// Whether another platform recorded it, and decides what becomes of it.
-    pub fn is_elsewhere(&self) -> bool {
+    pub fn is_remote(&self) -> bool {
         !self.platform.is_empty()
     }
 
     /// Whether the file to download is in the data folder, once there is one.
     pub fn has_file_here(&self) -> bool {
-        !self.is_elsewhere() || self.is_pulled
+        !self.is_remote() || self.is_pulled
     }
 
     /// Whether [`lifecycle::delete`] would delete it now.

@@ -11,7 +11,7 @@ use sqlx::{
 };
 
 use super::{
-    Archive, Status, elsewhere, store,
+    Archive, Status, remote, store,
     testing::{self, STARTED_MS},
 };
 
@@ -106,10 +106,10 @@ async fn what_is_asked_all_the_time_does_not_read_the_history(
         &[&started],
     );
     check("stopped", store::stopped(&db).await.unwrap(), &[&stopped]);
-    let found = elsewhere::not_pulled(&db, PLATFORM).await.unwrap();
+    let found = remote::not_pulled(&db, PLATFORM).await.unwrap();
     check("not pulled", found, &[&waits]);
-    let found = elsewhere::unfinished(&db, PLATFORM).await.unwrap();
-    check("unfinished elsewhere", found, &[]);
+    let found = remote::unfinished(&db, PLATFORM).await.unwrap();
+    check("unfinished remote", found, &[]);
     assert_eq!(store::to_clear(&db).await.unwrap(), []);
     check("to clear", vec![], &[]);
     assert_eq!(store::older_than(&db, STARTED_MS).await.unwrap(), []);

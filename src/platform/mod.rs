@@ -37,7 +37,7 @@ pub trait Platform: Send + Sync {
     /// Whether an archive's file goes for good with [`Platform::delete_archive`]. Else it is another platform's, which
     /// nobody here can reach, and is only forgotten.
     fn deletes(&self, archive: &Archive) -> bool {
-        !archive.is_elsewhere()
+        !archive.is_remote()
     }
 
     /// What browsers need of a platform that is not this server; `None`: it is.

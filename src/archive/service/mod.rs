@@ -8,7 +8,7 @@
 //! it was killed is found in the database by [`Archives::begin`] and finished.
 
 mod composing;
-mod elsewhere;
+mod remote;
 
 use std::{
     collections::HashMap,

@@ -145,8 +145,8 @@ impl Platform for Embedded {
     async fn delete_archive(&self, id: ArchiveId) -> Result<(), PlatformError> {
         match self.archives.find(self.project.api_key, id).await? {
             // Nobody here can reach a former platform. Its row goes, and what was copied from it.
-            Some(archive) if archive.is_elsewhere() => {
-                self.archives.forget(id).await?;
+            Some(archive) if archive.is_remote() => {
+                self.archives.delete_remote(id).await?;
             }
             _ => {
                 self.archives.delete(id).await?;

@@ -154,7 +154,7 @@ impl Embedded {
     /// The archives that record now, in this process.
     async fn recorded_here(&self) -> Result<Vec<Archive>, sqlx::Error> {
         let mut running = self.archives.running().await?;
-        running.retain(|archive| !archive.is_elsewhere());
+        running.retain(|archive| !archive.is_remote());
         Ok(running)
     }
 

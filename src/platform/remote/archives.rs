@@ -11,8 +11,8 @@ use super::{
 use crate::{
     archive::{
         Archive, ArchiveId, Status,
-        elsewhere::{Adoption, Told},
         lifecycle::StartError,
+        remote::{LocalContext, RemoteArchive},
     },
     clock,
     opentok::{self, ArchiveObject, ArchiveOptions, Layout, LayoutType, SessionId},
@@ -44,11 +44,11 @@ impl Inner {
             Ok(started) => started.into_object(),
             Err(error) => return Err(self.not_started(session, error).await?),
         };
-        let told = Told::read(&started, clock::now_ms()).ok_or_else(|| {
+        let remote = RemoteArchive::read(&started, clock::now_ms()).ok_or_else(|| {
             warn!("{} started an archive that cannot be read", self.host);
             problem(opentok::Error::Reply(String::new()), "archive")
         })?;
-        let adoption = Adoption {
+        let context = LocalContext {
             api_key: self.home.project.api_key,
             platform: self.address.clone(),
             room: options.room,
@@ -56,8 +56,8 @@ impl Inner {
         };
         // It records there, whether it can be noted here now or not.
         self.attention.notify_one();
-        self.adopt(&told, &adoption).await?;
-        Ok(told.id)
+        self.adopt(&remote, &context).await?;
+        Ok(remote.id)
     }
 
     /// Ends a recording.
@@ -88,7 +88,7 @@ impl Inner {
         if let Err(error) = self.opentok.archives().delete(&id.to_string()).await {
             self.is_deleted(id, error).await?;
         }
-        self.home.archives.forget(id).await?;
+        self.home.archives.delete_remote(id).await?;
         Ok(())
     }
 
@@ -124,19 +124,19 @@ impl Inner {
     /// Takes in an archive that the platform has.
     pub(super) async fn adopt(
         &self,
-        told: &Told,
-        adoption: &Adoption,
+        remote: &RemoteArchive,
+        context: &LocalContext,
     ) -> Result<(), PlatformError> {
         let archives = &self.home.archives;
-        if archives.adopt(told, adoption).await?.is_some() {
+        if archives.adopt(remote, context).await?.is_some() {
             return Ok(());
         }
         // What is in its way has ended, and nobody here has heard of it yet.
-        for stale in archives.running_in(&told.session_id).await? {
+        for stale in archives.running_in(&remote.session_id).await? {
             self.refresh(stale.id).await?;
         }
-        if archives.adopt(told, adoption).await?.is_none() {
-            error!(archive.id = %told.id, "Archive `{}` is not listed: two record one session", told.id);
+        if archives.adopt(remote, context).await?.is_none() {
+            error!(archive.id = %remote.id, "Archive `{}` is not listed: two record one session", remote.id);
         }
         Ok(())
     }
@@ -154,7 +154,7 @@ impl Inner {
             }
             Err(error) if is_unknown(&error) => {
                 self.is_the_platform().await?;
-                self.home.archives.give_up(id).await?;
+                self.home.archives.mark_lost(id).await?;
                 Ok(None)
             }
             Err(error) => Err(self.failed(error, "asking for an archive", "archive")),
@@ -169,8 +169,8 @@ impl Inner {
 
     /// Lets the row of an archive follow what the platform says.
     async fn take(&self, object: &ArchiveObject) -> Result<(), PlatformError> {
-        if let Some(told) = Told::read(object, clock::now_ms()) {
-            self.home.archives.follow(&told).await?;
+        if let Some(remote) = RemoteArchive::read(object, clock::now_ms()) {
+            self.home.archives.apply_remote(&remote).await?;
         }
         Ok(())
     }

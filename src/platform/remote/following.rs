@@ -16,7 +16,7 @@ use super::{Inner, problem::is_unknown};
 use crate::{
     archive::{
         Archive, ArchiveId,
-        elsewhere::{self, Adoption, Told},
+        remote::{self, LocalContext, RemoteArchive},
     },
     clock,
     opentok::{self, ArchiveList, ListOptions},
@@ -90,10 +90,10 @@ impl Inner {
         };
         self.answered();
         let db = &self.home.db;
-        let mut missing = elsewhere::unfinished(db, &self.address).await?;
+        let mut missing = remote::unfinished(db, &self.address).await?;
         missing.retain(|archive| !listed.contains(&archive.id));
         self.ask_for(&missing, turn).await?;
-        Ok(elsewhere::unfinished(db, &self.address).await?.len())
+        Ok(remote::unfinished(db, &self.address).await?.len())
     }
 
     /// A part of the platform's list of archives, the newest first.
@@ -117,7 +117,7 @@ impl Inner {
 
     /// Reads the list until it is older than the oldest archive whose file may have expired.
     async fn read_far_back(&self, turn: usize) -> Result<HashSet<ArchiveId>, PlatformError> {
-        let mut waiting = elsewhere::not_pulled(&self.home.db, &self.address).await?;
+        let mut waiting = remote::not_pulled(&self.home.db, &self.address).await?;
         let oldest_ms = waiting.iter().map(|archive| archive.created_at_ms).min();
         let mut listed = HashSet::new();
         for part in 0..PARTS {
@@ -153,38 +153,38 @@ impl Inner {
         let now_ms = clock::now_ms();
         let mut listed = HashSet::new();
         // The oldest first, as they started.
-        for told in list
+        for remote in list
             .iter()
             .rev()
-            .filter_map(|archive| Told::read(archive, now_ms))
+            .filter_map(|archive| RemoteArchive::read(archive, now_ms))
         {
-            self.take_one(&told).await?;
-            listed.insert(told.id);
+            self.take_one(&remote).await?;
+            listed.insert(remote.id);
         }
         Ok(listed)
     }
 
-    async fn take_one(&self, told: &Told) -> Result<(), PlatformError> {
+    async fn take_one(&self, remote: &RemoteArchive) -> Result<(), PlatformError> {
         let db = &self.home.db;
-        if elsewhere::is_known(db, told.id).await? {
-            self.home.archives.follow(told).await?;
+        if remote::is_known(db, remote.id).await? {
+            self.home.archives.apply_remote(remote).await?;
             return Ok(());
         }
-        let session = project::find_session(db, &told.session_id).await?;
+        let session = project::find_session(db, &remote.session_id).await?;
         if session.is_none_or(|session| session.platform != self.address) {
             return Ok(());
         }
-        let adoption = Adoption {
+        let context = LocalContext {
             api_key: self.home.project.api_key,
             platform: self.address.clone(),
-            room: room::name_of(db, &told.session_id)
+            room: room::name_of(db, &remote.session_id)
                 .await?
                 .unwrap_or_default(),
             started_by: String::new(),
         };
-        info!(archive.id = %told.id, "Archive `{}` was found at {}", told.id, self.host);
-        if let Err(problem) = self.adopt(told, &adoption).await {
-            warn!(archive.id = %told.id, "Archive `{}` is not listed yet: {problem}", told.id);
+        info!(archive.id = %remote.id, "Archive `{}` was found at {}", remote.id, self.host);
+        if let Err(problem) = self.adopt(remote, &context).await {
+            warn!(archive.id = %remote.id, "Archive `{}` is not listed yet: {problem}", remote.id);
         }
         Ok(())
     }

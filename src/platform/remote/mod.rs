@@ -9,7 +9,7 @@
 //!
 //! Tokens are made here, with the project's secret. Rooms keep their sessions; those of another platform are replaced when
 //! somebody comes (`web/room.rs`). Archives are rows like all others; what the platform says moves them
-//! ([`crate::archive::elsewhere`]): the reply to whoever starts, stops or deletes one, and the list, which is read every
+//! ([`crate::archive::remote`]): the reply to whoever starts, stops or deletes one, and the list, which is read every
 //! few seconds while there is something to wait for, and at once when a callback of the platform comes. Nothing needs
 //! the platform to be listed.
 
@@ -85,7 +85,7 @@ struct Inner {
     home: Embedded,
     /// What the platform said a moment ago; held for moments.
     seen: Mutex<Seen>,
-    /// What the log has been told; held for moments.
+    /// What the log has been remote; held for moments.
     complaints: Mutex<Complaints>,
     /// For those who ask who is there: a page may list very many rooms.
     askers: Semaphore,
@@ -171,7 +171,7 @@ impl Inner {
         problem
     }
 
-    /// Has the log told what went wrong, unless it has just been told.
+    /// Has the log remote what went wrong, unless it has just been remote.
     fn complain(&self, error: &opentok::Error, doing: &str) {
         if self.complaints().is_news(error, Instant::now()) {
             log(error, &self.host, doing);

@@ -19,7 +19,7 @@ use tracing::{error, info, warn};
 
 use super::{Inner, archives::url_of};
 use crate::{
-    archive::{Archive, ArchiveId, Status, disk::free_bytes, download::Asset, elsewhere},
+    archive::{Archive, ArchiveId, Status, disk::free_bytes, download::Asset, remote},
     opentok,
     platform::PlatformError,
 };
@@ -105,7 +105,7 @@ impl Inner {
 
     /// `false`: the database does not tell what waits.
     async fn pull_all(&self, tries: &mut HashMap<ArchiveId, Tries>, min_free_bytes: u64) -> bool {
-        let waiting = match elsewhere::not_pulled(&self.home.db, &self.address).await {
+        let waiting = match remote::not_pulled(&self.home.db, &self.address).await {
             Ok(waiting) => waiting,
             Err(problem) => {
                 error!("Archives to copy cannot be listed: {problem}");
@@ -135,7 +135,7 @@ impl Inner {
         let Some(object) = self.refresh(archive.id).await? else {
             return Ok(());
         };
-        let told_bytes = object.size;
+        let listed_bytes = object.size;
         let Some(url) = url_of(object) else {
             return Ok(());
         };
@@ -143,7 +143,7 @@ impl Inner {
         fs::create_dir_all(&folder).await?;
         let name = Asset::whole(archive.output_mode).to_string();
         let part = folder.join(format!("{name}.part"));
-        let copied = self.copy(&url, told_bytes, &part, min_free_bytes).await;
+        let copied = self.copy(&url, listed_bytes, &part, min_free_bytes).await;
         let came = match copied {
             Ok(came) => came,
             Err(problem) => {
@@ -156,7 +156,7 @@ impl Inner {
         if self
             .home
             .archives
-            .note_pulled(archive.id, came)
+            .mark_pulled(archive.id, came)
             .await?
             .is_some()
         {
@@ -169,14 +169,16 @@ impl Inner {
     async fn copy(
         &self,
         url: &str,
-        told_bytes: u64,
+        listed_bytes: u64,
         part: &Path,
         min_free_bytes: u64,
     ) -> Result<u64, PullError> {
         let mut download = self.opentok.download(url).await.inspect_err(|error| {
             self.complain(error, "copying an archive");
         })?;
-        let expected = download.size().or((told_bytes > 0).then_some(told_bytes));
+        let expected = download
+            .size()
+            .or((listed_bytes > 0).then_some(listed_bytes));
         let has_room = |bytes: u64| -> Result<(), PullError> {
             let needed = min_free_bytes.saturating_add(bytes);
             let folder = part.parent().unwrap_or(part);
@@ -214,7 +216,7 @@ fn next_at(is_listed: bool, tries: &HashMap<ArchiveId, Tries>, now: Instant) -> 
 }
 
 fn is_to_pull(archive: &Archive) -> bool {
-    archive.is_elsewhere() && archive.status == Status::Available && !archive.is_pulled
+    archive.is_remote() && archive.status == Status::Available && !archive.is_pulled
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use parlor::{
     archive::{
         ArchiveId,
-        elsewhere::{Adoption, Told},
+        remote::{LocalContext, RemoteArchive},
     },
     config::Secret,
     opentok::ArchiveObject,
@@ -25,10 +25,10 @@ async fn says(web: &Tier, cause: &str) {
     let (status, page) = problem(&guest, "/participant").await;
     assert_eq!(status, 503, "{page}");
     assert!(page.contains(cause), "{page}");
-    let (status, told) = guest.ask("/rooms/main/join", &[("name", "Ann")]).await;
-    assert_eq!(status, 503, "{told}");
-    assert!(told["cause"].as_str().unwrap().contains(cause), "{told}");
-    assert!(!told["remedy"].as_str().unwrap().is_empty());
+    let (status, reply) = guest.ask("/rooms/main/join", &[("name", "Ann")]).await;
+    assert_eq!(status, 503, "{reply}");
+    assert!(reply["cause"].as_str().unwrap().contains(cause), "{reply}");
+    assert!(!reply["remedy"].as_str().unwrap().is_empty());
 
     let moderator = web.moderator().await;
     let id = an_archive(web).await;
@@ -44,9 +44,9 @@ async fn says(web: &Tier, cause: &str) {
 }
 
 async fn delete_is_refused(moderator: &Moderator, id: ArchiveId, cause: &str) {
-    let (status, told) = moderator.ask(&format!("/archives/{id}/delete"), &[]).await;
-    assert_eq!(status, 503, "{told}");
-    assert!(told["cause"].as_str().unwrap().contains(cause), "{told}");
+    let (status, reply) = moderator.ask(&format!("/archives/{id}/delete"), &[]).await;
+    assert_eq!(status, 503, "{reply}");
+    assert!(reply["cause"].as_str().unwrap().contains(cause), "{reply}");
     moderator.page(&format!("/archives/{id}")).await;
 }
 
@@ -61,15 +61,15 @@ async fn an_archive(web: &Tier) -> ArchiveId {
         created_at: 1_763_779_200_000,
         ..ArchiveObject::default()
     };
-    let told = Told::read(&object, 0).unwrap();
+    let remote = RemoteArchive::read(&object, 0).unwrap();
     let url = &app.config.platform.opentok_api_url;
-    let adoption = Adoption {
+    let context = LocalContext {
         api_key: app.project.api_key,
         platform: format!("{url}/v2/project/{KEY}"),
-        ..Adoption::default()
+        ..LocalContext::default()
     };
-    app.archives.adopt(&told, &adoption).await.unwrap().unwrap();
-    told.id
+    app.archives.adopt(&remote, &context).await.unwrap().unwrap();
+    remote.id
 }
 
 #[tokio::test(flavor = "multi_thread")]

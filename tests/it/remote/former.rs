@@ -2,9 +2,8 @@
 
 use parlor::{
     archive::{
-        Archive, ArchiveId, Status,
-        elsewhere::{Adoption, Told},
-        history,
+        Archive, ArchiveId, Status, history,
+        remote::{LocalContext, RemoteArchive},
     },
     config::{Keys, PlatformKind},
     opentok::ArchiveObject,
@@ -26,13 +25,17 @@ pub async fn an_archive(web: &Tier, platform: &str, status: &str) -> ArchiveId {
         created_at: 1_763_779_200_000,
         ..ArchiveObject::default()
     };
-    let adoption = Adoption {
+    let context = LocalContext {
         api_key: app.project.api_key,
         platform: platform.to_owned(),
-        ..Adoption::default()
+        ..LocalContext::default()
     };
-    let told = Told::read(&object, 0).unwrap();
-    app.archives.adopt(&told, &adoption).await.unwrap().unwrap();
+    let remote = RemoteArchive::read(&object, 0).unwrap();
+    app.archives
+        .adopt(&remote, &context)
+        .await
+        .unwrap()
+        .unwrap();
     id
 }
 
@@ -52,8 +55,8 @@ async fn are_over_and_can_go(web: &Tier, ids: &[ArchiveId]) {
             page.contains("It is removed from this server only"),
             "{page}"
         );
-        let (status, told) = moderator.ask(&format!("/archives/{id}/delete"), &[]).await;
-        assert_eq!(status, 200, "{told}");
+        let (status, remote) = moderator.ask(&format!("/archives/{id}/delete"), &[]).await;
+        assert_eq!(status, 200, "{remote}");
         let gone = moderator.get(&format!("/archives/{id}")).await;
         assert_eq!(gone.status(), 404);
     }

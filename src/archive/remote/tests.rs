@@ -1,4 +1,4 @@
-//! A row follows what it is told, whenever that comes.
+//! A row follows what it is remote, whenever that comes.
 
 use super::*;
 use crate::archive::{Archive, history};
@@ -27,12 +27,12 @@ fn object(status: &str) -> ArchiveObject {
     ArchiveObject::from_json(json.to_string().as_bytes()).unwrap()
 }
 
-fn told(status: &str) -> Told {
-    Told::read(&object(status), NOW_MS).unwrap()
+fn remote(status: &str) -> RemoteArchive {
+    RemoteArchive::read(&object(status), NOW_MS).unwrap()
 }
 
-fn adoption() -> Adoption {
-    Adoption {
+fn context() -> LocalContext {
+    LocalContext {
         api_key: 12,
         platform: PLATFORM.to_owned(),
         room: "Main room".to_owned(),
@@ -41,7 +41,7 @@ fn adoption() -> Adoption {
 }
 
 async fn adopted(db: &SqlitePool, status: &str) -> Archive {
-    adopt(db, &told(status), &adoption(), NOW_MS)
+    adopt(db, &remote(status), &context(), NOW_MS)
         .await
         .unwrap()
         .unwrap()
@@ -49,36 +49,39 @@ async fn adopted(db: &SqlitePool, status: &str) -> Archive {
 
 #[test]
 fn an_object_is_read_in_this_servers_words() {
-    let told = told("available");
-    assert_eq!(told.status, Status::Available);
-    assert_eq!(told.duration_ms, 62_000);
-    assert_eq!(told.size_bytes, 8_347_554);
-    assert_eq!(told.resolution, Some(Resolution::W1280H720));
-    assert_eq!(told.created_at_ms, 1_395_183_243_000);
+    let remote = remote("available");
+    assert_eq!(remote.status, Status::Available);
+    assert_eq!(remote.duration_ms, 62_000);
+    assert_eq!(remote.size_bytes, 8_347_554);
+    assert_eq!(remote.resolution, Some(Resolution::W1280H720));
+    assert_eq!(remote.created_at_ms, 1_395_183_243_000);
     let without = ArchiveObject {
         created_at: 0,
         name: None,
         ..object("started")
     };
-    let told = Told::read(&without, NOW_MS).unwrap();
-    assert_eq!((told.created_at_ms, told.name.as_str()), (NOW_MS, ""));
+    let remote = RemoteArchive::read(&without, NOW_MS).unwrap();
+    assert_eq!((remote.created_at_ms, remote.name.as_str()), (NOW_MS, ""));
 }
 
 #[test]
 fn what_nobody_here_understands_is_left_alone() {
-    assert_eq!(Told::read(&object("paused for lunch"), NOW_MS), None);
+    assert_eq!(
+        RemoteArchive::read(&object("paused for lunch"), NOW_MS),
+        None
+    );
     let no_uuid = ArchiveObject {
         id: "12".to_owned(),
         ..object("started")
     };
-    assert_eq!(Told::read(&no_uuid, NOW_MS), None);
+    assert_eq!(RemoteArchive::read(&no_uuid, NOW_MS), None);
 }
 
 #[sqlx::test]
 async fn a_row_follows_and_never_goes_back(db: SqlitePool) {
     let archive = adopted(&db, "started").await;
     assert_eq!((archive.room.as_str(), archive.api_key), ("Main room", 12));
-    assert!(archive.is_elsewhere() && !archive.has_file_here());
+    assert!(archive.is_remote() && !archive.has_file_here());
     for (status, becomes) in [
         ("paused", Some(Status::Paused)),
         ("started", Some(Status::Started)),
@@ -93,8 +96,8 @@ async fn a_row_follows_and_never_goes_back(db: SqlitePool) {
         ("expired", None),
         ("deleted", None),
     ] {
-        let followed = follow(&db, &told(status), NOW_MS + 1).await.unwrap();
-        assert_eq!(followed.map(|archive| archive.status), becomes, "{status}");
+        let applied = apply(&db, &remote(status), NOW_MS + 1).await.unwrap();
+        assert_eq!(applied.map(|archive| archive.status), becomes, "{status}");
     }
 }
 
@@ -102,12 +105,12 @@ async fn a_row_follows_and_never_goes_back(db: SqlitePool) {
 async fn an_archive_that_was_found_before_its_start_was_answered_learns_who_started_it(
     db: SqlitePool,
 ) {
-    let found = Adoption {
+    let found = LocalContext {
         room: String::new(),
         started_by: String::new(),
-        ..adoption()
+        ..context()
     };
-    adopt(&db, &told("paused"), &found, NOW_MS).await.unwrap();
+    adopt(&db, &remote("paused"), &found, NOW_MS).await.unwrap();
     let archive = adopted(&db, "started").await;
     assert_eq!(archive.status, Status::Paused, "what came later is kept");
     assert_eq!(
@@ -119,15 +122,15 @@ async fn an_archive_that_was_found_before_its_start_was_answered_learns_who_star
 #[sqlx::test]
 async fn a_second_recording_of_a_session_waits_until_the_first_is_known_to_be_over(db: SqlitePool) {
     adopted(&db, "started").await;
-    let second = Told {
+    let second = RemoteArchive {
         id: ArchiveId::random(),
-        ..told("started")
+        ..remote("started")
     };
-    let refused = adopt(&db, &second, &adoption(), NOW_MS).await.unwrap();
+    let refused = adopt(&db, &second, &context(), NOW_MS).await.unwrap();
     assert_eq!(refused, None);
-    follow(&db, &told("stopped"), NOW_MS).await.unwrap();
+    apply(&db, &remote("stopped"), NOW_MS).await.unwrap();
     assert!(
-        adopt(&db, &second, &adoption(), NOW_MS)
+        adopt(&db, &second, &context(), NOW_MS)
             .await
             .unwrap()
             .is_some()
@@ -137,16 +140,16 @@ async fn a_second_recording_of_a_session_waits_until_the_first_is_known_to_be_ov
 #[sqlx::test]
 async fn what_the_platform_lost_has_failed_or_expired(db: SqlitePool) {
     let id = adopted(&db, "stopped").await.id;
-    let failed = give_up(&db, id, NOW_MS).await.unwrap().unwrap();
+    let failed = mark_lost(&db, id, NOW_MS).await.unwrap().unwrap();
     assert_eq!(failed.status, Status::Failed);
     assert_eq!(
         failed.reason,
         "the video platform does not have it any more"
     );
-    assert_eq!(give_up(&db, id, NOW_MS).await.unwrap(), None);
+    assert_eq!(mark_lost(&db, id, NOW_MS).await.unwrap(), None);
 
     // It is found again, a moment later: a proxy had answered for it.
-    let again = follow(&db, &told("available"), NOW_MS)
+    let again = apply(&db, &remote("available"), NOW_MS)
         .await
         .unwrap()
         .unwrap();
@@ -154,7 +157,7 @@ async fn what_the_platform_lost_has_failed_or_expired(db: SqlitePool) {
         (again.status, again.reason.as_str()),
         (Status::Available, "")
     );
-    let expired = give_up(&db, id, NOW_MS).await.unwrap().unwrap();
+    let expired = mark_lost(&db, id, NOW_MS).await.unwrap().unwrap();
     assert_eq!(expired.status, Status::Expired);
 }
 
@@ -164,17 +167,17 @@ async fn what_was_pulled_stays_whatever_the_platform_does_and_expires_by_its_age
 ) {
     let id = adopted(&db, "available").await.id;
     assert_eq!(not_pulled(&db, PLATFORM).await.unwrap().len(), 1);
-    let pulled = note_pulled(&db, id, 1234, NOW_MS).await.unwrap().unwrap();
+    let pulled = mark_pulled(&db, id, 1234, NOW_MS).await.unwrap().unwrap();
     assert!(pulled.is_pulled && pulled.has_file_here() && pulled.plays_whole());
     assert_eq!(pulled.size_bytes, 1234);
     assert_eq!(not_pulled(&db, PLATFORM).await.unwrap(), Vec::new());
     for status in ["expired", "deleted", "failed"] {
-        assert_eq!(follow(&db, &told(status), NOW_MS).await.unwrap(), None);
+        assert_eq!(apply(&db, &remote(status), NOW_MS).await.unwrap(), None);
     }
-    assert_eq!(give_up(&db, id, NOW_MS).await.unwrap(), None);
+    assert_eq!(mark_lost(&db, id, NOW_MS).await.unwrap(), None);
 
     let day = std::time::Duration::from_secs(86_400);
-    let later = told("available").created_at_ms + 86_400_001;
+    let later = remote("available").created_at_ms + 86_400_001;
     let expired = crate::archive::retention::expire_old(&db, day, later)
         .await
         .unwrap();
@@ -184,23 +187,23 @@ async fn what_was_pulled_stays_whatever_the_platform_does_and_expires_by_its_age
 #[sqlx::test]
 async fn what_expires_there_while_it_is_copied_is_available_here(db: SqlitePool) {
     let id = adopted(&db, "available").await.id;
-    let expired = follow(&db, &told("expired"), NOW_MS).await.unwrap();
+    let expired = apply(&db, &remote("expired"), NOW_MS).await.unwrap();
     assert_eq!(expired.unwrap().status, Status::Expired);
-    let pulled = note_pulled(&db, id, 1234, NOW_MS).await.unwrap().unwrap();
+    let pulled = mark_pulled(&db, id, 1234, NOW_MS).await.unwrap().unwrap();
     assert_eq!(pulled.status, Status::Available);
     assert!(pulled.has_file_here());
-    assert_eq!(follow(&db, &told("expired"), NOW_MS).await.unwrap(), None);
+    assert_eq!(apply(&db, &remote("expired"), NOW_MS).await.unwrap(), None);
 
     // What this server has deleted because of its age stays deleted.
     let day = std::time::Duration::from_secs(86_400);
     let later = pulled.created_at_ms + 86_400_001;
     let expired = crate::archive::retention::expire_old(&db, day, later).await;
     assert_eq!(expired.unwrap().len(), 1);
-    assert_eq!(note_pulled(&db, id, 1234, later).await.unwrap(), None);
+    assert_eq!(mark_pulled(&db, id, 1234, later).await.unwrap(), None);
 }
 
 #[sqlx::test]
-async fn age_takes_nothing_away_that_is_elsewhere(db: SqlitePool) {
+async fn age_takes_nothing_away_that_is_on_another_platform(db: SqlitePool) {
     let archive = adopted(&db, "available").await;
     let day = std::time::Duration::from_secs(86_400);
     let later = archive.created_at_ms + 10 * 86_400_000;
@@ -217,7 +220,7 @@ async fn a_restart_does_not_stop_what_another_platform_records(db: SqlitePool) {
         .await
         .unwrap();
     assert_eq!(stopped, Vec::new());
-    follow(&db, &told("stopped"), NOW_MS).await.unwrap();
+    apply(&db, &remote("stopped"), NOW_MS).await.unwrap();
     let to_complete = crate::archive::store::stopped(&db).await.unwrap();
     assert_eq!(to_complete, Vec::new());
     let found = history::find(&db, 12, archive.id).await.unwrap().unwrap();

@@ -1,4 +1,4 @@
-//! Archives that another video platform has: their rows follow what that platform says of them.
+//! Archives that another video platform has: their rows apply what that platform says of them.
 //!
 //! ```text
 //! adopt ─▶ started ◀─▶ paused ─▶ stopped ─▶ available (or uploaded, failed) ─▶ expired ─▶ deleted
@@ -11,7 +11,7 @@
 mod store;
 
 pub use store::{
-    adopt, delete, follow, give_up, give_up_others, not_pulled, note_pulled, unfinished,
+    adopt, apply, delete, fail_others, mark_lost, mark_pulled, not_pulled, unfinished,
 };
 
 use sqlx::SqlitePool;
@@ -21,7 +21,7 @@ use crate::opentok::{self, ArchiveObject, SessionId};
 
 /// What another platform says of an archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Told {
+pub struct RemoteArchive {
     pub id: ArchiveId,
     pub session_id: SessionId,
     pub name: String,
@@ -41,7 +41,7 @@ pub struct Told {
 
 /// What this server knows of an archive and the platform does not.
 #[derive(Clone, Debug, Default)]
-pub struct Adoption {
+pub struct LocalContext {
     /// The project of the pages, in whose history it is listed.
     pub api_key: u32,
     /// The address of the platform's project.
@@ -52,16 +52,16 @@ pub struct Adoption {
     pub started_by: String,
 }
 
-impl Told {
+impl RemoteArchive {
     /// What an archive object says; `None` when its id is no UUID or its status a word that nobody here knows.
     /// `now_ms` stands in for a time that is missing.
-    pub fn read(object: &ArchiveObject, now_ms: i64) -> Option<Told> {
+    pub fn read(object: &ArchiveObject, now_ms: i64) -> Option<RemoteArchive> {
         let seconds = if object.status.as_str() == "started" {
             0
         } else {
             object.duration
         };
-        Some(Told {
+        Some(RemoteArchive {
             id: ArchiveId::parse(&object.id)?,
             session_id: object.session_id.clone(),
             name: object

@@ -5,7 +5,7 @@
 
 use sqlx::SqlitePool;
 
-use super::{Adoption, Told};
+use super::{LocalContext, RemoteArchive};
 use crate::archive::{
     ArchiveId, Layout,
     store::{Found, List, Row, all, changed, integer, rows},
@@ -27,14 +27,21 @@ fn how_far(status: Status) -> i64 {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn adopt(db: &SqlitePool, told: &Told, adoption: &Adoption, now_ms: i64) -> Found {
-    let id = told.id.to_string();
-    let session_id = told.session_id.as_str();
-    let status = told.status.as_str();
-    let (output_mode, stream_mode) = (told.output_mode.as_str(), told.stream_mode.as_str());
-    let resolution = told.resolution.map_or("", |resolution| resolution.as_str());
+pub async fn adopt(
+    db: &SqlitePool,
+    remote: &RemoteArchive,
+    context: &LocalContext,
+    now_ms: i64,
+) -> Found {
+    let id = remote.id.to_string();
+    let session_id = remote.session_id.as_str();
+    let status = remote.status.as_str();
+    let (output_mode, stream_mode) = (remote.output_mode.as_str(), remote.stream_mode.as_str());
+    let resolution = remote
+        .resolution
+        .map_or("", |resolution| resolution.as_str());
     let layout = Layout::default().to_json();
-    let (duration_ms, size_bytes) = (integer(told.duration_ms), integer(told.size_bytes));
+    let (duration_ms, size_bytes) = (integer(remote.duration_ms), integer(remote.size_bytes));
     let rows = rows!(
         "INSERT INTO archives (id, api_key, session_id, room, name, status, reason, output_mode, stream_mode, has_audio,
                                has_video, resolution, layout, multi_archive_tag, started_by, created_at_ms,
@@ -47,25 +54,25 @@ pub async fn adopt(db: &SqlitePool, told: &Told, adoption: &Adoption, now_ms: i6
          RETURNING",
         "",
         id,
-        adoption.api_key,
+        context.api_key,
         session_id,
-        adoption.room,
-        told.name,
+        context.room,
+        remote.name,
         status,
-        told.reason,
+        remote.reason,
         output_mode,
         stream_mode,
-        told.has_audio,
-        told.has_video,
+        remote.has_audio,
+        remote.has_video,
         resolution,
         layout,
-        told.multi_archive_tag,
-        adoption.started_by,
-        told.created_at_ms,
+        remote.multi_archive_tag,
+        context.started_by,
+        remote.created_at_ms,
         now_ms,
         duration_ms,
         size_bytes,
-        adoption.platform,
+        context.platform,
     )
     .fetch_all(db)
     .await?;
@@ -76,10 +83,10 @@ pub async fn adopt(db: &SqlitePool, told: &Told, adoption: &Adoption, now_ms: i6
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn follow(db: &SqlitePool, told: &Told, now_ms: i64) -> Found {
-    let id = told.id.to_string();
-    let (status, how_far) = (told.status.as_str(), how_far(told.status));
-    let (duration_ms, size_bytes) = (integer(told.duration_ms), integer(told.size_bytes));
+pub async fn apply(db: &SqlitePool, remote: &RemoteArchive, now_ms: i64) -> Found {
+    let id = remote.id.to_string();
+    let (status, how_far) = (remote.status.as_str(), how_far(remote.status));
+    let (duration_ms, size_bytes) = (integer(remote.duration_ms), integer(remote.size_bytes));
     let rows = rows!(
         "UPDATE archives
          SET status = $2, reason = $3, duration_ms = MAX(duration_ms, $4),
@@ -96,7 +103,7 @@ pub async fn follow(db: &SqlitePool, told: &Told, now_ms: i64) -> Found {
         "",
         id,
         status,
-        told.reason,
+        remote.reason,
         duration_ms,
         size_bytes,
         now_ms,
@@ -111,7 +118,7 @@ pub async fn follow(db: &SqlitePool, told: &Told, now_ms: i64) -> Found {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn give_up(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Found {
+pub async fn mark_lost(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Found {
     let id = id.to_string();
     let rows = rows!(
         "UPDATE archives
@@ -137,7 +144,7 @@ pub async fn give_up(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Found {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn give_up_others(db: &SqlitePool, platform: &str, now_ms: i64) -> List {
+pub async fn fail_others(db: &SqlitePool, platform: &str, now_ms: i64) -> List {
     let rows = rows!(
         "UPDATE archives
          SET status = 'failed', reason = 'this server does not use the video platform any more that made it',
@@ -180,7 +187,7 @@ pub async fn delete(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Found {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn note_pulled(db: &SqlitePool, id: ArchiveId, size_bytes: u64, now_ms: i64) -> Found {
+pub async fn mark_pulled(db: &SqlitePool, id: ArchiveId, size_bytes: u64, now_ms: i64) -> Found {
     let (id, size_bytes) = (id.to_string(), integer(size_bytes));
     let rows = rows!(
         "UPDATE archives

@@ -3,59 +3,62 @@
 use super::Archives;
 use crate::archive::{
     Archive, ArchiveId, Status,
-    elsewhere::{self, Adoption, Told},
+    remote::{self, LocalContext, RemoteArchive},
 };
 
 impl Archives {
-    /// As [`elsewhere::adopt`].
+    /// As [`remote::adopt`].
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn adopt(
         &self,
-        told: &Told,
-        adoption: &Adoption,
+        archive: &RemoteArchive,
+        context: &LocalContext,
     ) -> Result<Option<Archive>, sqlx::Error> {
-        let adopted = elsewhere::adopt(&self.inner.db, told, adoption, self.now_ms()).await?;
+        let adopted = remote::adopt(&self.inner.db, archive, context, self.now_ms()).await?;
         Ok(adopted.map(|archive| self.tell(archive)))
     }
 
-    /// As [`elsewhere::follow`].
+    /// As [`remote::apply`].
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn follow(&self, told: &Told) -> Result<Option<Archive>, sqlx::Error> {
-        let followed = elsewhere::follow(&self.inner.db, told, self.now_ms()).await?;
-        Ok(followed.map(|archive| self.tell(archive)))
+    pub async fn apply_remote(
+        &self,
+        archive: &RemoteArchive,
+    ) -> Result<Option<Archive>, sqlx::Error> {
+        let applied = remote::apply(&self.inner.db, archive, self.now_ms()).await?;
+        Ok(applied.map(|archive| self.tell(archive)))
     }
 
-    /// As [`elsewhere::give_up`].
+    /// As [`remote::mark_lost`].
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn give_up(&self, id: ArchiveId) -> Result<Option<Archive>, sqlx::Error> {
-        let given_up = elsewhere::give_up(&self.inner.db, id, self.now_ms()).await?;
-        Ok(given_up.map(|archive| self.tell(archive)))
+    pub async fn mark_lost(&self, id: ArchiveId) -> Result<Option<Archive>, sqlx::Error> {
+        let lost = remote::mark_lost(&self.inner.db, id, self.now_ms()).await?;
+        Ok(lost.map(|archive| self.tell(archive)))
     }
 
-    /// As [`elsewhere::give_up_others`].
+    /// As [`remote::fail_others`].
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn give_up_others(&self, platform: &str) -> Result<(), sqlx::Error> {
+    pub async fn fail_others(&self, platform: &str) -> Result<(), sqlx::Error> {
         let now_ms = self.now_ms();
-        for archive in elsewhere::give_up_others(&self.inner.db, platform, now_ms).await? {
+        for archive in remote::fail_others(&self.inner.db, platform, now_ms).await? {
             self.tell(archive);
         }
         Ok(())
     }
 
-    /// As [`elsewhere::delete`]; what was pulled of it goes, too.
+    /// As [`remote::delete`]; what was pulled of it goes, too.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn forget(&self, id: ArchiveId) -> Result<Option<Archive>, sqlx::Error> {
-        let deleted = elsewhere::delete(&self.inner.db, id, self.now_ms()).await?;
+    pub async fn delete_remote(&self, id: ArchiveId) -> Result<Option<Archive>, sqlx::Error> {
+        let deleted = remote::delete(&self.inner.db, id, self.now_ms()).await?;
         let deleted = deleted.map(|archive| self.tell(archive));
         if deleted.is_some() {
             self.clear(id).await;
@@ -63,17 +66,17 @@ impl Archives {
         Ok(deleted)
     }
 
-    /// As [`elsewhere::note_pulled`]; if the archive was deleted meanwhile, the file goes.
+    /// As [`remote::mark_pulled`]; if the archive was deleted meanwhile, the file goes.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn note_pulled(
+    pub async fn mark_pulled(
         &self,
         id: ArchiveId,
         size_bytes: u64,
     ) -> Result<Option<Archive>, sqlx::Error> {
         let db = &self.inner.db;
-        let pulled = elsewhere::note_pulled(db, id, size_bytes, self.now_ms()).await?;
+        let pulled = remote::mark_pulled(db, id, size_bytes, self.now_ms()).await?;
         match pulled {
             Some(archive) => Ok(Some(self.tell(archive))),
             None => {
