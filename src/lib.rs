@@ -17,7 +17,7 @@
 //! | *invitation* | one buddy asks another for a call; accepted, it becomes a *chat*, a session of two |
 //! | *callback* | where one kind of event of a project is posted: to its application's server |
 //! | *platform* | what makes sessions, tokens and archives for the pages: the embedded engine, or a remote server that speaks OpenTok's API |
-//! | *lobby* | where buddies meet, on this server in any case |
+//! | *local presence* | where buddies meet, on this server in any case |
 //!
 //! # Arrows
 //!

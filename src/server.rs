@@ -23,7 +23,9 @@ use crate::{
     config::{self, Config, PlatformKind},
     data::DataFolder,
     moderator::SignInLimiter,
-    platform::{Doors, Embedded, NoMedia, OnlyPresence, Platform, Remote, RemoteSettings},
+    platform::{
+        Embedded, NullMedia, Platform, PresenceAdmission, Remote, RemoteSettings, SessionCache,
+    },
     project::{self, Project},
     recorder::{self, Recorder, RecorderConfig, ffmpeg::Ffmpeg},
     session::{self, Admission, Reason, Sessions, media},
@@ -36,7 +38,7 @@ const MEDIA_EVENTS: usize = 4_096;
 /// Reports of recorders, and changes of sessions, that wait for the archives.
 const ARCHIVE_EVENTS: usize = 256;
 /// How often archives are looked at that run for too long.
-const LOOK_AT_LENGTH_EVERY: Duration = Duration::from_secs(5);
+const DURATION_CHECK_INTERVAL: Duration = Duration::from_secs(5);
 /// How long open requests may take while the server stops.
 const LAST_REQUESTS: Duration = Duration::from_secs(5);
 /// How long recordings may take to be completed while the server stops; the next start does the rest.
@@ -88,7 +90,7 @@ impl Server {
             }
             None => {
                 let events = media_events;
-                (None, Arc::new(NoMedia { events }))
+                (None, Arc::new(NullMedia { events }))
             }
         };
         let (recorder_events, recorder_events_rx) = mpsc::channel(ARCHIVE_EVENTS);
@@ -100,8 +102,8 @@ impl Server {
             recorder_events,
         );
         let recorder: Arc<dyn recording::Recorder> = Arc::new(recorder);
-        let (happenings, happenings_rx) = mpsc::channel(ARCHIVE_EVENTS);
-        let sessions = Sessions::new(engine, Arc::clone(&recorder), happenings);
+        let (session_events, session_events_rx) = mpsc::channel(ARCHIVE_EVENTS);
+        let sessions = Sessions::new(engine, Arc::clone(&recorder), session_events);
         let archives = archives(&config.archives, &data);
         let objects = Objects {
             links: Links::new(project.api_secret.expose().as_bytes()),
@@ -118,7 +120,7 @@ impl Server {
             db: data.db.clone(),
             project: project.clone(),
             sessions: sessions.clone(),
-            doors: Doors::default(),
+            session_cache: SessionCache::default(),
             archives: archives.clone(),
             recorder,
             resolution,
@@ -149,18 +151,18 @@ impl Server {
         let mut background = vec![
             tokio::spawn(buddies.clone().run(archives.subscribe())),
             tokio::spawn(sessions.clone().run(media_events_rx)),
-            tokio::spawn(follow_sessions(platform.clone(), happenings_rx)),
-            tokio::spawn(follow_recorders(platform.clone(), recorder_events_rx)),
+            tokio::spawn(handle_session_events(platform.clone(), session_events_rx)),
+            tokio::spawn(handle_recorder_events(platform.clone(), recorder_events_rx)),
             tokio::spawn(stop_overlong(
                 platform.clone(),
                 config.archives.archive_max_minutes,
             )),
         ];
         if let Some(remote) = &remote {
-            background.push(tokio::spawn(remote.clone().follow()));
+            background.push(tokio::spawn(remote.clone().sync_archives()));
             if config.platform.archive_pull {
                 let min_free_bytes = config.data.min_free_mib.saturating_mul(1024 * 1024);
-                background.push(tokio::spawn(remote.clone().pull(min_free_bytes)));
+                background.push(tokio::spawn(remote.clone().mirror_files(min_free_bytes)));
             }
         }
         let cookie_key = data.cookie_key()?;
@@ -177,7 +179,7 @@ impl Server {
         let serving = {
             let app = app.clone();
             let admission: Arc<dyn Admission> = match &remote {
-                Some(_) => Arc::new(OnlyPresence {
+                Some(_) => Arc::new(PresenceAdmission {
                     home: platform.clone(),
                     presence: app.buddies.presence().0.clone(),
                 }),
@@ -386,15 +388,18 @@ fn bind(
     }
 }
 
-async fn follow_sessions(platform: Embedded, mut happenings: mpsc::Receiver<session::Happening>) {
-    while let Some(happening) = happenings.recv().await {
-        platform.session_happened(happening).await;
+async fn handle_session_events(
+    platform: Embedded,
+    mut session_events: mpsc::Receiver<session::Happening>,
+) {
+    while let Some(event) = session_events.recv().await {
+        platform.apply_session_event(event).await;
     }
 }
 
-async fn follow_recorders(platform: Embedded, mut events: mpsc::Receiver<recording::Event>) {
+async fn handle_recorder_events(platform: Embedded, mut events: mpsc::Receiver<recording::Event>) {
     while let Some(event) = events.recv().await {
-        platform.recorder_reported(event).await;
+        platform.apply_recorder_event(event).await;
     }
 }
 
@@ -402,7 +407,7 @@ async fn stop_overlong(platform: Embedded, minutes: u32) {
     if minutes == 0 {
         return;
     }
-    let mut ticks = tokio::time::interval(LOOK_AT_LENGTH_EVERY);
+    let mut ticks = tokio::time::interval(DURATION_CHECK_INTERVAL);
     loop {
         ticks.tick().await;
         platform.stop_overlong(i64::from(minutes) * 60_000).await;

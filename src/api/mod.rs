@@ -110,7 +110,7 @@ pub fn elsewhere(remote: Remote) -> impl FnOnce(&mut web::ServiceConfig) {
         }
         // Anybody may post here, so nothing of it is believed: the platform is asked.
         let hear = move || {
-            remote.hear();
+            remote.request_sync();
             std::future::ready(HttpResponse::NoContent().finish())
         };
         config.service(resource("/platform/callback").route(post().to(hear)));

@@ -74,7 +74,7 @@ impl Inner {
                     Order::Show { tab, is_seen } => {
                         self.lobby.show(&self.presence, tab, is_seen);
                     }
-                    Order::Unite { from, into } => self.lobby.unite(&from, &into),
+                    Order::Unite { from, into } => self.lobby.alias(&from, &into),
                     Order::Keep(keep) => {
                         if let Err(lost) = to_keep.try_send(keep) {
                             error!("Too much waits for the database; this is lost: {lost:?}");

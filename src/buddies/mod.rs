@@ -34,7 +34,7 @@ use crate::{
         Outcome, Outgoing, RecordingAction, RecordingError, Refused, Switchboard,
     },
     opentok::SessionId,
-    platform::{Lobby, Platform, PlatformError},
+    platform::{LocalPresence, Platform, PlatformError},
     presence::{self, Availability, Name, Page, Query, UserId},
     session::ConnectionId,
 };
@@ -53,7 +53,7 @@ struct Inner {
     /// Where they talk.
     platform: Arc<dyn Platform>,
     /// Where they meet.
-    lobby: Arc<dyn Lobby>,
+    lobby: Arc<dyn LocalPresence>,
     db: SqlitePool,
     api_key: String,
     presence: SessionId,
@@ -90,7 +90,7 @@ impl Buddies {
     /// When the database or the platform does not answer.
     pub async fn open(
         platform: Arc<dyn Platform>,
-        lobby: Arc<dyn Lobby>,
+        lobby: Arc<dyn LocalPresence>,
         db: SqlitePool,
         api_key: u32,
     ) -> anyhow::Result<Buddies> {
@@ -338,7 +338,7 @@ impl Buddies {
 impl Inner {
     /// Calls are on another platform than this server.
     fn is_elsewhere(&self) -> bool {
-        self.platform.outside().is_some()
+        self.platform.browser_access().is_some()
     }
 
     /// A desk at which a bug panicked stays usable for what is still right on it.
@@ -361,7 +361,7 @@ fn now() -> Moment {
 
 /// The session where buddies meet; made when there is none.
 async fn presence_session(
-    lobby: &dyn Lobby,
+    lobby: &dyn LocalPresence,
     db: &SqlitePool,
     api_key: u32,
 ) -> anyhow::Result<SessionId> {

@@ -2,17 +2,17 @@
 //!
 //! `embedded` is Parlor's own media engine in this process; `remote` is any server that speaks OpenTok's REST API: the
 //! OpenTok cloud, or another Parlor. Pages, rooms, roles and history do not know which platform they stand on. Who is
-//! here and who rings is never a platform's business: the presence session stays in the [`Lobby`], on this server.
+//! here and who rings is never a platform's business: the presence session stays in the [`LocalPresence`], on this server.
 
-mod doors;
+mod browser_access;
 mod embedded;
-mod outside;
 mod remote;
+mod session_cache;
 
-pub use doors::Doors;
+pub use browser_access::BrowserAccess;
 pub use embedded::Embedded;
-pub use outside::Outside;
-pub use remote::{NoMedia, OnlyPresence, Remote, RemoteSettings};
+pub use remote::{NullMedia, PresenceAdmission, Remote, RemoteSettings};
+pub use session_cache::SessionCache;
 
 use std::sync::Arc;
 
@@ -42,8 +42,8 @@ pub trait Platform: Send + Sync {
 
     /// What browsers need of a platform that is not this server; `None`: it is.
     ///
-    /// Such a platform does not tell a [`Lobby`]'s observer who comes and goes: [`Platform::connections`] is to be asked.
-    fn outside(&self) -> Option<&Outside> {
+    /// Such a platform does not tell a [`LocalPresence`]'s observer who comes and goes: [`Platform::connections`] is to be asked.
+    fn browser_access(&self) -> Option<&BrowserAccess> {
         None
     }
 
@@ -69,7 +69,7 @@ pub trait Platform: Send + Sync {
 
     /// Who is in the session, in the order in which they came: their connection data, or as much of it as the
     /// platform tells. For pages to show: it may be a moment old.
-    async fn people(&self, session: &SessionId) -> Result<Vec<String>, PlatformError>;
+    async fn participants(&self, session: &SessionId) -> Result<Vec<String>, PlatformError>;
 
     /// The connections of the session now, never as they were a moment ago.
     async fn connections(&self, session: &SessionId) -> Result<Vec<ConnectionId>, PlatformError>;
@@ -92,19 +92,19 @@ pub trait Platform: Send + Sync {
 
     /// Where the file of an available archive is that is not [here](Archive::has_file_here); an address that works for
     /// some minutes.
-    async fn file_elsewhere(&self, archive: &Archive) -> Result<String, PlatformError> {
-        Err(another_platforms(archive))
+    async fn remote_file_url(&self, archive: &Archive) -> Result<String, PlatformError> {
+        Err(not_this_platforms(archive))
     }
 
     /// What the platform counts, for `/metrics`.
-    fn meters(&self) -> Vec<Meter> {
+    fn metrics(&self) -> Vec<Metric> {
         Vec::new()
     }
 }
 
 /// What buddies ask of this server's own live sessions: the presence session is one of them, wherever calls are.
 #[async_trait]
-pub trait Lobby: Send + Sync {
+pub trait LocalPresence: Send + Sync {
     /// Makes a session for buddies to meet in.
     async fn create_presence_session(&self) -> Result<SessionId, PlatformError>;
 
@@ -127,7 +127,7 @@ pub trait Lobby: Send + Sync {
 
     /// Whoever joins `from` with a token of it joins `into`, until that one is closed; for clients that cannot be
     /// told where to go.
-    fn unite(&self, from: &SessionId, into: &SessionId);
+    fn alias(&self, from: &SessionId, into: &SessionId);
 }
 
 /// A signal of the server.
@@ -144,7 +144,7 @@ pub struct Signal {
 
 /// One number of `/metrics`, in Prometheus' words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Meter {
+pub struct Metric {
     /// Without the prefix `parlor_`; counters end in `_total`.
     pub name: &'static str,
     pub help: &'static str,
@@ -196,9 +196,9 @@ pub enum PlatformError {
 }
 
 /// An archive is of a platform on which this server does not stand now.
-fn another_platforms(archive: &Archive) -> PlatformError {
+fn not_this_platforms(archive: &Archive) -> PlatformError {
     PlatformError::Conflict(format!(
         "another video platform has this archive ({}), and this server does not use it now",
-        outside::host(&archive.platform)
+        browser_access::host(&archive.platform)
     ))
 }

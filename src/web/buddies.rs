@@ -115,7 +115,7 @@ async fn show(
             call: callee.as_ref(),
             roster: roster.as_ref(),
             is_moderator: layout.moderator.is_some(),
-            library: app.platform.outside().map(|outside| &*outside.library),
+            library: app.platform.browser_access().map(|access| &*access.library),
         },
     })?;
     with_platform(page, &*app.platform)
@@ -148,7 +148,7 @@ pub async fn presence(app: web::Data<App>) -> Result<HttpResponse, JsonError> {
 /// # Errors
 /// 501 where calls are elsewhere.
 pub(super) fn require_embedded_calls(app: &App) -> Result<(), JsonError> {
-    if app.platform.outside().is_none() {
+    if app.platform.browser_access().is_none() {
         return Ok(());
     }
     Err(JsonError::new(

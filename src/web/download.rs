@@ -52,7 +52,7 @@ pub(super) async fn redirect_to_file(
     let link = if archive.has_file_here() {
         signed_link(app, archive.id, Asset::whole(archive.output_mode))
     } else {
-        app.platform.file_elsewhere(archive).await?
+        app.platform.remote_file_url(archive).await?
     };
     Ok(HttpResponse::Found()
         .insert_header((header::LOCATION, link))

@@ -8,19 +8,19 @@ use actix_web::{
 };
 
 use super::error::WebError;
-use crate::platform::{Outside, Platform};
+use crate::platform::{BrowserAccess, Platform};
 
 /// What a page may load and do. There is no inline script and no inline style.
 ///
 /// `blob:` is what recorded and captured pictures are; everything else comes from this server, or, on the pages that need
 /// it, from the video platform.
-fn policy(outside: Option<&Outside>) -> String {
+fn policy(access: Option<&BrowserAccess>) -> String {
     let also = |sources: Option<&[String]>| {
         let each = sources.unwrap_or_default().iter();
         each.map(|source| format!(" {source}")).collect::<String>()
     };
-    let scripts = also(outside.map(|outside| outside.scripts.as_slice()));
-    let also = also(outside.map(|outside| outside.sources.as_slice()));
+    let scripts = also(access.map(|access| access.scripts.as_slice()));
+    let also = also(access.map(|access| access.sources.as_slice()));
     format!(
         "default-src 'none'; \
          script-src 'self'{scripts}; \
@@ -43,8 +43,8 @@ pub fn with_platform(
     mut page: HttpResponse,
     platform: &dyn Platform,
 ) -> Result<HttpResponse, WebError> {
-    if let Some(outside) = platform.outside() {
-        let policy = HeaderValue::from_str(&policy(Some(outside))).map_err(anyhow::Error::from)?;
+    if let Some(access) = platform.browser_access() {
+        let policy = HeaderValue::from_str(&policy(Some(access))).map_err(anyhow::Error::from)?;
         page.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
     }
     Ok(page)

@@ -29,12 +29,12 @@ pub async fn hello(app: web::Data<App>, visitor: Visitor) -> Result<HttpResponse
     let layout = visitor.layout(&app, Section::None).await?;
     let room = default_room(&app).await?;
     let data = json!({ "name": visitor.name().map_or_else(|| "Guest".to_owned(), |name| name.to_string()) });
-    let outside = app.platform.outside();
+    let access = app.platform.browser_access();
     let page = page(&HelloPage {
         layout,
-        library: outside.map_or_else(
+        library: access.map_or_else(
             || "/v2/js/opentok.js".to_owned(),
-            |outside| outside.library.clone(),
+            |access| access.library.clone(),
         ),
         api_key: app.platform.api_key(),
         session_id: room.session.to_string(),

@@ -21,7 +21,7 @@ pub async fn metrics(app: web::Data<App>, callbacks: Option<web::Data<Callbacks>
             "# HELP parlor_{name} {help}\n# TYPE parlor_{name} {kind}\nparlor_{name} {value}\n"
         );
     };
-    for meter in app.platform.meters() {
+    for meter in app.platform.metrics() {
         write(meter.name, meter.help, meter.value);
     }
     if let Ok(running) = app.archives.running().await {

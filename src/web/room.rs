@@ -156,7 +156,7 @@ async fn show(
         None if is_host => layout.moderator.as_deref().unwrap_or_default(),
         None => "",
     };
-    let library = app.platform.outside().map(|outside| &*outside.library);
+    let library = app.platform.browser_access().map(|access| &*access.library);
     let page = page(&RoomPage {
         layout,
         name: room.name.as_str(),
@@ -217,7 +217,7 @@ async fn on_platform(app: &App, room: Room) -> Result<Room, WebError> {
 
 /// Who is in a session now, and whether it is recorded.
 pub(super) async fn status_of(app: &App, session: &SessionId) -> Result<RoomStatus, WebError> {
-    let people = app.platform.people(session).await?;
+    let people = app.platform.participants(session).await?;
     let recording = app.platform.recording(session).await?;
     let now_ms = now_ms();
     Ok(RoomStatus {

@@ -24,7 +24,7 @@ use crate::{
     data::DataFolder,
     moderator::{self, SignInLimiter},
     opentok::{Role, SessionId},
-    platform::{Lobby, Platform, PlatformError, Recording, Signal, StartArchive},
+    platform::{LocalPresence, Platform, PlatformError, Recording, Signal, StartArchive},
     project::{self, SessionRecord},
     session::{ConnectionId, Observer},
 };
@@ -51,7 +51,7 @@ impl Platform for Remembering {
     }
 
     async fn connections(&self, session: &SessionId) -> Result<Vec<ConnectionId>, PlatformError> {
-        let people = self.people(session).await?;
+        let people = self.participants(session).await?;
         Ok(people.iter().map(|_| ConnectionId::random()).collect())
     }
 
@@ -80,7 +80,7 @@ impl Platform for Remembering {
         Ok(format!("{role} {data}"))
     }
 
-    async fn people(&self, session: &SessionId) -> Result<Vec<String>, PlatformError> {
+    async fn participants(&self, session: &SessionId) -> Result<Vec<String>, PlatformError> {
         let people = self.people.lock().unwrap();
         Ok(people.get(session).cloned().unwrap_or_default())
     }
@@ -124,7 +124,7 @@ impl Platform for Remembering {
 }
 
 #[async_trait]
-impl Lobby for Remembering {
+impl LocalPresence for Remembering {
     async fn create_presence_session(&self) -> Result<SessionId, PlatformError> {
         self.create_session().await
     }
@@ -141,7 +141,7 @@ impl Lobby for Remembering {
 
     fn show(&self, _: &SessionId, _: ConnectionId, _: bool) {}
 
-    fn unite(&self, _: &SessionId, _: &SessionId) {}
+    fn alias(&self, _: &SessionId, _: &SessionId) {}
 }
 
 /// Composes nothing.

@@ -8,14 +8,14 @@ use tracing::error;
 use super::Embedded;
 use crate::{
     opentok::{SessionId, Token},
-    platform::doors::Door,
+    platform::session_cache::OpenSession,
     project::{self, MediaMode},
     session::{Admission, AdmissionError, Admitted},
 };
 
 impl Embedded {
-    /// An open session, as the database has it.
-    async fn door(&self, session: &SessionId) -> Result<Arc<Door>, AdmissionError> {
+    /// Reads an open session from the database.
+    async fn load_session(&self, session: &SessionId) -> Result<Arc<OpenSession>, AdmissionError> {
         let session = project::find_session(&self.db, session)
             .await
             .map_err(unavailable)?
@@ -25,7 +25,7 @@ impl Embedded {
             .await
             .map_err(unavailable)?
             .ok_or(AdmissionError::InvalidSession)?;
-        Ok(Arc::new(Door { session, project }))
+        Ok(Arc::new(OpenSession { session, project }))
     }
 }
 
@@ -42,23 +42,23 @@ impl Admission for Embedded {
         token: &str,
         now_s: i64,
     ) -> Result<Admitted, AdmissionError> {
-        let (door, is_first) = match self.doors.find(session_id) {
-            Ok(door) => (door, None),
-            Err(asked) => (self.door(session_id).await?, Some(asked)),
+        let (open, is_first) = match self.session_cache.get(session_id) {
+            Ok(open) => (open, None),
+            Err(generation) => (self.load_session(session_id).await?, Some(generation)),
         };
         let token_of = Token {
-            api_key: door.project.api_key,
-            api_secret: door.project.api_secret.expose(),
+            api_key: open.project.api_key,
+            api_secret: open.project.api_secret.expose(),
         };
         let claims = token_of.verify(token, session_id, now_s)?;
-        let relayed = door.session.media_mode == MediaMode::Relayed;
-        if let Some(asked) = is_first {
+        let relayed = open.session.media_mode == MediaMode::Relayed;
+        if let Some(generation) = is_first {
             project::note_joined(&self.db, session_id, now_s * 1000)
                 .await
                 .map_err(unavailable)?;
             // Keys of applications are renewed and revoked by another process, and count at once.
-            if door.project.api_key == self.project.api_key {
-                self.doors.remember(door, asked);
+            if open.project.api_key == self.project.api_key {
+                self.session_cache.insert(open, generation);
             }
         }
         Ok(Admitted { claims, relayed })

@@ -1,7 +1,7 @@
 //! Parlor's own engine as the platform: sessions, tokens and archives of this process.
 
 mod admission;
-mod problem;
+mod error;
 mod recording;
 
 use std::sync::Arc;
@@ -9,7 +9,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sqlx::SqlitePool;
 
-use super::{Doors, Lobby, Meter, Platform, PlatformError, Recording, Signal, StartArchive};
+use super::{
+    LocalPresence, Metric, Platform, PlatformError, Recording, SessionCache, Signal, StartArchive,
+};
 use crate::{
     archive::{
         ArchiveId, Archives, Layout, NewArchive, Reason, Resolution, layout::Arrangement,
@@ -29,7 +31,7 @@ pub struct Embedded {
     pub project: Project,
     pub sessions: Sessions,
     /// What it knows of the sessions that people join.
-    pub doors: Doors,
+    pub session_cache: SessionCache,
     pub archives: Archives,
     pub recorder: Arc<dyn Recorder>,
     /// Size of the composed file when the pages ask for no other.
@@ -67,7 +69,7 @@ impl Platform for Embedded {
         self.sessions.disconnect_everybody(session, reason);
         for closed in self.sessions.separate(session).iter().chain([session]) {
             project::close_session(&self.db, closed, clock::now_ms()).await?;
-            self.doors.close(closed);
+            self.session_cache.invalidate(closed);
         }
         // Somebody may have been let in meanwhile.
         self.sessions.disconnect_everybody(session, reason);
@@ -83,7 +85,7 @@ impl Platform for Embedded {
         Ok(self.new_token(session, role, data))
     }
 
-    async fn people(&self, session: &SessionId) -> Result<Vec<String>, PlatformError> {
+    async fn participants(&self, session: &SessionId) -> Result<Vec<String>, PlatformError> {
         let people = self.sessions.people(session);
         Ok(people.into_iter().map(|person| person.data).collect())
     }
@@ -155,8 +157,8 @@ impl Platform for Embedded {
         Ok(())
     }
 
-    fn meters(&self) -> Vec<Meter> {
-        let meter = |name, help, value| Meter { name, help, value };
+    fn metrics(&self) -> Vec<Metric> {
+        let meter = |name, help, value| Metric { name, help, value };
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         let live = self.sessions.counts();
         let media = self.sessions.media_statistics();
@@ -199,7 +201,7 @@ impl Platform for Embedded {
 }
 
 #[async_trait]
-impl Lobby for Embedded {
+impl LocalPresence for Embedded {
     async fn create_presence_session(&self) -> Result<SessionId, PlatformError> {
         self.new_session(MediaMode::Routed).await
     }
@@ -242,7 +244,7 @@ impl Lobby for Embedded {
         self.sessions.show(session, connection, is_seen);
     }
 
-    fn unite(&self, from: &SessionId, into: &SessionId) {
+    fn alias(&self, from: &SessionId, into: &SessionId) {
         self.sessions.unite(from, into);
     }
 }

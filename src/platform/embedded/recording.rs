@@ -82,7 +82,7 @@ impl Embedded {
     }
 
     /// Follows what happens in the sessions.
-    pub async fn session_happened(&self, happening: Happening) {
+    pub async fn apply_session_event(&self, happening: Happening) {
         match happening {
             Happening::Archive(change) => self.archive_changed(change).await,
             Happening::Begun(session) => self.archive_automatically(&session).await,
@@ -135,7 +135,7 @@ impl Embedded {
 
     /// Takes a recorder's report. One that gave up recorded until now as far as its session knows: people are
     /// told that it does not any more.
-    pub async fn recorder_reported(&self, event: recording::Event) {
+    pub async fn apply_recorder_event(&self, event: recording::Event) {
         let gave_up = match &event {
             recording::Event::Failed { archive, .. } => {
                 let running = self.archives.running().await.unwrap_or_default();

@@ -6,7 +6,7 @@ use tracing::{error, warn};
 
 use super::{
     Inner,
-    problem::{is_unknown, problem},
+    error::{is_unknown, platform_error},
 };
 use crate::{
     archive::{
@@ -16,7 +16,7 @@ use crate::{
     },
     clock,
     opentok::{self, ArchiveObject, ArchiveOptions, Layout, LayoutType, SessionId},
-    platform::{Platform, PlatformError, StartArchive, another_platforms},
+    platform::{Platform, PlatformError, StartArchive, not_this_platforms},
 };
 
 impl Inner {
@@ -46,7 +46,7 @@ impl Inner {
         };
         let remote = RemoteArchive::read(&started, clock::now_ms()).ok_or_else(|| {
             warn!("{} started an archive that cannot be read", self.host);
-            problem(opentok::Error::Reply(String::new()), "archive")
+            platform_error(opentok::Error::Reply(String::new()), "archive")
         })?;
         let context = LocalContext {
             api_key: self.home.project.api_key,
@@ -55,7 +55,7 @@ impl Inner {
             started_by: options.started_by,
         };
         // It records there, whether it can be noted here now or not.
-        self.attention.notify_one();
+        self.sync_requested.notify_one();
         self.adopt(&remote, &context).await?;
         Ok(remote.id)
     }
@@ -68,9 +68,9 @@ impl Inner {
         if archive.platform != self.address {
             return Err(not_recording());
         }
-        self.attention.notify_one();
+        self.sync_requested.notify_one();
         match self.opentok.archives().stop(&id.to_string()).await {
-            Ok(stopped) => self.take(&stopped).await,
+            Ok(stopped) => self.apply(&stopped).await,
             Err(error) if matches!(error.status(), Some(404 | 409)) => {
                 self.refresh(id).await?;
                 Err(not_recording())
@@ -93,12 +93,12 @@ impl Inner {
     }
 
     /// Where the file of an available archive is now.
-    pub(super) async fn file(&self, archive: &Archive) -> Result<String, PlatformError> {
+    pub(super) async fn file_url(&self, archive: &Archive) -> Result<String, PlatformError> {
         if archive.platform != self.address {
-            return Err(another_platforms(archive));
+            return Err(not_this_platforms(archive));
         }
         let now = Instant::now();
-        if let Some(url) = self.seen().file(archive.id, now) {
+        if let Some(url) = self.cache().file_url(archive.id, now) {
             return Ok(url);
         }
         let gone = || {
@@ -109,9 +109,12 @@ impl Inner {
         let object = self.refresh(archive.id).await?.ok_or_else(gone)?;
         let url = url_of(object).ok_or_else(gone)?;
         if !url.starts_with("https://") && !url.starts_with("http://") {
-            return Err(problem(opentok::Error::Reply(String::new()), "archive"));
+            return Err(platform_error(
+                opentok::Error::Reply(String::new()),
+                "archive",
+            ));
         }
-        self.seen().saw_file(archive.id, url.clone(), now);
+        self.cache().insert_file_url(archive.id, url.clone(), now);
         Ok(url)
     }
 
@@ -149,7 +152,7 @@ impl Inner {
         match self.opentok.archives().find(&id.to_string()).await {
             Ok(found) => {
                 let object = found.into_object();
-                self.take(&object).await?;
+                self.apply(&object).await?;
                 Ok(Some(object))
             }
             Err(error) if is_unknown(&error) => {
@@ -168,7 +171,7 @@ impl Inner {
     }
 
     /// Lets the row of an archive follow what the platform says.
-    async fn take(&self, object: &ArchiveObject) -> Result<(), PlatformError> {
+    async fn apply(&self, object: &ArchiveObject) -> Result<(), PlatformError> {
         if let Some(remote) = RemoteArchive::read(object, clock::now_ms()) {
             self.home.archives.apply_remote(&remote).await?;
         }
@@ -182,7 +185,7 @@ impl Inner {
         error: opentok::Error,
     ) -> Result<PlatformError, PlatformError> {
         // It may have been started all the same, by us or by somebody else.
-        self.attention.notify_one();
+        self.sync_requested.notify_one();
         let conflict = |words: &str| Ok(PlatformError::Conflict(words.to_owned()));
         match (&error, error.status()) {
             (_, Some(409)) => {

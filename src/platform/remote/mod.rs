@@ -13,16 +13,16 @@
 //! few seconds while there is something to wait for, and at once when a callback of the platform comes. Nothing needs
 //! the platform to be listed.
 
+mod archive_sync;
 mod archives;
+mod cache;
 mod complaints;
-mod following;
-mod lobby;
-mod people;
-mod problem;
-mod pulling;
-mod seen;
+mod error;
+mod mirror;
+mod participants;
+mod presence;
 
-pub use lobby::{NoMedia, OnlyPresence};
+pub use presence::{NullMedia, PresenceAdmission};
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -34,12 +34,13 @@ use tokio::sync::{Notify, Semaphore};
 use tracing::info;
 
 use self::{
+    cache::ReplyCache,
     complaints::Complaints,
-    problem::{concerns_all, is_unknown, log, problem},
-    seen::Seen,
+    error::{concerns_all, is_unknown, log, platform_error},
 };
 use super::{
-    Embedded, Meter, Outside, Platform, PlatformError, Recording, StartArchive, outside::host,
+    BrowserAccess, Embedded, Metric, Platform, PlatformError, Recording, StartArchive,
+    browser_access::host,
 };
 use crate::{
     archive::{Archive, ArchiveId},
@@ -57,7 +58,7 @@ const CONNECT: Duration = Duration::from_secs(5);
 
 /// Questions at once about who is in a room. Higher: a page with many rooms is there sooner; lower: the platform is less
 /// likely to be asked too often.
-const ASKERS: usize = 8;
+const MAX_PARTICIPANT_QUERIES: usize = 8;
 
 /// Where the platform is, and as whom this server speaks to it.
 #[derive(Clone, Debug)]
@@ -80,17 +81,17 @@ struct Inner {
     address: String,
     /// For the log.
     host: String,
-    outside: Outside,
+    browser_access: BrowserAccess,
     /// This server's own platform: its database and archives, and what is left of it.
     home: Embedded,
     /// What the platform said a moment ago; held for moments.
-    seen: Mutex<Seen>,
+    cache: Mutex<ReplyCache>,
     /// What the log has been remote; held for moments.
     complaints: Mutex<Complaints>,
     /// For those who ask who is there: a page may list very many rooms.
-    askers: Semaphore,
+    participant_queries: Semaphore,
     /// There is something to follow.
-    attention: Notify,
+    sync_requested: Notify,
 }
 
 impl Remote {
@@ -114,25 +115,25 @@ impl Remote {
         Ok(Remote(Arc::new(Inner {
             address: format!("{}/v2/project/{}", opentok.api_url(), project.api_key),
             host: host(&api_url).to_owned(),
-            outside: Outside::new(&api_url, &library),
+            browser_access: BrowserAccess::new(&api_url, &library),
             opentok,
             home,
-            seen: Mutex::default(),
+            cache: Mutex::default(),
             complaints: Mutex::default(),
-            askers: Semaphore::new(ASKERS),
-            attention: Notify::new(),
+            participant_queries: Semaphore::new(MAX_PARTICIPANT_QUERIES),
+            sync_requested: Notify::new(),
         })))
     }
 
     /// Keeps the rows of archives as the platform says they are, for as long as the server runs.
-    pub async fn follow(self) {
-        self.0.follow().await;
+    pub async fn sync_archives(self) {
+        self.0.sync_archives().await;
     }
 
     /// Somebody says that something has happened there, as the platform's callbacks do. It is asked soon, and not more
     /// often for that many say so.
-    pub fn hear(&self) {
-        self.0.attention.notify_one();
+    pub fn request_sync(&self) {
+        self.0.sync_requested.notify_one();
     }
 
     /// Where the platform's API is.
@@ -146,15 +147,15 @@ impl Remote {
     }
 
     /// Copies the files of archives into the data folder, for as long as the server runs.
-    pub async fn pull(self, min_free_bytes: u64) {
-        self.0.pull(min_free_bytes).await;
+    pub async fn mirror_files(self, min_free_bytes: u64) {
+        self.0.mirror_files(min_free_bytes).await;
     }
 }
 
 impl Inner {
     /// A look at what the platform said a moment ago. A panic elsewhere leaves it as good as it was.
-    fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    fn cache(&self) -> MutexGuard<'_, ReplyCache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes a failure, and says it in the words of pages.
@@ -164,9 +165,9 @@ impl Inner {
             concerns_all(&error),
             error.refusal().and_then(|no| no.retry_after),
         );
-        let problem = problem(error, what);
+        let problem = platform_error(error, what);
         if concerns_all {
-            self.seen().saw_trouble(&problem, asked, Instant::now());
+            self.cache().set_outage(&problem, asked, Instant::now());
         }
         problem
     }
@@ -248,8 +249,8 @@ impl Platform for Remote {
         archive.platform == self.0.address || self.0.home.deletes(archive)
     }
 
-    fn outside(&self) -> Option<&Outside> {
-        Some(&self.0.outside)
+    fn browser_access(&self) -> Option<&BrowserAccess> {
+        Some(&self.0.browser_access)
     }
 
     async fn create_session(&self) -> Result<SessionId, PlatformError> {
@@ -273,7 +274,7 @@ impl Platform for Remote {
         project::close_session(db, session, clock::now_ms()).await?;
         if record.is_some_and(|record| self.has(&record)) {
             let (inner, session) = (Arc::clone(&self.0), session.clone());
-            tokio::spawn(async move { inner.disconnect_everybody(&session).await });
+            tokio::spawn(async move { inner.disconnect_all(&session).await });
         }
         Ok(())
     }
@@ -293,14 +294,14 @@ impl Platform for Remote {
             ..TokenOptions::default()
         };
         let token = self.0.opentok.generate_token(session, &options);
-        token.map_err(|error| problem(error, "session"))
+        token.map_err(|error| platform_error(error, "session"))
     }
 
-    async fn people(&self, session: &SessionId) -> Result<Vec<String>, PlatformError> {
+    async fn participants(&self, session: &SessionId) -> Result<Vec<String>, PlatformError> {
         if !self.0.may_hold_people(session).await? {
             return Ok(Vec::new());
         }
-        self.0.people(session).await
+        self.0.participants(session).await
     }
 
     async fn connections(&self, session: &SessionId) -> Result<Vec<ConnectionId>, PlatformError> {
@@ -308,11 +309,11 @@ impl Platform for Remote {
             return Ok(Vec::new());
         }
         // Asked each second, for each chat.
-        let trouble = self.0.seen().trouble(Instant::now());
-        if let Some((_, trouble)) = trouble {
-            return Err(trouble.into());
+        let outage = self.0.cache().outage(Instant::now());
+        if let Some((_, outage)) = outage {
+            return Err(outage.into());
         }
-        let connected = self.0.connected(session).await?;
+        let connected = self.0.connection_ids(session).await?;
         Ok(connected
             .iter()
             .filter_map(|id| ConnectionId::parse(id))
@@ -343,11 +344,11 @@ impl Platform for Remote {
         self.0.delete(id).await
     }
 
-    async fn file_elsewhere(&self, archive: &Archive) -> Result<String, PlatformError> {
-        self.0.file(archive).await
+    async fn remote_file_url(&self, archive: &Archive) -> Result<String, PlatformError> {
+        self.0.file_url(archive).await
     }
 
-    fn meters(&self) -> Vec<Meter> {
-        self.0.home.meters()
+    fn metrics(&self) -> Vec<Metric> {
+        self.0.home.metrics()
     }
 }

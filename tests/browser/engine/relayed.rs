@@ -67,7 +67,7 @@ async fn joins(world: &World, tab: &Tab, session: &SessionId, name: &str) {
 
 /// RTP packets that have passed the server.
 fn routed_packets(world: &World) -> u64 {
-    let meters = world.server().app().platform.meters();
+    let meters = world.server().app().platform.metrics();
     let routed = meters
         .iter()
         .filter(|meter| meter.name.starts_with("rtp_packets_"));

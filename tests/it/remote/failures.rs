@@ -68,7 +68,11 @@ async fn an_archive(web: &Tier) -> ArchiveId {
         platform: format!("{url}/v2/project/{KEY}"),
         ..LocalContext::default()
     };
-    app.archives.adopt(&remote, &context).await.unwrap().unwrap();
+    app.archives
+        .adopt(&remote, &context)
+        .await
+        .unwrap()
+        .unwrap();
     remote.id
 }
 

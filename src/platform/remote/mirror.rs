@@ -42,7 +42,7 @@ const LOOK_EVERY: u64 = 64 * 1024 * 1024;
 
 /// Why a file was not copied.
 #[derive(Debug, thiserror::Error)]
-enum PullError {
+enum MirrorError {
     #[error(transparent)]
     Platform(#[from] PlatformError),
     #[error("{0}")]
@@ -58,16 +58,16 @@ enum PullError {
 }
 
 /// What has been tried in vain.
-struct Tries {
+struct Retry {
     count: usize,
     again_at: Instant,
 }
 
-impl Tries {
+impl Retry {
     /// One more, after those before it.
-    fn one_more(before: Option<&Tries>, now: Instant) -> Tries {
-        let count = before.map_or(0, |tries| tries.count);
-        Tries {
+    fn next(before: Option<&Retry>, now: Instant) -> Retry {
+        let count = before.map_or(0, |retries| retries.count);
+        Retry {
             count: count + 1,
             again_at: now + WAITS[count.min(WAITS.len() - 1)],
         }
@@ -75,12 +75,12 @@ impl Tries {
 }
 
 impl Inner {
-    pub(super) async fn pull(&self, min_free_bytes: u64) {
+    pub(super) async fn mirror_files(&self, min_free_bytes: u64) {
         let mut changes = self.home.archives.subscribe();
-        let mut tries: HashMap<ArchiveId, Tries> = HashMap::new();
+        let mut retries: HashMap<ArchiveId, Retry> = HashMap::new();
         loop {
-            let is_listed = self.pull_all(&mut tries, min_free_bytes).await;
-            let again_at = next_at(is_listed, &tries, Instant::now());
+            let is_listed = self.mirror_all(&mut retries, min_free_bytes).await;
+            let again_at = next_at(is_listed, &retries, Instant::now());
             let wait = async {
                 match again_at {
                     Some(at) => tokio::time::sleep_until(at.into()).await,
@@ -93,7 +93,7 @@ impl Inner {
                 tokio::select! {
                     () = &mut wait => break,
                     change = changes.recv() => match change {
-                        Ok(change) if is_to_pull(&change.archive) => break,
+                        Ok(change) if needs_mirroring(&change.archive) => break,
                         Ok(_) => {}
                         Err(RecvError::Lagged(_)) => break,
                         Err(RecvError::Closed) => return,
@@ -104,7 +104,11 @@ impl Inner {
     }
 
     /// `false`: the database does not tell what waits.
-    async fn pull_all(&self, tries: &mut HashMap<ArchiveId, Tries>, min_free_bytes: u64) -> bool {
+    async fn mirror_all(
+        &self,
+        retries: &mut HashMap<ArchiveId, Retry>,
+        min_free_bytes: u64,
+    ) -> bool {
         let waiting = match remote::not_pulled(&self.home.db, &self.address).await {
             Ok(waiting) => waiting,
             Err(problem) => {
@@ -112,26 +116,26 @@ impl Inner {
                 return false;
             }
         };
-        tries.retain(|id, _| waiting.iter().any(|archive| archive.id == *id));
+        retries.retain(|id, _| waiting.iter().any(|archive| archive.id == *id));
         for archive in waiting {
             let id = archive.id;
-            let before = tries.get(&id);
-            if before.is_some_and(|tries| tries.again_at > Instant::now()) {
+            let before = retries.get(&id);
+            if before.is_some_and(|retries| retries.again_at > Instant::now()) {
                 continue;
             }
-            let Err(problem) = self.pull_one(&archive, min_free_bytes).await else {
-                tries.remove(&id);
+            let Err(problem) = self.mirror_one(&archive, min_free_bytes).await else {
+                retries.remove(&id);
                 continue;
             };
             warn!(archive.id = %id, "Archive `{id}` is not copied yet: {problem}");
-            let one_more = Tries::one_more(tries.get(&id), Instant::now());
-            tries.insert(id, one_more);
+            let next = Retry::next(retries.get(&id), Instant::now());
+            retries.insert(id, next);
         }
         true
     }
 
     /// Copies one file, if it is still there.
-    async fn pull_one(&self, archive: &Archive, min_free_bytes: u64) -> Result<(), PullError> {
+    async fn mirror_one(&self, archive: &Archive, min_free_bytes: u64) -> Result<(), MirrorError> {
         let Some(object) = self.refresh(archive.id).await? else {
             return Ok(());
         };
@@ -172,18 +176,18 @@ impl Inner {
         listed_bytes: u64,
         part: &Path,
         min_free_bytes: u64,
-    ) -> Result<u64, PullError> {
+    ) -> Result<u64, MirrorError> {
         let mut download = self.opentok.download(url).await.inspect_err(|error| {
             self.complain(error, "copying an archive");
         })?;
         let expected = download
             .size()
             .or((listed_bytes > 0).then_some(listed_bytes));
-        let has_room = |bytes: u64| -> Result<(), PullError> {
+        let has_room = |bytes: u64| -> Result<(), MirrorError> {
             let needed = min_free_bytes.saturating_add(bytes);
             let folder = part.parent().unwrap_or(part);
             if free_bytes(folder)? < needed {
-                return Err(PullError::NoSpace);
+                return Err(MirrorError::NoSpace);
             }
             Ok(())
         };
@@ -201,21 +205,21 @@ impl Inner {
         file.flush().await?;
         file.sync_all().await?;
         match expected {
-            Some(expected) if expected != came => Err(PullError::Short { came, expected }),
+            Some(expected) if expected != came => Err(MirrorError::Short { came, expected }),
             _ => Ok(came),
         }
     }
 }
 
 /// When something may be copied that could not be before; `None`: nothing waits for a time.
-fn next_at(is_listed: bool, tries: &HashMap<ArchiveId, Tries>, now: Instant) -> Option<Instant> {
+fn next_at(is_listed: bool, retries: &HashMap<ArchiveId, Retry>, now: Instant) -> Option<Instant> {
     if !is_listed {
         return Some(now + UNLISTED);
     }
-    tries.values().map(|tries| tries.again_at).min()
+    retries.values().map(|retries| retries.again_at).min()
 }
 
-fn is_to_pull(archive: &Archive) -> bool {
+fn needs_mirroring(archive: &Archive) -> bool {
     archive.is_remote() && archive.status == Status::Available && !archive.is_pulled
 }
 
@@ -226,13 +230,13 @@ mod tests {
     #[test]
     fn nobody_gives_up_while_the_platform_has_the_file() {
         let now = Instant::now();
-        let mut tries = Tries::one_more(None, now);
-        assert_eq!(tries.again_at, now + Duration::from_secs(10));
+        let mut retries = Retry::next(None, now);
+        assert_eq!(retries.again_at, now + Duration::from_secs(10));
         let mut waits = Vec::new();
         // A weekend.
         for _ in 0..50 {
-            tries = Tries::one_more(Some(&tries), now);
-            waits.push(tries.again_at - now);
+            retries = Retry::next(Some(&retries), now);
+            waits.push(retries.again_at - now);
         }
         assert!(waits.is_sorted());
         assert_eq!(waits[4..], [Duration::from_secs(60 * 60); 46]);
@@ -242,7 +246,7 @@ mod tests {
     fn a_database_that_does_not_answer_is_asked_again_and_not_at_once() {
         let now = Instant::now();
         let later = now + Duration::from_secs(600);
-        let overdue = Tries {
+        let overdue = Retry {
             count: 1,
             again_at: now,
         };
@@ -250,8 +254,8 @@ mod tests {
         let one = HashMap::from([(ArchiveId::random(), overdue)]);
         assert_eq!(next_at(true, &none, later), None);
         assert_eq!(next_at(true, &one, later), Some(now));
-        for tries in [none, one] {
-            assert_eq!(next_at(false, &tries, later), Some(later + UNLISTED));
+        for retries in [none, one] {
+            assert_eq!(next_at(false, &retries, later), Some(later + UNLISTED));
         }
     }
 }

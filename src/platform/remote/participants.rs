@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tracing::warn;
 
-use super::{Inner, problem::is_unknown};
+use super::{Inner, error::is_unknown};
 use crate::{opentok::SessionId, platform::PlatformError};
 
 /// Seconds before each try to disconnect those whose session is over; four minutes together. Higher: who hung up while the
@@ -14,26 +14,31 @@ const DISCONNECT_AFTER: [u64; 9] = [0, 1, 2, 4, 8, 16, 30, 60, 120];
 
 impl Inner {
     /// Who is there, as pages want it: what was heard a moment ago, or else the platform's answer now.
-    pub(super) async fn people(&self, session: &SessionId) -> Result<Vec<String>, PlatformError> {
-        let _turn = self.askers.acquire().await;
+    pub(super) async fn participants(
+        &self,
+        session: &SessionId,
+    ) -> Result<Vec<String>, PlatformError> {
+        let _turn = self.participant_queries.acquire().await;
         // Somebody else may have asked while this one waited.
-        let known = self.seen().people(session, Instant::now());
+        let known = self.cache().participants(session, Instant::now());
         match known {
             Some(Ok(people)) => return Ok(people),
-            Some(Err(trouble)) => return Err(trouble.into()),
+            Some(Err(outage)) => return Err(outage.into()),
             None => {}
         }
-        let looked = self.look_around(session).await;
+        let looked = self.query_participants(session).await;
         let now = Instant::now();
         match &looked {
-            Ok(people) => self.seen().saw_people(session, people.clone(), now),
-            Err(problem) => self.seen().saw_nobody(session, problem, now),
+            Ok(people) => self
+                .cache()
+                .insert_participants(session, people.clone(), now),
+            Err(problem) => self.cache().insert_failure(session, problem, now),
         }
         looked
     }
 
     /// The ids of those connected.
-    pub(super) async fn connected(
+    pub(super) async fn connection_ids(
         &self,
         session: &SessionId,
     ) -> Result<Vec<String>, PlatformError> {
@@ -55,8 +60,8 @@ impl Inner {
     }
 
     /// Who is there: as many as there are connections, with the names of those who publish.
-    async fn look_around(&self, session: &SessionId) -> Result<Vec<String>, PlatformError> {
-        let count = self.connected(session).await?.len();
+    async fn query_participants(&self, session: &SessionId) -> Result<Vec<String>, PlatformError> {
+        let count = self.connection_ids(session).await?.len();
         if count == 0 {
             return Ok(Vec::new());
         }
@@ -75,20 +80,20 @@ impl Inner {
             .collect())
     }
 
-    /// Tries for some minutes.
-    pub(super) async fn disconnect_everybody(&self, session: &SessionId) {
+    /// Disconnects all clients; retries for four minutes.
+    pub(super) async fn disconnect_all(&self, session: &SessionId) {
         for wait in DISCONNECT_AFTER {
             tokio::time::sleep(Duration::from_secs(wait)).await;
-            if self.try_to_disconnect(session).await.is_ok() {
+            if self.try_disconnect_all(session).await.is_ok() {
                 return;
             }
         }
         warn!(session.id = %session, "{} is away for too long: people may still be in a session that is over", self.host);
     }
 
-    async fn try_to_disconnect(&self, session: &SessionId) -> Result<(), PlatformError> {
+    async fn try_disconnect_all(&self, session: &SessionId) -> Result<(), PlatformError> {
         let mut tried = Ok(());
-        for connection in self.connected(session).await? {
+        for connection in self.connection_ids(session).await? {
             match self.opentok.force_disconnect(session, &connection).await {
                 Ok(()) => {}
                 Err(error) if is_unknown(&error) => {}

@@ -6,7 +6,7 @@ use super::PATIENCE;
 use crate::{opentok, platform::PlatformError};
 
 /// Why something was not done.
-pub(super) fn problem(error: opentok::Error, what: &'static str) -> PlatformError {
+pub(super) fn platform_error(error: opentok::Error, what: &'static str) -> PlatformError {
     use opentok::Error as E;
     match error {
         E::Connection {
@@ -127,7 +127,7 @@ mod tests {
                 "what answers in the place of the video platform is none",
             ),
         ] {
-            assert_eq!(problem(error, "archive").to_string(), sentence);
+            assert_eq!(platform_error(error, "archive").to_string(), sentence);
         }
     }
 
@@ -135,14 +135,14 @@ mod tests {
     fn what_another_try_may_mend_is_told_apart_from_what_it_will_not() {
         for error in [lost(false), lost(true), no(429), no(500), no(503)] {
             assert!(matches!(
-                problem(error, "archive"),
+                platform_error(error, "archive"),
                 PlatformError::Unavailable(_)
             ));
         }
         let forbidden = opentok::Error::Authentication(no(403).refusal().unwrap().clone());
         for error in [forbidden, opentok::Error::Reply(String::new())] {
             assert!(matches!(
-                problem(error, "archive"),
+                platform_error(error, "archive"),
                 PlatformError::Misconfigured(_)
             ));
         }

@@ -8,7 +8,7 @@ const CLOUD_FILES: &str = "*.amazonaws.com";
 
 /// A video platform as browsers see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outside {
+pub struct BrowserAccess {
     /// Address of its browser library, a script that defines `OT`.
     pub library: String,
     /// Where pages may load scripts and styles from for its sake, as sources of a Content-Security-Policy.
@@ -17,9 +17,9 @@ pub struct Outside {
     pub sources: Vec<String>,
 }
 
-impl Outside {
+impl BrowserAccess {
     /// The platform whose API is at `api_url`.
-    pub fn new(api_url: &str, library: &str) -> Outside {
+    pub fn new(api_url: &str, library: &str) -> BrowserAccess {
         let (mut scripts, mut sources) = (Vec::new(), Vec::new());
         let allow = |sources: &mut Vec<String>, source: String| {
             if !sources.contains(&source) {
@@ -42,7 +42,7 @@ impl Outside {
         if is_cloud {
             allow(&mut sources, format!("https://{CLOUD_FILES}"));
         }
-        Outside {
+        BrowserAccess {
             library: library.to_owned(),
             scripts,
             sources,
@@ -70,16 +70,16 @@ mod tests {
 
     #[test]
     fn another_parlor_is_allowed_its_own_origins_and_no_more() {
-        let outside = Outside::new(
+        let access = BrowserAccess::new(
             "http://10.0.0.2:8080",
             "https://media.example/v2/js/opentok.js",
         );
         assert_eq!(
-            outside.scripts,
+            access.scripts,
             ["https://media.example", "http://10.0.0.2:8080"]
         );
         assert_eq!(
-            outside.sources,
+            access.sources,
             [
                 "https://media.example",
                 "wss://media.example",
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn the_cloud_is_allowed_the_hosts_that_its_library_turns_to() {
-        let outside = Outside::new(
+        let access = BrowserAccess::new(
             "https://api.opentok.com",
             "https://static.opentok.com/v2/js/opentok.min.js",
         );
@@ -100,23 +100,20 @@ mod tests {
             "wss://*.opentok.com",
             "wss://*.tokbox.com",
         ] {
-            assert!(
-                outside.sources.iter().any(|each| each == source),
-                "{source}"
-            );
+            assert!(access.sources.iter().any(|each| each == source), "{source}");
         }
     }
 
     #[test]
     fn nothing_runs_from_where_anybody_may_keep_files() {
-        let outside = Outside::new(
+        let access = BrowserAccess::new(
             "https://api.opentok.com",
             "https://static.opentok.com/v2/js/opentok.min.js",
         );
         let is_anybodys = |source: &String| source.contains("amazonaws");
-        assert!(outside.sources.iter().any(is_anybodys));
+        assert!(access.sources.iter().any(is_anybodys));
         assert_eq!(
-            outside.scripts,
+            access.scripts,
             [
                 "https://static.opentok.com",
                 "https://api.opentok.com",

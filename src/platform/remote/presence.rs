@@ -13,12 +13,12 @@ use crate::{
 };
 
 /// An engine that carries nothing.
-pub struct NoMedia {
+pub struct NullMedia {
     /// What it says to offers. Time passes for whoever listens, also while nothing is sent.
     pub events: mpsc::Sender<media::Event>,
 }
 
-impl Media for NoMedia {
+impl Media for NullMedia {
     fn send(&self, session: &SessionId, command: Command) -> Result<(), Busy> {
         let Command::Offer {
             connection,
@@ -41,13 +41,13 @@ impl Media for NoMedia {
 }
 
 /// Lets people into the presence session and into no other.
-pub struct OnlyPresence {
+pub struct PresenceAdmission {
     pub home: Embedded,
     pub presence: SessionId,
 }
 
 #[async_trait]
-impl Admission for OnlyPresence {
+impl Admission for PresenceAdmission {
     async fn admit(
         &self,
         session: &SessionId,

@@ -12,7 +12,7 @@ use std::{
 
 use tracing::{info, warn};
 
-use super::{Inner, problem::is_unknown};
+use super::{Inner, error::is_unknown};
 use crate::{
     archive::{
         Archive, ArchiveId,
@@ -37,17 +37,17 @@ const PART: u32 = 1000;
 const PARTS: u32 = 20;
 /// Archives asked for by their id each time; others have their turn the next time.
 const ONE_BY_ONE: usize = 20;
-/// Between tries while the platform does not answer, at most.
+/// Between retries while the platform does not answer, at most.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 impl Inner {
-    pub(super) async fn follow(&self) {
+    pub(super) async fn sync_archives(&self) {
         let mut last_deep: Option<Instant> = None;
         let mut failures = 0_u32;
         for turn in 0.. {
             let now = Instant::now();
             let is_deep = last_deep.is_none_or(|last| now.duration_since(last) >= DEEP);
-            let pause = match self.look(is_deep, turn).await {
+            let pause = match self.poll(is_deep, turn).await {
                 Ok(unfinished) => {
                     failures = 0;
                     if is_deep {
@@ -61,8 +61,8 @@ impl Inner {
                 }
                 Err(_) => {
                     failures += 1;
-                    let trouble = self.seen().trouble(now);
-                    let asked = trouble.map(|(until, _)| until.saturating_duration_since(now));
+                    let outage = self.cache().outage(now);
+                    let asked = outage.map(|(until, _)| until.saturating_duration_since(now));
                     let doubled = BUSY * 2_u32.saturating_pow(failures.min(8));
                     doubled.max(asked.unwrap_or_default()).min(LONGEST_PAUSE)
                 }
@@ -75,24 +75,24 @@ impl Inner {
             }
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
-                () = self.attention.notified() => tokio::time::sleep(BUSY / 2).await,
+                () = self.sync_requested.notified() => tokio::time::sleep(BUSY / 2).await,
             }
         }
     }
 
     /// Returns how many are still waited for.
-    async fn look(&self, is_deep: bool, turn: usize) -> Result<usize, PlatformError> {
+    async fn poll(&self, is_deep: bool, turn: usize) -> Result<usize, PlatformError> {
         let listed = if is_deep {
-            self.read_far_back(turn).await?
+            self.poll_deep(turn).await?
         } else {
             let list = self.list(0, NEWEST).await?;
-            self.take_all(&list).await?
+            self.apply_all(&list).await?
         };
         self.answered();
         let db = &self.home.db;
         let mut missing = remote::unfinished(db, &self.address).await?;
         missing.retain(|archive| !listed.contains(&archive.id));
-        self.ask_for(&missing, turn).await?;
+        self.refresh_batch(&missing, turn).await?;
         Ok(remote::unfinished(db, &self.address).await?.len())
     }
 
@@ -116,13 +116,13 @@ impl Inner {
     }
 
     /// Reads the list until it is older than the oldest archive whose file may have expired.
-    async fn read_far_back(&self, turn: usize) -> Result<HashSet<ArchiveId>, PlatformError> {
+    async fn poll_deep(&self, turn: usize) -> Result<HashSet<ArchiveId>, PlatformError> {
         let mut waiting = remote::not_pulled(&self.home.db, &self.address).await?;
         let oldest_ms = waiting.iter().map(|archive| archive.created_at_ms).min();
         let mut listed = HashSet::new();
         for part in 0..PARTS {
             let list = self.list(part * PART, PART).await?;
-            listed.extend(self.take_all(&list).await?);
+            listed.extend(self.apply_all(&list).await?);
             let reached_ms = list.iter().map(|archive| archive.created_at).min();
             let is_enough = oldest_ms.is_none() || reached_ms < oldest_ms;
             if is_enough || list.len() < PART as usize {
@@ -131,17 +131,17 @@ impl Inner {
         }
         // What is in no list was deleted there.
         waiting.retain(|archive| !listed.contains(&archive.id));
-        self.ask_for(&waiting, turn).await?;
+        self.refresh_batch(&waiting, turn).await?;
         Ok(listed)
     }
 
     /// Asks for those whose turn it is by their ids. The list was there a moment ago: what goes wrong with one archive is
     /// no reason not to ask for the others, unless the platform is in trouble since.
-    async fn ask_for(&self, missing: &[Archive], turn: usize) -> Result<(), PlatformError> {
-        for archive in whose_turn(missing, turn) {
+    async fn refresh_batch(&self, missing: &[Archive], turn: usize) -> Result<(), PlatformError> {
+        for archive in batch(missing, turn) {
             if let Err(problem) = self.refresh(archive.id).await
                 && (matches!(problem, PlatformError::Internal(_))
-                    || self.seen().trouble(Instant::now()).is_some())
+                    || self.cache().outage(Instant::now()).is_some())
             {
                 return Err(problem);
             }
@@ -149,7 +149,7 @@ impl Inner {
         Ok(())
     }
 
-    async fn take_all(&self, list: &ArchiveList) -> Result<HashSet<ArchiveId>, PlatformError> {
+    async fn apply_all(&self, list: &ArchiveList) -> Result<HashSet<ArchiveId>, PlatformError> {
         let now_ms = clock::now_ms();
         let mut listed = HashSet::new();
         // The oldest first, as they started.
@@ -158,13 +158,13 @@ impl Inner {
             .rev()
             .filter_map(|archive| RemoteArchive::read(archive, now_ms))
         {
-            self.take_one(&remote).await?;
+            self.apply_one(&remote).await?;
             listed.insert(remote.id);
         }
         Ok(listed)
     }
 
-    async fn take_one(&self, remote: &RemoteArchive) -> Result<(), PlatformError> {
+    async fn apply_one(&self, remote: &RemoteArchive) -> Result<(), PlatformError> {
         let db = &self.home.db;
         if remote::is_known(db, remote.id).await? {
             self.home.archives.apply_remote(remote).await?;
@@ -191,7 +191,7 @@ impl Inner {
 }
 
 /// The part of `missing` that is asked for at this turn; after as many turns as there are parts, all were.
-fn whose_turn<T>(missing: &[T], turn: usize) -> &[T] {
+fn batch<T>(missing: &[T], turn: usize) -> &[T] {
     let parts = missing.len().div_ceil(ONE_BY_ONE).max(1);
     let mut chunks = missing.chunks(ONE_BY_ONE);
     chunks.nth(turn % parts).unwrap_or_default()
@@ -204,11 +204,9 @@ mod tests {
     #[test]
     fn everybody_has_a_turn() {
         let missing: Vec<usize> = (0..ONE_BY_ONE * 2 + 1).collect();
-        let asked: HashSet<_> = (7..10)
-            .flat_map(|turn| whose_turn(&missing, turn))
-            .collect();
+        let asked: HashSet<_> = (7..10).flat_map(|turn| batch(&missing, turn)).collect();
         assert_eq!(asked.len(), missing.len());
-        assert_eq!(whose_turn(&missing[..3], 7), [0, 1, 2]);
-        assert_eq!(whose_turn::<usize>(&[], 7), [0; 0]);
+        assert_eq!(batch(&missing[..3], 7), [0, 1, 2]);
+        assert_eq!(batch::<usize>(&[], 7), [0; 0]);
     }
 }
