@@ -28,7 +28,7 @@ use crate::{
     },
     project::{self, Project},
     recorder::{self, Recorder, RecorderConfig, ffmpeg::Ffmpeg},
-    session::{self, Admission, Reason, Sessions, media},
+    session::{self, Admission, EndReason, Sessions, media},
     sfu::{self, Sfu, SfuConfig},
     signaling,
 };
@@ -263,7 +263,7 @@ impl Server {
         self.app.archives.close().await;
         self.platform
             .sessions
-            .disconnect_all(Reason::ServerStopping);
+            .disconnect_all(EndReason::ServerStopping);
         self.http.stop(true).await;
         if let Ok(Err(error)) = self.serving.await {
             warn!("Pages ended with an error: {error}");

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     opentok::SessionId,
     presence::{Arrival, Availability, Leaving, Name, UserId},
-    session::{ClientSignal, ConnectionId, ConnectionInfo, Observer, Reason, Refusal},
+    session::{ClientSignal, ConnectionId, ConnectionInfo, EndReason, Observer, Refusal},
 };
 
 /// What our tokens say of their holder: `{"name":"Ann","user":"…"}`.
@@ -38,14 +38,14 @@ impl Observer for Inner {
         self.work.notify_one();
     }
 
-    fn left(&self, session: &SessionId, connection: ConnectionId, reason: Reason) {
+    fn left(&self, session: &SessionId, connection: ConnectionId, reason: EndReason) {
         let how = match reason {
-            Reason::NetworkDisconnected => Leaving::Lost,
-            Reason::ServerStopping => return, // Nobody has left; the next start finds out who is back.
-            Reason::ClientDisconnected
-            | Reason::ForceDisconnected
-            | Reason::ForceUnpublished
-            | Reason::MediaStopped => Leaving::Closed,
+            EndReason::NetworkDisconnected => Leaving::Lost,
+            EndReason::ServerStopping => return, // Nobody has left; the next start finds out who is back.
+            EndReason::ClientDisconnected
+            | EndReason::ForceDisconnected
+            | EndReason::ForceUnpublished
+            | EndReason::MediaStopped => Leaving::Closed,
         };
         let mut desk = self.desk();
         if *session == self.presence {

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::{
     opentok::SessionId,
-    session::{ConnectionId, ConnectionInfo, Occurrence, Reason, Report, StreamId, StreamInfo},
+    session::{ConnectionId, ConnectionInfo, EndReason, Occurrence, Report, StreamId, StreamInfo},
 };
 
 #[derive(Serialize)]
@@ -17,7 +17,7 @@ struct Body<'a> {
     /// Unix time, ms.
     timestamp: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<Reason>,
+    reason: Option<EndReason>,
     #[serde(skip_serializing_if = "Option::is_none")]
     connection: Option<Connection<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -65,9 +65,9 @@ impl<'a> Stream<'a> {
 }
 
 /// The reason in OpenTok's words, which have none for a server that stops: to applications it is a network that is gone.
-fn of_opentok(reason: Reason) -> Reason {
+fn of_opentok(reason: EndReason) -> EndReason {
     match reason {
-        Reason::ServerStopping => Reason::NetworkDisconnected,
+        EndReason::ServerStopping => EndReason::NetworkDisconnected,
         other => other,
     }
 }
@@ -187,7 +187,7 @@ mod tests {
             (
                 Occurrence::ConnectionDestroyed {
                     connection: ann.clone(),
-                    reason: Reason::NetworkDisconnected,
+                    reason: EndReason::NetworkDisconnected,
                 },
                 body(
                     "connectionDestroyed",
@@ -205,7 +205,7 @@ mod tests {
                 Occurrence::StreamDestroyed {
                     stream: camera,
                     connection: ann.clone(),
-                    reason: Reason::ForceUnpublished,
+                    reason: EndReason::ForceUnpublished,
                 },
                 body(
                     "streamDestroyed",
@@ -215,7 +215,7 @@ mod tests {
             (
                 Occurrence::ConnectionDestroyed {
                     connection: ann,
-                    reason: Reason::ServerStopping,
+                    reason: EndReason::ServerStopping,
                 },
                 body(
                     "connectionDestroyed",

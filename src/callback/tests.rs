@@ -22,7 +22,7 @@ use crate::{
     project::{self, Project},
     session::{
         Occurrence, Sessions,
-        media::{Busy, Command, Media, Sink},
+        media::{EngineBusy, EngineCommand, Media, Sink},
     },
 };
 
@@ -317,7 +317,7 @@ async fn the_oldest_of_a_topic_are_dropped_if_they_are_too_many(db: SqlitePool) 
 struct Deaf;
 
 impl Media for Deaf {
-    fn send(&self, _: &SessionId, _: Command) -> Result<(), Busy> {
+    fn send(&self, _: &SessionId, _: EngineCommand) -> Result<(), EngineBusy> {
         Ok(())
     }
 }

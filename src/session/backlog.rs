@@ -66,10 +66,10 @@ impl Backlog {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::event::Event;
+    use crate::session::event::SessionEvent;
 
     fn event() -> Arc<SharedEvent> {
-        Arc::new(SharedEvent::new(Event::MuteForced { active: true }))
+        Arc::new(SharedEvent::new(SessionEvent::MuteForced { active: true }))
     }
 
     fn numbers(backlog: &Backlog, last: u64) -> Option<Vec<u64>> {
@@ -118,7 +118,7 @@ mod tests {
     fn too_many_bytes_push_out_the_oldest() {
         let mut backlog = Backlog::default();
         for _ in 0..300 {
-            backlog.push(Arc::new(SharedEvent::new(Event::Signal {
+            backlog.push(Arc::new(SharedEvent::new(SessionEvent::Signal {
                 signal_type: None,
                 data: Some("x".repeat(8000).into()),
                 from: None,

@@ -76,14 +76,14 @@ pub struct ArchiveInfo {
     rename_all = "camelCase",
     rename_all_fields = "camelCase"
 )]
-pub enum Event {
+pub enum SessionEvent {
     ConnectionCreated {
         connection: ConnectionInfo,
     },
-    /// Comes behind [`Event::StreamDestroyed`] of each of its streams.
+    /// Comes behind [`SessionEvent::StreamDestroyed`] of each of its streams.
     ConnectionDestroyed {
         connection_id: ConnectionId,
-        reason: Reason,
+        reason: EndReason,
     },
     /// To everyone but the publisher, once the stream's tracks are negotiated.
     StreamCreated {
@@ -92,7 +92,7 @@ pub enum Event {
     /// Goes to everyone, to the publisher only when somebody else ended the stream.
     StreamDestroyed {
         stream_id: StreamId,
-        reason: Reason,
+        reason: EndReason,
     },
     /// The stream as it is now; the client finds the difference. To everyone but the publisher.
     StreamChanged {
@@ -153,14 +153,14 @@ pub enum Event {
     },
     /// The last event of a connection; the socket is closed behind it.
     Disconnected {
-        reason: Reason,
+        reason: EndReason,
     },
 }
 
 /// Why something ended. OpenTok's words, and `serverStopping`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Reason {
+pub enum EndReason {
     ClientDisconnected,
     ForceDisconnected,
     NetworkDisconnected,
@@ -183,13 +183,13 @@ pub enum Rerouting {
 /// An event as it is kept and sent: one text for all who receive it, whatever its number for each.
 #[derive(Debug)]
 pub struct SharedEvent {
-    pub event: Event,
+    pub event: SessionEvent,
     /// The event as a JSON object.
     pub json: String,
 }
 
 impl SharedEvent {
-    pub(super) fn new(event: Event) -> Self {
+    pub(super) fn new(event: SessionEvent) -> Self {
         let json = serde_json::to_string(&event).expect("an event has string keys only");
         SharedEvent { event, json }
     }
@@ -198,7 +198,7 @@ impl SharedEvent {
 /// The answer to one request.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
-pub enum Outcome {
+pub enum ReplyBody {
     Error {
         error: Refusal,
     },
@@ -218,19 +218,19 @@ pub enum Outcome {
     Done {},
 }
 
-impl From<Refusal> for Outcome {
+impl From<Refusal> for ReplyBody {
     fn from(error: Refusal) -> Self {
-        Outcome::Error { error }
+        ReplyBody::Error { error }
     }
 }
 
-impl Outcome {
+impl ReplyBody {
     /// About how many bytes it takes as JSON.
     pub(super) fn size(&self) -> usize {
         match self {
-            Outcome::Answer { sdp, .. } => sdp.len() + 64,
+            ReplyBody::Answer { sdp, .. } => sdp.len() + 64,
             // The first message of a socket, whatever its size, must fit.
-            Outcome::Welcome(_) => 0,
+            ReplyBody::Welcome(_) => 0,
             _ => 256,
         }
     }
@@ -247,7 +247,7 @@ pub struct Welcome {
     pub role: Role,
     /// How long after the loss of its socket a connection whose media flow may be resumed.
     pub grace_ms: u64,
-    /// Media go from browser to browser, until [`Event::SessionRouted`].
+    /// Media go from browser to browser, until [`SessionEvent::SessionRouted`].
     pub relayed: bool,
     /// The others, and this connection itself, in the order in which they came.
     pub connections: Vec<ConnectionInfo>,

@@ -24,8 +24,8 @@ pub trait Media: Send + Sync {
     /// Queues a command for the worker that owns `session`.
     ///
     /// # Errors
-    /// [`Busy`] when the worker's queue is full; the command was not queued.
-    fn send(&self, session: &SessionId, command: Command) -> Result<(), Busy>;
+    /// [`EngineBusy`] when the worker's queue is full; the command was not queued.
+    fn send(&self, session: &SessionId, command: EngineCommand) -> Result<(), EngineBusy>;
 
     /// What has been done since the start; an engine that counts nothing says 0.
     fn statistics(&self) -> Statistics {
@@ -51,13 +51,13 @@ pub struct Statistics {
 /// The engine cannot take another command now.
 #[derive(Debug, thiserror::Error)]
 #[error("the media engine has too much to do; try again in a moment")]
-pub struct Busy;
+pub struct EngineBusy;
 
 /// What the engine is asked to do.
 #[derive(Clone, Debug)]
-pub enum Command {
+pub enum EngineCommand {
     /// Answers a client's offer, making the connection's peer if it has none yet. The answer comes
-    /// as [`Event::Answered`] or [`Event::Refused`] with the same `request`.
+    /// as [`EngineEvent::Answered`] or [`EngineEvent::Refused`] with the same `request`.
     Offer {
         connection: ConnectionId,
         /// The client's request id, handed back with the answer.
@@ -70,7 +70,7 @@ pub enum Command {
         connection: ConnectionId,
         slot: u16,
         stream: StreamId,
-        wanted: Wanted,
+        wanted: SubscriptionSettings,
     },
     /// Frees a slot.
     Unsubscribe { connection: ConnectionId, slot: u16 },
@@ -106,7 +106,7 @@ pub enum Command {
 pub struct Scope {
     pub audio: bool,
     pub video: bool,
-    /// Of no stream anything before [`Command::Choose`].
+    /// Of no stream anything before [`EngineCommand::Choose`].
     pub by_hand: bool,
 }
 
@@ -155,7 +155,7 @@ pub struct Slot {
 
 /// What a subscriber wants of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wanted {
+pub struct SubscriptionSettings {
     pub audio: bool,
     pub video: bool,
     /// Height in pixels at which the video is shown; `None`: as high as it comes.
@@ -166,7 +166,7 @@ pub struct Wanted {
 
 /// What the engine reports.
 #[derive(Debug)]
-pub enum Event {
+pub enum EngineEvent {
     /// The answer to an offer.
     Answered {
         session: SessionId,

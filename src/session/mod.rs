@@ -20,7 +20,9 @@ mod registry;
 pub mod request;
 
 pub use admission::{Admission, AdmissionError, Admitted, Newcomer};
-pub use event::{ArchiveInfo, ConnectionInfo, Event, Outcome, Reason, Rerouting, StreamInfo};
+pub use event::{
+    ArchiveInfo, ConnectionInfo, EndReason, ReplyBody, Rerouting, SessionEvent, StreamInfo,
+};
 pub(crate) use id::id;
 pub use id::{ConnectionId, StreamId};
 pub use live::{Chosen, Closing, LiveSession, Now, Outgoing, Output, Phase, SocketId};

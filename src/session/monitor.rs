@@ -1,6 +1,6 @@
 //! What an application's server may hear of the live sessions. OpenTok calls it session monitoring.
 
-use super::{ConnectionInfo, Reason, StreamInfo};
+use super::{ConnectionInfo, EndReason, StreamInfo};
 use crate::opentok::SessionId;
 
 /// Something that happened in a session.
@@ -24,7 +24,7 @@ pub enum Occurrence {
     /// Comes behind [`Occurrence::StreamDestroyed`] of each of its streams.
     ConnectionDestroyed {
         connection: ConnectionInfo,
-        reason: Reason,
+        reason: EndReason,
     },
     StreamCreated {
         stream: StreamInfo,
@@ -33,7 +33,7 @@ pub enum Occurrence {
     StreamDestroyed {
         stream: StreamInfo,
         connection: ConnectionInfo,
-        reason: Reason,
+        reason: EndReason,
     },
 }
 

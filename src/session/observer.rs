@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{ConnectionId, ConnectionInfo, Reason, Refusal};
+use super::{ConnectionId, ConnectionInfo, EndReason, Refusal};
 use crate::opentok::SessionId;
 
 /// Is told of every coming and going, in the session's order, while the session is locked: it must not wait,
@@ -12,7 +12,7 @@ pub trait Observer: Send + Sync {
     fn joined(&self, session: &SessionId, connection: &ConnectionInfo);
 
     /// A connection is over. A lost socket is told of only when it was not resumed in time.
-    fn left(&self, session: &SessionId, connection: ConnectionId, reason: Reason);
+    fn left(&self, session: &SessionId, connection: ConnectionId, reason: EndReason);
 
     /// Whether the observer stands between the clients of this session: they hear none of each other's signals
     /// ([`Observer::signalled`]), and see one another only when it says so

@@ -190,12 +190,12 @@ fn size(message: &Outgoing) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::event::{Event, Outcome, SharedEvent};
+    use crate::session::event::{ReplyBody, SessionEvent, SharedEvent};
 
     fn reply() -> Outgoing {
         Outgoing::Reply {
             request: 1,
-            outcome: Outcome::Done {},
+            outcome: ReplyBody::Done {},
         }
     }
 
@@ -241,13 +241,13 @@ mod tests {
             sizes
         });
         tokio::task::yield_now().await;
-        let event = Arc::new(SharedEvent::new(Event::MuteForced { active: true }));
+        let event = Arc::new(SharedEvent::new(SessionEvent::MuteForced { active: true }));
         let size_of_event = event.json.len() + 16;
         assert!(sender.put(Outgoing::Event { n: 1, event }));
         sender.nudge().wake();
         tokio::task::yield_now().await;
         assert_eq!(sender.shared.lock().bytes, 0, "nudged");
-        let event = Arc::new(SharedEvent::new(Event::MuteForced { active: true }));
+        let event = Arc::new(SharedEvent::new(SessionEvent::MuteForced { active: true }));
         assert!(sender.put(Outgoing::Event { n: 2, event }));
         tokio::task::yield_now().await;
         assert_eq!(sender.shared.lock().bytes, size_of_event, "asleep");
@@ -275,7 +275,7 @@ mod tests {
     #[tokio::test]
     async fn a_client_that_reads_may_receive_any_amount() {
         let (sender, mut outbox) = outbox();
-        let event = Arc::new(SharedEvent::new(Event::Signal {
+        let event = Arc::new(SharedEvent::new(SessionEvent::Signal {
             signal_type: None,
             data: Some("x".repeat(8000).into()),
             from: None,

@@ -49,7 +49,7 @@ use worker::{Shared, Worker};
 
 use crate::{
     opentok::SessionId,
-    session::media::{Busy, Command, Event, Media, Statistics},
+    session::media::{EngineBusy, EngineCommand, EngineEvent, Media, Statistics},
 };
 
 /// Commands that wait for a worker.
@@ -83,7 +83,7 @@ pub struct Sfu {
 
 #[derive(Debug)]
 struct Handle {
-    commands: SyncSender<(SessionId, Command)>,
+    commands: SyncSender<(SessionId, EngineCommand)>,
     waker: Waker,
     addresses: Vec<SocketAddr>,
     shared: Arc<Shared>,
@@ -95,7 +95,7 @@ impl Sfu {
     ///
     /// # Errors
     /// When the system gives no sockets, polls or threads.
-    pub fn start(config: SfuConfig, events: Sender<Event>) -> io::Result<Sfu> {
+    pub fn start(config: SfuConfig, events: Sender<EngineEvent>) -> io::Result<Sfu> {
         let crypto = Arc::new(str0m::crypto::from_feature_flags());
         let certificate = crypto
             .dtls_provider
@@ -185,7 +185,7 @@ impl Media for Sfu {
         sum
     }
 
-    fn send(&self, session: &SessionId, command: Command) -> Result<(), Busy> {
+    fn send(&self, session: &SessionId, command: EngineCommand) -> Result<(), EngineBusy> {
         // Held while queueing, so that a session's commands keep their order.
         let mut placement = self
             .placement
@@ -199,7 +199,7 @@ impl Media for Sfu {
         let worker = &self.workers[index];
         match worker.commands.try_send((session.clone(), command)) {
             Ok(()) => {}
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => return Err(Busy),
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => return Err(EngineBusy),
         }
         placement.note(session, index, effect);
         if !worker.shared.woken.swap(true, Ordering::AcqRel) {

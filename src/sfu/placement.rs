@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use crate::{
     archive::ArchiveId,
     opentok::SessionId,
-    session::{ConnectionId, media::Command},
+    session::{ConnectionId, media::EngineCommand},
 };
 
 #[derive(Debug)]
@@ -37,16 +37,16 @@ pub enum Effect {
 }
 
 impl Effect {
-    pub fn of(command: &Command) -> Effect {
+    pub fn of(command: &EngineCommand) -> Effect {
         match command {
-            Command::Offer { connection, .. } => Effect::Opens(*connection),
-            Command::Close { connection } => Effect::Closes(*connection),
-            Command::Record { archive, .. } => Effect::Records(*archive),
-            Command::StopRecording { archive } => Effect::StopsRecording(*archive),
-            Command::Subscribe { .. } | Command::SetStream { .. } => Effect::Stays,
-            Command::Unsubscribe { .. } | Command::Unpublish { .. } | Command::Choose { .. } => {
-                Effect::Ends
-            }
+            EngineCommand::Offer { connection, .. } => Effect::Opens(*connection),
+            EngineCommand::Close { connection } => Effect::Closes(*connection),
+            EngineCommand::Record { archive, .. } => Effect::Records(*archive),
+            EngineCommand::StopRecording { archive } => Effect::StopsRecording(*archive),
+            EngineCommand::Subscribe { .. } | EngineCommand::SetStream { .. } => Effect::Stays,
+            EngineCommand::Unsubscribe { .. }
+            | EngineCommand::Unpublish { .. }
+            | EngineCommand::Choose { .. } => Effect::Ends,
         }
     }
 }
@@ -60,7 +60,7 @@ impl Placement {
     }
 
     /// The worker that `command` goes to; `None` if it is moot.
-    pub fn worker(&self, session: &SessionId, command: &Command) -> Option<usize> {
+    pub fn worker(&self, session: &SessionId, command: &EngineCommand) -> Option<usize> {
         if let Some(placed) = self.sessions.get(session) {
             return Some(placed.worker);
         }
@@ -117,15 +117,15 @@ mod tests {
     use super::*;
     use crate::session::media::Scope;
 
-    fn send(placement: &mut Placement, session: &str, command: &Command) -> Option<usize> {
+    fn send(placement: &mut Placement, session: &str, command: &EngineCommand) -> Option<usize> {
         let session = SessionId::from(session);
         let worker = placement.worker(&session, command)?;
         placement.note(&session, worker, Effect::of(command));
         Some(worker)
     }
 
-    fn offer(connection: ConnectionId) -> Command {
-        Command::Offer {
+    fn offer(connection: ConnectionId) -> EngineCommand {
+        EngineCommand::Offer {
             connection,
             request: 1,
             offer: crate::session::media::Offer {
@@ -155,12 +155,12 @@ mod tests {
     fn a_session_that_is_over_is_forgotten() {
         let mut placement = Placement::new(1);
         let a = ConnectionId::random();
-        let close = Command::Close { connection: a };
+        let close = EngineCommand::Close { connection: a };
         assert_eq!(send(&mut placement, "one", &close), None);
         send(&mut placement, "one", &offer(a));
         let archive = ArchiveId::random();
         let (sink, _queue) = std::sync::mpsc::sync_channel(1);
-        let record = Command::Record {
+        let record = EngineCommand::Record {
             archive,
             sink,
             scope: Scope::ALL,
@@ -168,7 +168,11 @@ mod tests {
         send(&mut placement, "one", &record);
         assert_eq!(send(&mut placement, "one", &close), Some(0));
         assert!(!placement.sessions.is_empty());
-        send(&mut placement, "one", &Command::StopRecording { archive });
+        send(
+            &mut placement,
+            "one",
+            &EngineCommand::StopRecording { archive },
+        );
         assert!(placement.sessions.is_empty());
         assert_eq!(placement.load, [0]);
     }

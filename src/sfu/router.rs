@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 
 use crate::session::{
     StreamId,
-    media::{Kind, Wanted},
+    media::{Kind, SubscriptionSettings},
 };
 
 /// A peer's place in its worker.
@@ -20,7 +20,7 @@ pub type StreamKey = usize;
 pub struct Receiver {
     pub peer: PeerKey,
     pub slot: u16,
-    pub wanted: Wanted,
+    pub wanted: SubscriptionSettings,
 }
 
 impl Receiver {
@@ -214,7 +214,7 @@ impl Router {
 mod tests {
     use super::*;
 
-    const BOTH: Wanted = Wanted {
+    const BOTH: SubscriptionSettings = SubscriptionSettings {
         audio: true,
         video: true,
         height: None,

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     opentok::SessionId,
-    session::media::{Command, Event},
+    session::media::{EngineCommand, EngineEvent},
 };
 
 pub const WAKER: Token = Token(usize::MAX);
@@ -65,8 +65,8 @@ pub struct Worker {
     pub poll: Poll,
     pub sockets: Vec<Socket>,
     pub engine: Engine,
-    pub commands: Receiver<(SessionId, Command)>,
-    pub events: Sender<Event>,
+    pub commands: Receiver<(SessionId, EngineCommand)>,
+    pub events: Sender<EngineEvent>,
     pub shared: Arc<Shared>,
 }
 

@@ -1,6 +1,6 @@
 //! The codes with which the server closes a WebSocket, and what the client may do then.
 
-use crate::session::{Closing, Reason};
+use crate::session::{Closing, EndReason};
 
 /// A code of RFC 6455 §7.4 and a sentence of at most 123 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +62,7 @@ impl From<Closing> for Close {
     fn from(closing: Closing) -> Self {
         match closing {
             Closing::Left => GOODBYE,
-            Closing::Ended(Reason::ServerStopping) => STOPPING,
+            Closing::Ended(EndReason::ServerStopping) => STOPPING,
             Closing::Ended(_) => ENDED,
             Closing::Replaced => REPLACED,
             Closing::Flood => FLOOD,

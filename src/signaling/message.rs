@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::session::{
     event::{
-        ArchiveInfo, ConnectionInfo, Event, Outcome, Reason, SharedEvent, StreamInfo, VideoType,
-        Welcome,
+        ArchiveInfo, ConnectionInfo, EndReason, ReplyBody, SessionEvent, SharedEvent, StreamInfo,
+        VideoType, Welcome,
     },
     refusal::Refusal,
     request::{NewStream, Request, Resume, StreamUpdate, SubscriptionUpdate},
@@ -57,7 +57,7 @@ pub struct Unreadable {
 pub struct Reply<'a> {
     pub re: u64,
     #[serde(flatten)]
-    pub outcome: &'a Outcome,
+    pub outcome: &'a ReplyBody,
 }
 
 /// The text of a message to a client.
@@ -68,7 +68,7 @@ pub fn text(message: &Outgoing) -> String {
     }
 }
 
-pub fn reply_text(re: u64, outcome: &Outcome) -> String {
+pub fn reply_text(re: u64, outcome: &ReplyBody) -> String {
     serde_json::to_string(&Reply { re, outcome }).expect("a reply has string keys only")
 }
 

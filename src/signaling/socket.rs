@@ -13,7 +13,7 @@ use super::{
     body::{self, Ended, Wire},
     close::{self, Close},
     frames::{Arrival, Broken, Frames},
-    message::{self, FirstMessage, Message, Outcome, Refusal, Unreadable},
+    message::{self, FirstMessage, Message, Refusal, ReplyBody, Unreadable},
 };
 use crate::{
     clock,
@@ -157,7 +157,7 @@ impl Socket {
     /// Says why nobody is let in.
     fn turn_away(&self, id: u64, refusal: Refusal) -> End {
         debug!(refusal.code, "Nobody is let in: {}", refusal.message);
-        let outcome = Outcome::Error { error: refusal };
+        let outcome = ReplyBody::Error { error: refusal };
         self.wire.text(message::reply_text(id, &outcome));
         End::Close(close::NOT_ADMITTED)
     }

@@ -32,7 +32,10 @@ use parlor::{
     opentok::SessionId,
     session::{
         ConnectionId, StreamId,
-        media::{Command, Event, Kind, Media, Recorded, Scope, Statistics, Wanted},
+        media::{
+            EngineCommand, EngineEvent, Kind, Media, Recorded, Scope, Statistics,
+            SubscriptionSettings,
+        },
     },
     sfu::{Sfu, SfuConfig, WorkerSockets},
 };
@@ -110,7 +113,7 @@ fn measure(name: &str, rooms: usize, people: usize, audience: usize, record: boo
         if record {
             let (sink, queue) = sync_channel(8_192);
             let archive = ArchiveId::random();
-            let command = Command::Record {
+            let command = EngineCommand::Record {
                 archive,
                 sink,
                 scope: Scope::ALL,
@@ -163,7 +166,7 @@ fn measure(name: &str, rooms: usize, people: usize, audience: usize, record: boo
 /// The engine, and its answers.
 struct Engine {
     sfu: Sfu,
-    events: Receiver<Event>,
+    events: Receiver<EngineEvent>,
     certificate: str0m::config::DtlsCert,
 }
 
@@ -188,7 +191,7 @@ impl Engine {
         let streams: Vec<StreamId> = own.into_iter().collect();
         let slots = u16::try_from(others.len()).unwrap();
         let offer = client.offer(&streams, &[], slots);
-        let command = Command::Offer {
+        let command = EngineCommand::Offer {
             connection,
             request: 1,
             offer,
@@ -198,14 +201,14 @@ impl Engine {
         run(&mut [], |_| {
             while let Ok(event) = self.events.try_recv() {
                 match event {
-                    Event::Answered {
+                    EngineEvent::Answered {
                         connection: to,
                         sdp,
                         ..
                     } if to == connection => {
                         answer = Some(sdp);
                     }
-                    Event::Refused { message, .. } => panic!("refused: {message}"),
+                    EngineEvent::Refused { message, .. } => panic!("refused: {message}"),
                     _ => {}
                 }
             }
@@ -214,11 +217,11 @@ impl Engine {
         client.accept(&answer.unwrap());
         run(&mut [&mut client], |clients| clients[0].connected);
         for (slot, &stream) in (0..).zip(others) {
-            let command = Command::Subscribe {
+            let command = EngineCommand::Subscribe {
                 connection,
                 slot,
                 stream,
-                wanted: Wanted {
+                wanted: SubscriptionSettings {
                     audio: true,
                     video: true,
                     height: None,

@@ -11,7 +11,7 @@ use parlor::{
     opentok::SessionId,
     session::{
         ConnectionId, StreamId,
-        media::{Command, Event, Kind, Media, Recorded, Scope, Wanted},
+        media::{EngineCommand, EngineEvent, Kind, Media, Recorded, Scope, SubscriptionSettings},
     },
     sfu::{Sfu, SfuConfig, WorkerSockets},
 };
@@ -19,7 +19,7 @@ use tokio::sync::mpsc::{Receiver, channel};
 
 use crate::peer::{Arrival, Client, run};
 
-const BOTH: Wanted = Wanted {
+const BOTH: SubscriptionSettings = SubscriptionSettings {
     audio: true,
     video: true,
     height: None,
@@ -29,8 +29,8 @@ const BOTH: Wanted = Wanted {
 /// An engine with one session.
 pub struct House {
     pub sfu: Sfu,
-    events: Receiver<Event>,
-    seen: Vec<Event>,
+    events: Receiver<EngineEvent>,
+    seen: Vec<EngineEvent>,
     session: SessionId,
 }
 
@@ -54,7 +54,7 @@ impl House {
         }
     }
 
-    pub fn send(&self, command: Command) {
+    pub fn send(&self, command: EngineCommand) {
         self.sfu.send(&self.session, command).unwrap();
     }
 
@@ -74,7 +74,7 @@ impl House {
         let request = u64::from(offer.generation);
         self.take_events();
         self.seen.clear();
-        self.send(Command::Offer {
+        self.send(EngineCommand::Offer {
             connection,
             request,
             offer,
@@ -84,13 +84,13 @@ impl House {
             self.take_events();
             for event in &self.seen {
                 match event {
-                    Event::Answered {
+                    EngineEvent::Answered {
                         connection: to,
                         request: re,
                         sdp,
                         ..
                     } if (*to, *re) == (connection, request) => answer = Some(sdp.clone()),
-                    Event::Refused { message, .. } => panic!("refused: {message}"),
+                    EngineEvent::Refused { message, .. } => panic!("refused: {message}"),
                     _ => {}
                 }
             }
@@ -113,8 +113,14 @@ impl House {
         (client, connection)
     }
 
-    fn subscribe(&self, connection: ConnectionId, slot: u16, stream: StreamId, wanted: Wanted) {
-        self.send(Command::Subscribe {
+    fn subscribe(
+        &self,
+        connection: ConnectionId,
+        slot: u16,
+        stream: StreamId,
+        wanted: SubscriptionSettings,
+    ) {
+        self.send(EngineCommand::Subscribe {
             connection,
             slot,
             stream,
@@ -122,7 +128,7 @@ impl House {
         });
     }
 
-    fn has_seen(&mut self, what: impl Fn(&Event) -> bool) -> bool {
+    fn has_seen(&mut self, what: impl Fn(&EngineEvent) -> bool) -> bool {
         self.take_events();
         self.seen.iter().any(what)
     }
@@ -240,7 +246,7 @@ fn a_medium_that_is_off_is_dropped_and_comes_back_without_a_hole() {
         clients[1].arrivals.len() > 100
     });
     let switch = |audio, video| {
-        house.send(Command::SetStream {
+        house.send(EngineCommand::SetStream {
             stream,
             audio,
             video,
@@ -280,7 +286,7 @@ fn an_unpublished_stream_stops_and_its_slot_can_be_used_again() {
     talk(0, &mut [&mut alice, &mut bob], |clients| {
         clients[1].arrivals.len() > 50
     });
-    house.send(Command::Unpublish { stream });
+    house.send(EngineCommand::Unpublish { stream });
     let mut last = house.sfu.statistics();
     talk(0, &mut [&mut alice, &mut bob], |_| {
         let now = house.sfu.statistics();
@@ -372,7 +378,7 @@ fn a_layer_is_chosen_by_height_and_frame_rate() {
         bob_id,
         0,
         stream,
-        Wanted {
+        SubscriptionSettings {
             height: Some(180),
             frame_rate: Some(7),
             ..BOTH
@@ -423,14 +429,15 @@ fn a_peer_is_alive_while_packets_come_and_closed_when_it_says_so() {
     let (mut alice, alice_id) = house.join(&[stream], &[], 0);
     let alive = |house: &mut House| {
         house.take_events();
-        let alive =
-            |e: &&Event| matches!(e, Event::Alive { connection, .. } if *connection == alice_id);
+        let alive = |e: &&EngineEvent| matches!(e, EngineEvent::Alive { connection, .. } if *connection == alice_id);
         house.seen.iter().filter(alive).count()
     };
     talk(0, &mut [&mut alice], |_| alive(&mut house) >= 3);
     alice.close();
     run(&mut [&mut alice], |_| {
-        house.has_seen(|e| matches!(e, Event::Closed { connection, .. } if *connection == alice_id))
+        house.has_seen(
+            |e| matches!(e, EngineEvent::Closed { connection, .. } if *connection == alice_id),
+        )
     });
 }
 
@@ -454,14 +461,14 @@ fn a_peer_that_vanished_is_not_alive_and_costs_nothing() {
         }
         last.1.elapsed() > Duration::from_millis(500)
     });
-    house.send(Command::Close { connection: bob_id });
+    house.send(EngineCommand::Close { connection: bob_id });
 }
 
 #[test]
 fn closing_a_connection_tells_the_client() {
     let mut house = House::new();
     let (mut alice, connection) = house.join(&[], &[], 1);
-    house.send(Command::Close { connection });
+    house.send(EngineCommand::Close { connection });
     run(&mut [&mut alice], |clients| clients[0].closed);
 }
 
@@ -500,14 +507,14 @@ fn bad_offers_are_refused_with_a_sentence() {
             sdp,
             ..good.clone()
         };
-        house.send(Command::Offer {
+        house.send(EngineCommand::Offer {
             connection,
             request,
             offer,
         });
         run(&mut [], |_| {
             house.has_seen(|e| {
-                matches!(e, Event::Refused { request: re, message, .. } if *re == request && !message.is_empty())
+                matches!(e, EngineEvent::Refused { request: re, message, .. } if *re == request && !message.is_empty())
             })
         });
     }
@@ -532,7 +539,7 @@ fn a_recording_gets_every_track_also_those_to_come() {
     let (mut alice, _) = house.join(&[first], &[], 0);
     let archive = ArchiveId::random();
     let (sink, queue) = sync_channel(8_192);
-    house.send(Command::Record {
+    house.send(EngineCommand::Record {
         archive,
         sink,
         scope: Scope::ALL,
@@ -588,7 +595,7 @@ fn a_recording_gets_every_track_also_those_to_come() {
             }
         }
     }
-    house.send(Command::StopRecording { archive });
+    house.send(EngineCommand::StopRecording { archive });
     run(&mut [&mut alice], |_| {
         matches!(queue.try_recv(), Err(TryRecvError::Disconnected))
     });
@@ -603,7 +610,7 @@ fn a_recorder_that_lags_is_told_what_it_missed_and_holds_up_nobody() {
     house.subscribe(bob_id, 0, stream, BOTH);
     let archive = ArchiveId::random();
     let (sink, queue) = sync_channel(8);
-    house.send(Command::Record {
+    house.send(EngineCommand::Record {
         archive,
         sink,
         scope: Scope::ALL,

@@ -20,9 +20,9 @@ use parlor::{
     clock,
     opentok::{NewToken, Role, SessionId, Token},
     session::{
-        Admission, AdmissionError, Admitted, ArchiveChange, ArchiveInfo, Counts, Happening, Phase,
-        Reason, Sessions,
-        media::{self, Busy, Command, Media, Recorded, Scope},
+        Admission, AdmissionError, Admitted, ArchiveChange, ArchiveInfo, Counts, EndReason,
+        Happening, Phase, Sessions,
+        media::{self, EngineBusy, EngineCommand, Media, Recorded, Scope},
     },
     signaling,
 };
@@ -58,35 +58,35 @@ struct Server {
 
 /// Answers every offer at once.
 struct Engine {
-    events: mpsc::Sender<media::Event>,
+    events: mpsc::Sender<media::EngineEvent>,
     commands: Mutex<Vec<String>>,
     busy: AtomicBool,
 }
 
 impl Media for Engine {
-    fn send(&self, session: &SessionId, command: Command) -> Result<(), Busy> {
+    fn send(&self, session: &SessionId, command: EngineCommand) -> Result<(), EngineBusy> {
         if self.busy.load(Ordering::SeqCst) {
-            return Err(Busy);
+            return Err(EngineBusy);
         }
         let word = match &command {
-            Command::Offer { .. } => "offer",
-            Command::Subscribe { .. } => "subscribe",
-            Command::Unsubscribe { .. } => "unsubscribe",
-            Command::SetStream { .. } => "set stream",
-            Command::Unpublish { .. } => "unpublish",
-            Command::Close { .. } => "close",
-            Command::Record { .. } => "record",
-            Command::StopRecording { .. } => "stop recording",
-            Command::Choose { .. } => "choose",
+            EngineCommand::Offer { .. } => "offer",
+            EngineCommand::Subscribe { .. } => "subscribe",
+            EngineCommand::Unsubscribe { .. } => "unsubscribe",
+            EngineCommand::SetStream { .. } => "set stream",
+            EngineCommand::Unpublish { .. } => "unpublish",
+            EngineCommand::Close { .. } => "close",
+            EngineCommand::Record { .. } => "record",
+            EngineCommand::StopRecording { .. } => "stop recording",
+            EngineCommand::Choose { .. } => "choose",
         };
         self.commands.lock().unwrap().push(word.to_owned());
-        if let Command::Offer {
+        if let EngineCommand::Offer {
             connection,
             request,
             offer,
         } = command
         {
-            let answered = media::Event::Answered {
+            let answered = media::EngineEvent::Answered {
                 session: session.clone(),
                 connection,
                 request,
@@ -795,7 +795,7 @@ async fn the_server_signals_without_a_sender() {
 async fn a_server_that_stops_says_goodbye() {
     let server = Server::start().await;
     let mut ann = server.join(Role::Publisher, "Ann").await;
-    server.sessions.disconnect_all(Reason::ServerStopping);
+    server.sessions.disconnect_all(EndReason::ServerStopping);
     assert_eq!(
         ann.event().await,
         json!({ "type": "disconnected", "reason": "serverStopping" })

@@ -65,7 +65,7 @@ impl Platform for Embedded {
     }
 
     async fn close_session(&self, session: &SessionId) -> Result<(), PlatformError> {
-        let reason = session::Reason::ForceDisconnected;
+        let reason = session::EndReason::ForceDisconnected;
         self.sessions.disconnect_everybody(session, reason);
         for closed in self.sessions.separate(session).iter().chain([session]) {
             project::close_session(&self.db, closed, clock::now_ms()).await?;

@@ -8,19 +8,19 @@ use crate::{
     platform::Embedded,
     session::{
         Admission, AdmissionError, Admitted,
-        media::{self, Busy, Command, Media},
+        media::{self, EngineBusy, EngineCommand, Media},
     },
 };
 
 /// An engine that carries nothing.
 pub struct NullMedia {
     /// What it says to offers. Time passes for whoever listens, also while nothing is sent.
-    pub events: mpsc::Sender<media::Event>,
+    pub events: mpsc::Sender<media::EngineEvent>,
 }
 
 impl Media for NullMedia {
-    fn send(&self, session: &SessionId, command: Command) -> Result<(), Busy> {
-        let Command::Offer {
+    fn send(&self, session: &SessionId, command: EngineCommand) -> Result<(), EngineBusy> {
+        let EngineCommand::Offer {
             connection,
             request,
             offer,
@@ -28,15 +28,15 @@ impl Media for NullMedia {
         else {
             return Ok(());
         };
-        let refused = media::Event::Refused {
+        let refused = media::EngineEvent::Refused {
             session: session.clone(),
             connection,
             request,
             generation: offer.generation,
             message: "there are no media in this session: calls are on another server".to_owned(),
         };
-        // Busy is for what may be taken in a moment: the same offer is sent again then, and whatever follows it waits.
-        self.events.try_send(refused).map_err(|_| Busy)
+        // EngineBusy is for what may be taken in a moment: the same offer is sent again then, and whatever follows it waits.
+        self.events.try_send(refused).map_err(|_| EngineBusy)
     }
 }
 

@@ -12,8 +12,8 @@ use crate::{
     archive::{ArchiveId, Layout, recording::Note},
     session::{
         Refusal, StreamId,
-        event::{ArchiveInfo, Event, Rerouting, StreamInfo},
-        media::{Command, Scope, Sink},
+        event::{ArchiveInfo, Rerouting, SessionEvent, StreamInfo},
+        media::{EngineCommand, Scope, Sink},
         refusal::code,
     },
 };
@@ -62,7 +62,7 @@ impl LiveSession {
         // Nothing of a relayed session could be recorded.
         self.route(Rerouting::Recording);
         let archive = info.id;
-        self.media(Command::Record {
+        self.media(EngineCommand::Record {
             archive,
             sink,
             scope,
@@ -81,7 +81,7 @@ impl LiveSession {
             alone_since: None,
             abandoned: false,
         });
-        self.tell_everyone(None, Event::ArchiveStarted { archive: info });
+        self.tell_everyone(None, SessionEvent::ArchiveStarted { archive: info });
         self.follow_archives(now);
     }
 
@@ -91,10 +91,10 @@ impl LiveSession {
             return false;
         };
         let stopped = self.archives.remove(place);
-        self.media(Command::StopRecording { archive });
+        self.media(EngineCommand::StopRecording { archive });
         self.tell_everyone(
             None,
-            Event::ArchiveStopped {
+            SessionEvent::ArchiveStopped {
                 archive: stopped.info,
             },
         );
@@ -143,7 +143,7 @@ impl LiveSession {
             has_video: video,
         };
         self.outputs.push(Output::Note { archive, note });
-        self.media(Command::Choose {
+        self.media(EngineCommand::Choose {
             archive,
             stream,
             audio,

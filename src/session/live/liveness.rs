@@ -13,7 +13,7 @@
 use std::time::{Duration, Instant};
 
 use super::{Closing, LiveSession, Now, SocketId};
-use crate::session::{ConnectionId, Reason};
+use crate::session::{ConnectionId, EndReason};
 
 /// How long a socket may be silent before it is pinged, and pinged again. Longer: a dead one is noticed later; shorter: more work for
 /// sessions of thousands in which nothing happens.
@@ -65,7 +65,7 @@ impl LiveSession {
             .media_closed_at
             .is_some_and(|at| now.at.saturating_duration_since(at) < MEDIA_SILENCE);
         if left_just_now {
-            self.remove(id, Reason::ClientDisconnected, Closing::Left, now.at);
+            self.remove(id, EndReason::ClientDisconnected, Closing::Left, now.at);
         }
     }
 
@@ -73,7 +73,7 @@ impl LiveSession {
     pub fn socket_closed(&mut self, id: ConnectionId, socket: SocketId, now: Now) {
         let current = self.connections.get(&id).and_then(|c| c.socket);
         if current == Some(socket) {
-            self.remove(id, Reason::ClientDisconnected, Closing::Left, now.at);
+            self.remove(id, EndReason::ClientDisconnected, Closing::Left, now.at);
         }
     }
 
@@ -91,7 +91,7 @@ impl LiveSession {
         };
         connection.media_closed_at = Some(now.at);
         if connection.socket.is_none() {
-            self.remove(id, Reason::ClientDisconnected, Closing::Left, now.at);
+            self.remove(id, EndReason::ClientDisconnected, Closing::Left, now.at);
         }
     }
 
@@ -101,7 +101,7 @@ impl LiveSession {
             && at <= now.at
         {
             self.lost.pop_first();
-            let reason = Reason::NetworkDisconnected;
+            let reason = EndReason::NetworkDisconnected;
             match self.expires_at(id) {
                 // Its media have flowed meanwhile.
                 Some(later) if later > now.at => self.look_again(id, later),

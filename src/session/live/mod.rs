@@ -38,9 +38,9 @@ use super::{
     ClientSignal, ConnectionId, Occurrence, Refusal, Request, Resume, StreamId,
     admission::Newcomer,
     backlog::Backlog,
-    event::{ConnectionInfo, Event, Outcome, Reason, SharedEvent, StreamInfo, Welcome},
+    event::{ConnectionInfo, EndReason, ReplyBody, SessionEvent, SharedEvent, StreamInfo, Welcome},
     limits::{Crowd, Limits},
-    media::Command,
+    media::EngineCommand,
     refusal::code,
     request::PeerMessage,
 };
@@ -158,7 +158,7 @@ impl LiveSession {
         if self.is_judged {
             self.hidden.insert(id);
         } else {
-            self.tell_curious(Event::ConnectionCreated {
+            self.tell_curious(SessionEvent::ConnectionCreated {
                 connection: info.clone(),
             });
         }
@@ -201,7 +201,7 @@ impl LiveSession {
         self.outputs
             .push(Output::Joined(welcome.connection.clone()));
         self.report(Occurrence::ConnectionCreated(welcome.connection.clone()));
-        self.reply(socket, request, Outcome::Welcome(Box::new(welcome)));
+        self.reply(socket, request, ReplyBody::Welcome(Box::new(welcome)));
         self.follow_archives(now.at);
         Ok(id)
     }
@@ -232,7 +232,12 @@ impl LiveSession {
             ));
         };
         let Some(missed) = connection.backlog.after(resume.last) else {
-            self.remove(id, Reason::NetworkDisconnected, Closing::Replaced, now.at);
+            self.remove(
+                id,
+                EndReason::NetworkDisconnected,
+                Closing::Replaced,
+                now.at,
+            );
             return Err(Refusal::gone(
                 "too much has happened since the socket was lost; connect to the session anew",
             ));
@@ -253,7 +258,7 @@ impl LiveSession {
                 why: Closing::Replaced,
             });
         }
-        self.reply(socket, request, Outcome::Resumed { resumed: true });
+        self.reply(socket, request, ReplyBody::Resumed { resumed: true });
         self.outputs.extend(
             missed
                 .into_iter()
@@ -302,9 +307,9 @@ impl LiveSession {
             return;
         }
         let place = self.outputs.len();
-        self.reply(socket, id, Outcome::Done {});
+        self.reply(socket, id, ReplyBody::Done {});
         let done = match request {
-            Request::Offer(_) | Request::Ping => Ok(Outcome::Done {}),
+            Request::Offer(_) | Request::Ping => Ok(ReplyBody::Done {}),
             Request::Publish(stream) => self.publish(from, stream, now),
             Request::UpdateStream { stream_id, change } => {
                 self.update_stream(from, stream_id, change)
@@ -314,9 +319,9 @@ impl LiveSession {
                 media_stopped,
             } => {
                 let reason = if media_stopped {
-                    Reason::MediaStopped
+                    EndReason::MediaStopped
                 } else {
-                    Reason::ClientDisconnected
+                    EndReason::ClientDisconnected
                 };
                 self.unpublish(from, stream_id, reason, now.at)
             }
@@ -359,11 +364,11 @@ impl LiveSession {
                 if let Some(connection) = self.connections.get_mut(&from) {
                     connection.backlog.acknowledge(last);
                 }
-                Ok(Outcome::Done {})
+                Ok(ReplyBody::Done {})
             }
             Request::Bye => {
-                self.remove(from, Reason::ClientDisconnected, Closing::Left, now.at);
-                Ok(Outcome::Done {})
+                self.remove(from, EndReason::ClientDisconnected, Closing::Left, now.at);
+                Ok(ReplyBody::Done {})
             }
         };
         if let Some(Output::Send {
@@ -371,7 +376,7 @@ impl LiveSession {
             ..
         }) = self.outputs.get_mut(place)
         {
-            *outcome = done.unwrap_or_else(Outcome::from);
+            *outcome = done.unwrap_or_else(ReplyBody::from);
         }
     }
 
@@ -390,8 +395,8 @@ impl LiveSession {
     }
 
     /// Ends every connection at once; nobody is told of the others.
-    pub fn disconnect_all(&mut self, reason: Reason, now: Now) {
-        let event = Arc::new(SharedEvent::new(Event::Disconnected { reason }));
+    pub fn disconnect_all(&mut self, reason: EndReason, now: Now) {
+        let event = Arc::new(SharedEvent::new(SessionEvent::Disconnected { reason }));
         let was_anybody = !self.connections.is_empty();
         for id in self.in_order() {
             let Some(mut connection) = self.connections.remove(&id) else {
@@ -401,7 +406,7 @@ impl LiveSession {
                 self.report_end(*stream, reason);
             }
             if connection.has_peer {
-                self.media(Command::Close { connection: id });
+                self.media(EngineCommand::Close { connection: id });
             }
             connection.end(&event, reason, &mut self.outputs);
             self.outputs.push(Output::Left {
@@ -485,14 +490,14 @@ impl LiveSession {
             return false;
         }
         if !connection.limits.message(crowd, now) {
-            self.remove(from, Reason::NetworkDisconnected, Closing::Flood, now);
+            self.remove(from, EndReason::NetworkDisconnected, Closing::Flood, now);
             return false;
         }
         true
     }
 
     /// Ends a connection, for everybody.
-    fn remove(&mut self, id: ConnectionId, reason: Reason, closing: Closing, now: Instant) {
+    fn remove(&mut self, id: ConnectionId, reason: EndReason, closing: Closing, now: Instant) {
         let Some(mut connection) = self.connections.remove(&id) else {
             return;
         };
@@ -505,10 +510,10 @@ impl LiveSession {
             self.end_stream(stream, reason, None);
         }
         if connection.has_peer {
-            self.media(Command::Close { connection: id });
+            self.media(EngineCommand::Close { connection: id });
         }
         if matches!(closing, Closing::Ended(_)) {
-            let event = Arc::new(SharedEvent::new(Event::Disconnected { reason }));
+            let event = Arc::new(SharedEvent::new(SessionEvent::Disconnected { reason }));
             connection.end(&event, reason, &mut self.outputs);
         } else if let Some(socket) = connection.socket {
             self.outputs.push(Output::Close {
@@ -525,7 +530,7 @@ impl LiveSession {
             reason,
         });
         if !self.hidden.remove(&id) {
-            self.tell_curious(Event::ConnectionDestroyed {
+            self.tell_curious(SessionEvent::ConnectionDestroyed {
                 connection_id: id,
                 reason,
             });
@@ -541,23 +546,23 @@ impl LiveSession {
         self.outputs.push(Output::Report(occurrence));
     }
 
-    fn reply(&mut self, socket: SocketId, request: u64, outcome: Outcome) {
+    fn reply(&mut self, socket: SocketId, request: u64, outcome: ReplyBody) {
         let message = Outgoing::Reply { request, outcome };
         self.outputs.push(Output::Send { socket, message });
     }
 
-    fn media(&mut self, command: Command) {
+    fn media(&mut self, command: EngineCommand) {
         self.outputs.push(Output::Media(command));
     }
 
-    fn tell(&mut self, id: ConnectionId, event: Event) {
+    fn tell(&mut self, id: ConnectionId, event: SessionEvent) {
         if let Some(connection) = self.connections.get_mut(&id) {
             let event = Arc::new(SharedEvent::new(event));
             connection.tell(event, &mut self.outputs);
         }
     }
 
-    fn tell_everyone(&mut self, but: Option<ConnectionId>, event: Event) {
+    fn tell_everyone(&mut self, but: Option<ConnectionId>, event: SessionEvent) {
         let event = Arc::new(SharedEvent::new(event));
         for (id, connection) in &mut self.connections {
             if Some(*id) != but {
@@ -567,7 +572,7 @@ impl LiveSession {
     }
 
     /// Tells those who want to know who comes and goes.
-    fn tell_curious(&mut self, event: Event) {
+    fn tell_curious(&mut self, event: SessionEvent) {
         if self.curious.is_empty() {
             return;
         }
@@ -608,7 +613,7 @@ impl Connection {
     }
 
     /// Tells a connection that it is over.
-    fn end(&mut self, event: &Arc<SharedEvent>, reason: Reason, outputs: &mut Vec<Output>) {
+    fn end(&mut self, event: &Arc<SharedEvent>, reason: EndReason, outputs: &mut Vec<Output>) {
         self.tell(Arc::clone(event), outputs);
         if let Some(socket) = self.socket {
             outputs.push(Output::Close {

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::{Closing, LiveSession};
 use crate::session::{
     ConnectionId, Refusal, StreamId,
-    event::{Event, Outcome, Reason},
+    event::{EndReason, ReplyBody, SessionEvent},
     refusal::code,
 };
 
@@ -15,10 +15,10 @@ impl LiveSession {
         from: ConnectionId,
         target: ConnectionId,
         now: Instant,
-    ) -> Result<Outcome, Refusal> {
+    ) -> Result<ReplyBody, Refusal> {
         self.check_moderator(from, code::UNABLE_TO_FORCE_DISCONNECT)?;
         self.disconnect(target, now)?;
-        Ok(Outcome::Done {})
+        Ok(ReplyBody::Done {})
     }
 
     /// Ends a connection because the application's server says so.
@@ -29,7 +29,7 @@ impl LiveSession {
         if !self.connections.contains_key(&target) {
             return Err(Refusal::no_connection(code::UNABLE_TO_FORCE_DISCONNECT));
         }
-        let reason = Reason::ForceDisconnected;
+        let reason = EndReason::ForceDisconnected;
         self.remove(target, reason, Closing::Ended(reason), now);
         Ok(())
     }
@@ -39,25 +39,25 @@ impl LiveSession {
         from: ConnectionId,
         stream_id: StreamId,
         now: Instant,
-    ) -> Result<Outcome, Refusal> {
+    ) -> Result<ReplyBody, Refusal> {
         self.check_moderator(from, code::UNABLE_TO_FORCE_UNPUBLISH)?;
         let publisher = self.publisher_of(stream_id, code::UNABLE_TO_FORCE_UNPUBLISH)?;
         if let Some(publisher) = self.connections.get_mut(&publisher) {
             publisher.streams.retain(|own| *own != stream_id);
         }
-        self.end_stream(stream_id, Reason::ForceUnpublished, None);
+        self.end_stream(stream_id, EndReason::ForceUnpublished, None);
         self.follow_archives(now);
-        Ok(Outcome::Done {})
+        Ok(ReplyBody::Done {})
     }
 
     pub(super) fn force_mute(
         &mut self,
         from: ConnectionId,
         stream_id: StreamId,
-    ) -> Result<Outcome, Refusal> {
+    ) -> Result<ReplyBody, Refusal> {
         self.check_moderator(from, code::UNABLE_TO_FORCE_MUTE)?;
         self.mute_stream(stream_id)?;
-        Ok(Outcome::Done {})
+        Ok(ReplyBody::Done {})
     }
 
     /// Mutes one stream because the application's server says so.
@@ -74,16 +74,16 @@ impl LiveSession {
         &mut self,
         from: ConnectionId,
         excluded: &[StreamId],
-    ) -> Result<Outcome, Refusal> {
+    ) -> Result<ReplyBody, Refusal> {
         self.check_moderator(from, code::UNABLE_TO_FORCE_MUTE)?;
         self.mute_all(excluded);
-        Ok(Outcome::Done {})
+        Ok(ReplyBody::Done {})
     }
 
     /// Mutes everybody but the excluded streams, whoever publishes later included.
     pub fn mute_all(&mut self, excluded: &[StreamId]) {
         self.mutes_newcomers = true;
-        self.tell_everyone(None, Event::MuteForced { active: true });
+        self.tell_everyone(None, SessionEvent::MuteForced { active: true });
         let mut muted: Vec<_> = self
             .streams
             .iter()
@@ -96,16 +96,16 @@ impl LiveSession {
         }
     }
 
-    pub(super) fn disable_force_mute(&mut self, from: ConnectionId) -> Result<Outcome, Refusal> {
+    pub(super) fn disable_force_mute(&mut self, from: ConnectionId) -> Result<ReplyBody, Refusal> {
         self.check_moderator(from, code::UNABLE_TO_FORCE_MUTE)?;
         self.end_mute_all();
-        Ok(Outcome::Done {})
+        Ok(ReplyBody::Done {})
     }
 
     /// Lets whoever publishes from now on be heard; those who are muted stay so.
     pub fn end_mute_all(&mut self) {
         self.mutes_newcomers = false;
-        self.tell_everyone(None, Event::MuteForced { active: false });
+        self.tell_everyone(None, SessionEvent::MuteForced { active: false });
     }
 
     /// Silences a stream, until its publisher unmutes it.
@@ -122,7 +122,10 @@ impl LiveSession {
             stream.muted_unheard = true;
             return;
         }
-        self.tell(before.connection_id, Event::StreamMuted { stream_id });
+        self.tell(
+            before.connection_id,
+            SessionEvent::StreamMuted { stream_id },
+        );
         self.changed(stream_id, &before);
     }
 

@@ -5,8 +5,8 @@ use std::time::Instant;
 use super::{LiveSession, Now, SocketId};
 use crate::session::{
     ConnectionId, Refusal, StreamId,
-    event::Outcome,
-    media::{Command, Offer},
+    event::ReplyBody,
+    media::{EngineCommand, Offer},
     refusal::code,
 };
 
@@ -139,7 +139,7 @@ impl LiveSession {
                 fresh,
             },
         );
-        self.media(Command::Offer {
+        self.media(EngineCommand::Offer {
             connection: from,
             request: number,
             offer,
@@ -162,7 +162,7 @@ impl LiveSession {
         self.reply(
             offer.socket,
             offer.request,
-            Outcome::Answer { generation, sdp },
+            ReplyBody::Answer { generation, sdp },
         );
         if offer.fresh {
             self.restore_media(from);

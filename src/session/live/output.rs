@@ -6,8 +6,8 @@ use crate::{
     archive::{ArchiveId, recording::Note},
     session::{
         ClientSignal, ConnectionId, Occurrence,
-        event::{ConnectionInfo, Outcome, Reason, SharedEvent},
-        media::Command,
+        event::{ConnectionInfo, EndReason, ReplyBody, SharedEvent},
+        media::EngineCommand,
     },
 };
 
@@ -27,7 +27,7 @@ pub enum Output {
         socket: SocketId,
         why: Closing,
     },
-    Media(Command),
+    Media(EngineCommand),
     Note {
         archive: ArchiveId,
         note: Note,
@@ -43,7 +43,7 @@ pub enum Output {
     /// A connection is over.
     Left {
         connection: ConnectionId,
-        reason: Reason,
+        reason: EndReason,
     },
     /// For whoever monitors the session.
     Report(Occurrence),
@@ -58,7 +58,7 @@ pub enum Output {
 /// A message to a client.
 #[derive(Clone, Debug)]
 pub enum Outgoing {
-    Reply { request: u64, outcome: Outcome },
+    Reply { request: u64, outcome: ReplyBody },
     Event { n: u64, event: Arc<SharedEvent> },
 }
 
@@ -67,8 +67,8 @@ pub enum Outgoing {
 pub enum Closing {
     /// The client said goodbye.
     Left,
-    /// The connection is over; [`Event::Disconnected`](super::Event::Disconnected) said why.
-    Ended(Reason),
+    /// The connection is over; [`SessionEvent::Disconnected`](super::SessionEvent::Disconnected) said why.
+    Ended(EndReason),
     /// Another socket has taken the connection over.
     Replaced,
     /// The client sent far too many messages; its connection is over.

@@ -14,7 +14,7 @@ use std::time::Instant;
 use super::{LiveSession, negotiation::MAX_SDP};
 use crate::session::{
     ConnectionId, Refusal, StreamId,
-    event::{Event, Outcome, Rerouting},
+    event::{ReplyBody, Rerouting, SessionEvent},
     refusal::code,
     request::{Description, DescriptionKind, Pair, PeerMessage},
 };
@@ -34,7 +34,7 @@ impl LiveSession {
     /// Lets media go through the engine from now on; nothing happens if they do.
     pub fn route(&mut self, reason: Rerouting) {
         if std::mem::take(&mut self.relayed) {
-            self.tell_everyone(None, Event::SessionRouted { reason });
+            self.tell_everyone(None, SessionEvent::SessionRouted { reason });
         }
     }
 
@@ -45,11 +45,11 @@ impl LiveSession {
         from: ConnectionId,
         stream_id: StreamId,
         now: Instant,
-    ) -> Result<Outcome, Refusal> {
+    ) -> Result<ReplyBody, Refusal> {
         self.check_relayed()?;
         self.own_stream(from, stream_id)?;
         self.announce(stream_id, now);
-        Ok(Outcome::Done {})
+        Ok(ReplyBody::Done {})
     }
 
     /// Hands a message on to the other side of a pair.
@@ -59,7 +59,7 @@ impl LiveSession {
         pair: Pair,
         message: PeerMessage,
         now: Instant,
-    ) -> Result<Outcome, Refusal> {
+    ) -> Result<ReplyBody, Refusal> {
         self.check_relayed()?;
         if !self.connected(from)?.limits.relay(now) {
             return Err(Refusal::rate(
@@ -102,42 +102,45 @@ impl LiveSession {
         }
         let (stream_id, pair_number) = (pair.stream_id, pair.pair);
         let event = match message {
-            PeerMessage::Want(want) => Event::PeerWant {
+            PeerMessage::Want(want) => SessionEvent::PeerWant {
                 from,
                 stream_id,
                 pair: pair_number,
                 want,
             },
-            PeerMessage::Description(description) => Event::PeerSdp {
+            PeerMessage::Description(description) => SessionEvent::PeerSdp {
                 from,
                 stream_id,
                 pair: pair_number,
                 description,
             },
-            PeerMessage::Candidates(candidates) => Event::PeerIce {
+            PeerMessage::Candidates(candidates) => SessionEvent::PeerIce {
                 from,
                 stream_id,
                 pair: pair_number,
                 candidates,
             },
-            PeerMessage::Bye => Event::PeerBye {
+            PeerMessage::Bye => SessionEvent::PeerBye {
                 from,
                 stream_id,
                 pair: pair_number,
             },
         };
         self.tell(pair.to, event);
-        Ok(Outcome::Done {})
+        Ok(ReplyBody::Done {})
     }
 
     /// Two browsers found no way to one another: everybody changes over.
-    pub(super) fn peer_failed(&mut self, stream_id: Option<StreamId>) -> Result<Outcome, Refusal> {
+    pub(super) fn peer_failed(
+        &mut self,
+        stream_id: Option<StreamId>,
+    ) -> Result<ReplyBody, Refusal> {
         // Its end is no fault of the network.
         if stream_id.is_some_and(|stream| !self.streams.contains_key(&stream)) {
             return Err(Refusal::no_stream(code::UNABLE_TO_SUBSCRIBE));
         }
         self.route(Rerouting::Fallback);
-        Ok(Outcome::Done {})
+        Ok(ReplyBody::Done {})
     }
 
     pub(super) fn check_routed(&self) -> Result<(), Refusal> {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{Connection, LiveSession, Output, SocketId};
 use crate::session::{
     ClientSignal, ConnectionId, Refusal,
-    event::{Event, Outcome},
+    event::{ReplyBody, SessionEvent},
 };
 
 /// Characters of a signal's type.
@@ -24,7 +24,7 @@ impl LiveSession {
 
     /// The observer's answer to [`Output::Judge`].
     pub fn judged(&mut self, socket: SocketId, request: u64, judgement: Result<(), Refusal>) {
-        let outcome = judgement.map_or_else(Outcome::from, |()| Outcome::Done {});
+        let outcome = judgement.map_or_else(ReplyBody::from, |()| ReplyBody::Done {});
         self.reply(socket, request, outcome);
     }
 
@@ -53,11 +53,11 @@ impl LiveSession {
         data: Option<Value>,
         to: Option<ConnectionId>,
         now: Instant,
-    ) -> Result<Outcome, Refusal> {
+    ) -> Result<ReplyBody, Refusal> {
         self.may_signal(from, now)?;
         check(signal_type.as_deref(), as_json(data.as_ref()))?;
         self.send_signal(Some(from), signal_type, data, to)?;
-        Ok(Outcome::Done {})
+        Ok(ReplyBody::Done {})
     }
 
     fn may_signal(&mut self, from: ConnectionId, now: Instant) -> Result<(), Refusal> {
@@ -107,7 +107,7 @@ impl LiveSession {
         data: Option<Value>,
         to: Option<ConnectionId>,
     ) -> Result<(), Refusal> {
-        let event = Event::Signal {
+        let event = SessionEvent::Signal {
             signal_type,
             data,
             from,

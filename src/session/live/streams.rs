@@ -12,8 +12,8 @@ use crate::{
     archive::recording::Note,
     session::{
         ConnectionId, ConnectionInfo, Occurrence, Refusal, StreamId,
-        event::{Event, Outcome, Reason, StreamInfo},
-        media::Command,
+        event::{EndReason, ReplyBody, SessionEvent, StreamInfo},
+        media::EngineCommand,
         refusal::code,
         request::{NewStream, StreamUpdate},
     },
@@ -48,7 +48,7 @@ impl LiveSession {
         from: ConnectionId,
         new: NewStream,
         now: Now,
-    ) -> Result<Outcome, Refusal> {
+    ) -> Result<ReplyBody, Refusal> {
         let order = self.count();
         let mutes_newcomers = self.mutes_newcomers;
         let publisher = self.connected(from)?;
@@ -100,7 +100,7 @@ impl LiveSession {
                 muted_unheard: muted,
             },
         );
-        Ok(Outcome::Published { stream_id })
+        Ok(ReplyBody::Published { stream_id })
     }
 
     /// The engine has the stream now: it is told what is off, and who waits for it.
@@ -147,9 +147,12 @@ impl LiveSession {
         let publisher = info.connection_id;
         // Only now is it sure that the publisher knows the stream's id.
         if muted {
-            self.tell(publisher, Event::StreamMuted { stream_id });
+            self.tell(publisher, SessionEvent::StreamMuted { stream_id });
         }
-        self.tell_everyone(Some(publisher), Event::StreamCreated { stream: info });
+        self.tell_everyone(
+            Some(publisher),
+            SessionEvent::StreamCreated { stream: info },
+        );
         self.follow_archives(now);
     }
 
@@ -158,7 +161,7 @@ impl LiveSession {
         from: ConnectionId,
         stream_id: StreamId,
         change: StreamUpdate,
-    ) -> Result<Outcome, Refusal> {
+    ) -> Result<ReplyBody, Refusal> {
         let stream = self.own_stream(from, stream_id)?;
         let before = stream.info.clone();
         let info = &mut stream.info;
@@ -168,30 +171,30 @@ impl LiveSession {
         info.height = change.height.unwrap_or(info.height);
         stream.muted_unheard &= !stream.info.has_audio;
         self.changed(stream_id, &before);
-        Ok(Outcome::Done {})
+        Ok(ReplyBody::Done {})
     }
 
     pub(super) fn unpublish(
         &mut self,
         from: ConnectionId,
         stream_id: StreamId,
-        reason: Reason,
+        reason: EndReason,
         now: Instant,
-    ) -> Result<Outcome, Refusal> {
+    ) -> Result<ReplyBody, Refusal> {
         self.own_stream(from, stream_id)?;
         if let Some(publisher) = self.connections.get_mut(&from) {
             publisher.streams.retain(|own| *own != stream_id);
         }
         self.end_stream(stream_id, reason, Some(from));
         self.follow_archives(now);
-        Ok(Outcome::Done {})
+        Ok(ReplyBody::Done {})
     }
 
     /// Ends a stream for everybody but `silent`. Its publisher has forgotten it already.
     pub(super) fn end_stream(
         &mut self,
         stream_id: StreamId,
-        reason: Reason,
+        reason: EndReason,
         silent: Option<ConnectionId>,
     ) {
         self.report_end(stream_id, reason);
@@ -210,16 +213,16 @@ impl LiveSession {
             }
         }
         if stream.offered {
-            self.media(Command::Unpublish { stream: stream_id });
+            self.media(EngineCommand::Unpublish { stream: stream_id });
         }
         if stream.announced {
             self.note(&Note::StreamDestroyed { stream: stream_id });
-            self.tell_everyone(silent, Event::StreamDestroyed { stream_id, reason });
+            self.tell_everyone(silent, SessionEvent::StreamDestroyed { stream_id, reason });
         }
     }
 
     /// Tells whoever monitors the session that a stream ends which others know of.
-    pub(super) fn report_end(&mut self, stream_id: StreamId, reason: Reason) {
+    pub(super) fn report_end(&mut self, stream_id: StreamId, reason: EndReason) {
         if let Some(stream) = self.streams.get(&stream_id)
             && stream.announced
         {
@@ -243,7 +246,7 @@ impl LiveSession {
         let carried = stream.carried;
         if (info.has_audio, info.has_video) != (before.has_audio, before.has_video) {
             if carried {
-                self.media(Command::SetStream {
+                self.media(EngineCommand::SetStream {
                     stream: stream_id,
                     audio: info.has_audio,
                     video: info.has_video,
@@ -256,13 +259,16 @@ impl LiveSession {
             });
         }
         let publisher = info.connection_id;
-        self.tell_everyone(Some(publisher), Event::StreamChanged { stream: info });
+        self.tell_everyone(
+            Some(publisher),
+            SessionEvent::StreamChanged { stream: info },
+        );
     }
 
     /// Tells the engine, which assumes that a new stream has everything, what is off.
     pub(super) fn switch_media(&mut self, info: &StreamInfo) {
         if !info.has_audio || !info.has_video {
-            self.media(Command::SetStream {
+            self.media(EngineCommand::SetStream {
                 stream: info.stream_id,
                 audio: info.has_audio,
                 video: info.has_video,

@@ -3,8 +3,8 @@
 use super::LiveSession;
 use crate::session::{
     ConnectionId, Refusal, StreamId,
-    event::Outcome,
-    media::{Command, Wanted},
+    event::ReplyBody,
+    media::{EngineCommand, SubscriptionSettings},
     refusal::code,
     request::SubscriptionUpdate,
 };
@@ -13,12 +13,12 @@ use crate::session::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Subscription {
     pub stream: StreamId,
-    wanted: Wanted,
+    wanted: SubscriptionSettings,
 }
 
 impl Subscription {
-    pub fn command(&self, connection: ConnectionId, slot: u16) -> Command {
-        Command::Subscribe {
+    pub fn command(&self, connection: ConnectionId, slot: u16) -> EngineCommand {
+        EngineCommand::Subscribe {
             connection,
             slot,
             stream: self.stream,
@@ -34,7 +34,7 @@ impl LiveSession {
         slot: u16,
         stream: StreamId,
         wanted: SubscriptionUpdate,
-    ) -> Result<Outcome, Refusal> {
+    ) -> Result<ReplyBody, Refusal> {
         self.check_routed()?;
         let there = self.streams.get(&stream).is_some_and(|s| s.announced);
         let subscriber = self.connected(from)?;
@@ -50,7 +50,7 @@ impl LiveSession {
         let Some(place) = subscriber.slots.get_mut(&slot) else {
             return Err(no_slot(slot));
         };
-        let everything = Wanted {
+        let everything = SubscriptionSettings {
             audio: true,
             video: true,
             height: None,
@@ -65,9 +65,9 @@ impl LiveSession {
             self.media(subscription.command(from, slot));
         } else if replaced.is_some_and(|replaced| self.is_carried(replaced.stream)) {
             let connection = from;
-            self.media(Command::Unsubscribe { connection, slot });
+            self.media(EngineCommand::Unsubscribe { connection, slot });
         }
-        Ok(Outcome::Done {})
+        Ok(ReplyBody::Done {})
     }
 
     pub(super) fn update_subscription(
@@ -75,7 +75,7 @@ impl LiveSession {
         from: ConnectionId,
         slot: u16,
         wanted: SubscriptionUpdate,
-    ) -> Result<Outcome, Refusal> {
+    ) -> Result<ReplyBody, Refusal> {
         let subscriber = self.connected(from)?;
         let Some(subscription) = subscriber.slots.get_mut(&slot).and_then(Option::as_mut) else {
             return Err(Refusal::no_stream(code::UNABLE_TO_SUBSCRIBE));
@@ -88,14 +88,14 @@ impl LiveSession {
                 self.media(command);
             }
         }
-        Ok(Outcome::Done {})
+        Ok(ReplyBody::Done {})
     }
 
     pub(super) fn unsubscribe(
         &mut self,
         from: ConnectionId,
         slot: u16,
-    ) -> Result<Outcome, Refusal> {
+    ) -> Result<ReplyBody, Refusal> {
         let subscriber = self.connected(from)?;
         let Some(place) = subscriber.slots.get_mut(&slot) else {
             return Err(no_slot(slot));
@@ -103,12 +103,12 @@ impl LiveSession {
         // Free already when the stream has just ended.
         let freed = place.take();
         if freed.is_some_and(|freed| self.is_carried(freed.stream)) {
-            self.media(Command::Unsubscribe {
+            self.media(EngineCommand::Unsubscribe {
                 connection: from,
                 slot,
             });
         }
-        Ok(Outcome::Done {})
+        Ok(ReplyBody::Done {})
     }
 }
 
@@ -121,8 +121,8 @@ impl LiveSession {
     }
 }
 
-fn updated(before: Wanted, update: SubscriptionUpdate) -> Wanted {
-    Wanted {
+fn updated(before: SubscriptionSettings, update: SubscriptionUpdate) -> SubscriptionSettings {
+    SubscriptionSettings {
         audio: update.audio.unwrap_or(before.audio),
         video: update.video.unwrap_or(before.video),
         height: update

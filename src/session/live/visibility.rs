@@ -3,7 +3,7 @@
 use super::LiveSession;
 use crate::session::{
     ConnectionId,
-    event::{ConnectionInfo, Event, Reason},
+    event::{ConnectionInfo, EndReason, SessionEvent},
 };
 
 impl LiveSession {
@@ -15,12 +15,12 @@ impl LiveSession {
         };
         let event = if is_seen {
             let was_hidden = self.hidden.remove(&id);
-            was_hidden.then_some(Event::ConnectionCreated { connection: info })
+            was_hidden.then_some(SessionEvent::ConnectionCreated { connection: info })
         } else {
             let was_seen = self.hidden.insert(id);
-            was_seen.then_some(Event::ConnectionDestroyed {
+            was_seen.then_some(SessionEvent::ConnectionDestroyed {
                 connection_id: id,
-                reason: Reason::ClientDisconnected,
+                reason: EndReason::ClientDisconnected,
             })
         };
         // One is always there to oneself.

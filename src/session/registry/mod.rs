@@ -16,10 +16,10 @@ use std::{
 use tokio::sync::mpsc::{self, error::TrySendError};
 
 use super::{
-    ArchiveInfo, ClientSignal, ConnectionId, ConnectionInfo, Monitor, Newcomer, Observer, Reason,
-    Refusal, Report, Request, Rerouting, Resume, StreamId, StreamInfo,
+    ArchiveInfo, ClientSignal, ConnectionId, ConnectionInfo, EndReason, Monitor, Newcomer,
+    Observer, Refusal, Report, Request, Rerouting, Resume, StreamId, StreamInfo,
     live::{Chosen, Closing, LiveSession, Now, Outgoing, Output, Phase, SocketId},
-    media::{self, Command, Media, Scope, Sink},
+    media::{self, EngineCommand, Media, Scope, Sink},
     outbox::{Nudge, Outbox, OutboxSender, outbox, resumed_outbox},
     pace::{self, Crowd},
 };
@@ -89,7 +89,7 @@ struct Hosted {
     outboxes: HashMap<SocketId, (ConnectionId, OutboxSender)>,
     /// Commands that the engine had no room for, in their order. While any wait, requests that
     /// would make more are refused; the rest is bounded by the people and streams there are.
-    waiting_commands: VecDeque<Command>,
+    waiting_commands: VecDeque<EngineCommand>,
     /// What the archives had no room for; one or two for each archive, and one more.
     waiting_happenings: VecDeque<Happening>,
     /// The earliest alarm that is set.
@@ -136,7 +136,7 @@ impl Sessions {
 
     /// Carries the engine's events to the sessions, and time: to be spawned once. Ends when the
     /// engine does.
-    pub async fn run(self, events: mpsc::Receiver<media::Event>) {
+    pub async fn run(self, events: mpsc::Receiver<media::EngineEvent>) {
         let (crowds, waiting) = pace::crowds();
         let _ = self.0.crowds.set(crowds);
         tokio::select! {
@@ -145,7 +145,7 @@ impl Sessions {
         }
     }
 
-    async fn follow(&self, mut events: mpsc::Receiver<media::Event>) {
+    async fn follow(&self, mut events: mpsc::Receiver<media::EngineEvent>) {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -369,7 +369,7 @@ impl Sessions {
     }
 
     /// Ends every connection of a session; nobody is told of the others.
-    pub fn disconnect_everybody(&self, session: &SessionId, reason: Reason) {
+    pub fn disconnect_everybody(&self, session: &SessionId, reason: EndReason) {
         let now = Now::read();
         self.hosted(session, false, now, |hosted| {
             hosted.live.disconnect_all(reason, now);
@@ -451,7 +451,7 @@ impl Sessions {
     }
 
     /// Ends every connection of every session, and lets nobody in from now on.
-    pub fn disconnect_all(&self, reason: Reason) {
+    pub fn disconnect_all(&self, reason: EndReason) {
         self.0.stopping.store(true, Ordering::Relaxed);
         let ids: Vec<_> = lock(&self.0.sessions).keys().cloned().collect();
         let now = Now::read();
@@ -477,17 +477,17 @@ impl Sessions {
     }
 
     /// Hands what the engine reports to the session it is about.
-    pub fn media_event(&self, event: media::Event) {
-        use media::Event;
+    pub fn media_event(&self, event: media::EngineEvent) {
+        use media::EngineEvent;
 
         let now = Now::read();
-        let (Event::Answered { session, .. }
-        | Event::Refused { session, .. }
-        | Event::Alive { session, .. }
-        | Event::Closed { session, .. }) = &event;
+        let (EngineEvent::Answered { session, .. }
+        | EngineEvent::Refused { session, .. }
+        | EngineEvent::Alive { session, .. }
+        | EngineEvent::Closed { session, .. }) = &event;
         let session = session.clone();
         self.hosted(&session, false, now, |hosted| match event {
-            Event::Answered {
+            EngineEvent::Answered {
                 connection,
                 request,
                 generation,
@@ -496,14 +496,14 @@ impl Sessions {
             } => hosted
                 .live
                 .answered(connection, request, generation, sdp, now),
-            Event::Refused {
+            EngineEvent::Refused {
                 connection,
                 request,
                 message,
                 ..
             } => hosted.live.refused(connection, request, message),
-            Event::Alive { connection, .. } => hosted.live.media_alive(connection, now),
-            Event::Closed { connection, .. } => hosted.live.media_closed(connection, now),
+            EngineEvent::Alive { connection, .. } => hosted.live.media_alive(connection, now),
+            EngineEvent::Closed { connection, .. } => hosted.live.media_closed(connection, now),
         });
     }
 
@@ -798,7 +798,7 @@ impl Attachment {
             hosted.send_commands(&*self.sessions.0.media);
             let (connection, socket) = (self.connection, self.socket);
             if needs_media(&request) && !hosted.waiting_commands.is_empty() {
-                let refusal = Refusal::busy(media::Busy.to_string());
+                let refusal = Refusal::busy(media::EngineBusy.to_string());
                 hosted.live.refuse(connection, socket, id, refusal, now);
             } else {
                 hosted.live.request(connection, socket, id, request, now);

@@ -5,22 +5,22 @@ use crate::{
     archive::recording::{CannotRecord, Note},
     opentok::{Claims, Role},
     session::{
-        Outcome,
-        media::{Busy, Offer},
+        ReplyBody,
+        media::{EngineBusy, Offer},
     },
 };
 
 /// An engine that can be too busy.
 #[derive(Default)]
 struct Engine {
-    commands: Mutex<Vec<Command>>,
+    commands: Mutex<Vec<EngineCommand>>,
     busy: AtomicBool,
 }
 
 impl Media for Engine {
-    fn send(&self, _: &SessionId, command: Command) -> Result<(), Busy> {
+    fn send(&self, _: &SessionId, command: EngineCommand) -> Result<(), EngineBusy> {
         if self.busy.load(Ordering::Relaxed) {
-            return Err(Busy);
+            return Err(EngineBusy);
         }
         lock(&self.commands).push(command);
         Ok(())
@@ -65,7 +65,7 @@ async fn join(sessions: &Sessions) -> (Attachment, Outbox, String) {
     };
     let (attachment, mut outbox) = sessions.join(&id(), &newcomer, 1).unwrap();
     let Ok(Outgoing::Reply {
-        outcome: Outcome::Welcome(welcome),
+        outcome: ReplyBody::Welcome(welcome),
         ..
     }) = outbox.next().await
     else {
@@ -138,7 +138,7 @@ async fn what_the_engine_has_no_room_for_waits_and_keeps_its_order() {
         refused,
         Ok(Outgoing::Reply {
             request: 3,
-            outcome: Outcome::Error { .. }
+            outcome: ReplyBody::Error { .. }
         })
     ));
     ann.closed();
@@ -150,7 +150,7 @@ async fn what_the_engine_has_no_room_for_waits_and_keeps_its_order() {
     sessions.tick(later(2));
     assert!(matches!(
         lock(&engine.commands)[..],
-        [Command::Offer { .. }, Command::Close { .. }]
+        [EngineCommand::Offer { .. }, EngineCommand::Close { .. }]
     ));
     assert_eq!(sessions.counts(), Counts::default());
 }
@@ -186,9 +186,9 @@ async fn an_archive_hears_the_latest_when_it_listens_again() {
 async fn nobody_joins_a_server_that_stops() {
     let (sessions, _, _changes) = sessions();
     let (_ann, mut outbox, _) = join(&sessions).await;
-    sessions.disconnect_all(Reason::ServerStopping);
+    sessions.disconnect_all(EndReason::ServerStopping);
     assert!(matches!(outbox.next().await, Ok(Outgoing::Event { .. })));
     let closing = outbox.next().await.unwrap_err();
-    assert_eq!(closing, Closing::Ended(Reason::ServerStopping));
+    assert_eq!(closing, Closing::Ended(EndReason::ServerStopping));
     assert_eq!(sessions.counts(), Counts::default());
 }

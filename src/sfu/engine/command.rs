@@ -7,7 +7,7 @@ use crate::{
     opentok::SessionId,
     session::{
         ConnectionId, StreamId,
-        media::{Command, Event, Kind, Offer, Wanted},
+        media::{EngineCommand, EngineEvent, Kind, Offer, SubscriptionSettings},
     },
     sfu::{
         peer::Peer,
@@ -19,42 +19,42 @@ use crate::{
 
 impl Engine {
     /// Carries out a command.
-    pub fn command(&mut self, session: &SessionId, command: Command, now: Instant) {
+    pub fn command(&mut self, session: &SessionId, command: EngineCommand, now: Instant) {
         let room = match self.by_session.get(session) {
             Some(&room) => room,
             None => self.open(session),
         };
         match command {
-            Command::Offer {
+            EngineCommand::Offer {
                 connection,
                 request,
                 offer,
             } => self.offer(room, connection, request, &offer, now),
-            Command::Subscribe {
+            EngineCommand::Subscribe {
                 connection,
                 slot,
                 stream,
                 wanted,
             } => self.subscribe(room, connection, slot, stream, wanted, now),
-            Command::Unsubscribe { connection, slot } => {
+            EngineCommand::Unsubscribe { connection, slot } => {
                 if let Some((room, key)) = self.member(room, connection) {
                     room.router.unsubscribe(key, slot);
                     self.restart(key, slot);
                 }
             }
-            Command::SetStream {
+            EngineCommand::SetStream {
                 stream,
                 audio,
                 video,
             } => self.set_stream(room, stream, audio, video),
-            Command::Unpublish { stream } => self.unpublish(room, stream),
-            Command::Close { connection } => self.close(room, connection, now),
-            Command::Record {
+            EngineCommand::Unpublish { stream } => self.unpublish(room, stream),
+            EngineCommand::Close { connection } => self.close(room, connection, now),
+            EngineCommand::Record {
                 archive,
                 sink,
                 scope,
             } => self.record(room, Tap::new(archive, sink, scope), now),
-            Command::Choose {
+            EngineCommand::Choose {
                 archive,
                 stream,
                 audio,
@@ -70,7 +70,7 @@ impl Engine {
                 }
                 self.vacate(room);
             }
-            Command::StopRecording { archive } => {
+            EngineCommand::StopRecording { archive } => {
                 if let Some(room) = self.room(room) {
                     room.taps.iter_mut().for_each(Tap::report_dropped);
                     room.taps.retain(|tap| tap.archive != archive);
@@ -146,14 +146,14 @@ impl Engine {
         };
         let generation = offer.generation;
         self.events.push_back(match answer {
-            Ok(sdp) => Event::Answered {
+            Ok(sdp) => EngineEvent::Answered {
                 session,
                 connection,
                 request,
                 generation,
                 sdp,
             },
-            Err(message) => Event::Refused {
+            Err(message) => EngineEvent::Refused {
                 session,
                 connection,
                 request,
@@ -205,7 +205,7 @@ impl Engine {
         connection: ConnectionId,
         slot: u16,
         stream: StreamId,
-        wanted: Wanted,
+        wanted: SubscriptionSettings,
         now: Instant,
     ) {
         if slot >= MAX_SLOTS {

@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     opentok::SessionId,
-    session::{ConnectionId, media::Event},
+    session::{ConnectionId, media::EngineEvent},
 };
 
 /// Layers are looked over, and recorders told of drops, this often.
@@ -56,7 +56,7 @@ pub struct Engine {
     /// Whether an Rtc is drained once per turn, or after every write as str0m's documentation asks.
     pub batched: bool,
     pub outbox: Outbox,
-    pub events: VecDeque<Event>,
+    pub events: VecDeque<EngineEvent>,
     pub counters: Counters,
 }
 
@@ -175,7 +175,7 @@ impl Engine {
             .is_none_or(|reported| now.saturating_duration_since(reported) >= ALIVE);
         if due && let Some(Some(room)) = self.rooms.get(peer.room) {
             peer.reported_alive = Some(now);
-            self.events.push_back(Event::Alive {
+            self.events.push_back(EngineEvent::Alive {
                 session: room.session.clone(),
                 connection: peer.connection,
             });
@@ -354,7 +354,7 @@ impl Engine {
         }
         peer.connected = false;
         if let Some(Some(room)) = self.rooms.get(peer.room) {
-            self.events.push_back(Event::Closed {
+            self.events.push_back(EngineEvent::Closed {
                 session: room.session.clone(),
                 connection: peer.connection,
             });

@@ -35,7 +35,7 @@ use parlor::{
     opentok::{Claims, Role, SessionId},
     platform::Platform,
     server::Server,
-    session::{Attachment, Newcomer, Outgoing, Request as Asked, StreamId, event::Outcome},
+    session::{Attachment, Newcomer, Outgoing, Request as Asked, StreamId, event::ReplyBody},
 };
 use serde_json::Value;
 
@@ -263,7 +263,7 @@ impl World {
         let stream = loop {
             let heard = poll_fn(|context| outbox.poll_next(context)).await.unwrap();
             if let Outgoing::Reply {
-                outcome: Outcome::Published { stream_id },
+                outcome: ReplyBody::Published { stream_id },
                 ..
             } = heard
             {

@@ -24,7 +24,7 @@ use parlor::{
     opentok::{Claims, Role, SessionId},
     session::{
         Attachment, Newcomer, Now, Outbox, Outgoing, Refusal, Sessions,
-        media::{Busy, Command, Event, Media, Sink},
+        media::{EngineBusy, EngineCommand, EngineEvent, Media, Sink},
     },
     signaling::message::{self, FirstMessage, Message, Unreadable},
 };
@@ -149,18 +149,18 @@ fn drain(outbox: &mut Outbox) -> Result<Vec<u64>, ()> {
 
 /// Answers every offer, and does nothing else.
 #[derive(Default)]
-struct Engine(Mutex<VecDeque<Command>>);
+struct Engine(Mutex<VecDeque<EngineCommand>>);
 
 impl Engine {
-    fn next(&self, session: &SessionId) -> Option<Event> {
+    fn next(&self, session: &SessionId) -> Option<EngineEvent> {
         loop {
-            if let Command::Offer {
+            if let EngineCommand::Offer {
                 connection,
                 request,
                 offer,
             } = self.0.lock().unwrap().pop_front()?
             {
-                return Some(Event::Answered {
+                return Some(EngineEvent::Answered {
                     session: session.clone(),
                     connection,
                     request,
@@ -173,7 +173,7 @@ impl Engine {
 }
 
 impl Media for Engine {
-    fn send(&self, _: &SessionId, command: Command) -> Result<(), Busy> {
+    fn send(&self, _: &SessionId, command: EngineCommand) -> Result<(), EngineBusy> {
         self.0.lock().unwrap().push_back(command);
         Ok(())
     }

@@ -11,7 +11,7 @@ use super::world::{World, camera, peer, signal, unpublish};
 use crate::{
     opentok::Role,
     session::{
-        ConnectionId, Reason, Rerouting, StreamId,
+        ConnectionId, EndReason, Rerouting, StreamId,
         request::{Request, StreamUpdate, SubscriptionUpdate},
     },
 };
@@ -139,7 +139,9 @@ fn take(world: &mut World, step: Step) {
             }
         }
         Step::DisconnectAll => {
-            world.live.disconnect_all(Reason::ServerStopping, world.now);
+            world
+                .live
+                .disconnect_all(EndReason::ServerStopping, world.now);
             world.settle();
         }
         Step::Route => {

@@ -6,7 +6,7 @@ use crate::{
     session::{
         ConnectionId, StreamId,
         event::Rerouting,
-        event::{Event, Outcome},
+        event::{ReplyBody, SessionEvent},
         request::{Candidate, Pair, Request, SubscriptionUpdate},
     },
 };
@@ -30,7 +30,7 @@ fn pair(bob: Role) -> (World, usize, usize, StreamId) {
 
 fn open(world: &mut World, who: usize, stream_id: StreamId) {
     let opened = world.ask(who, Request::PeerOpen { stream_id });
-    assert_eq!(opened, Outcome::Done {});
+    assert_eq!(opened, ReplyBody::Done {});
 }
 
 fn id(world: &World, who: usize) -> ConnectionId {
@@ -72,16 +72,16 @@ fn browsers_reach_one_another_through_the_session() {
         (bob, ann_id, ICE),
         (bob, ann_id, BYE),
     ] {
-        assert_eq!(world.ask(from, peer(to, stream, what)), Outcome::Done {});
+        assert_eq!(world.ask(from, peer(to, stream, what)), ReplyBody::Done {});
     }
     world.read_all();
     let heard = |who: usize| {
         let events = world.clients[who].events.iter();
-        let of = |event: &Event| match event {
-            Event::PeerWant { .. } => Some("want"),
-            Event::PeerSdp { .. } => Some("sdp"),
-            Event::PeerIce { .. } => Some("ice"),
-            Event::PeerBye { .. } => Some("bye"),
+        let of = |event: &SessionEvent| match event {
+            SessionEvent::PeerWant { .. } => Some("want"),
+            SessionEvent::PeerSdp { .. } => Some("sdp"),
+            SessionEvent::PeerIce { .. } => Some("ice"),
+            SessionEvent::PeerBye { .. } => Some("bye"),
             _ => None,
         };
         events.filter_map(of).collect::<Vec<_>>()
@@ -116,8 +116,12 @@ fn only_a_publisher_offers_its_stream_and_only_who_may_subscribe_asks_for_it() {
     assert_eq!(refusal.name, "OT_STREAM_NOT_FOUND");
     world.read_all();
     for who in [ann, bob, eve] {
-        let peers =
-            |event: &&Event| matches!(event, Event::PeerWant { .. } | Event::PeerSdp { .. });
+        let peers = |event: &&SessionEvent| {
+            matches!(
+                event,
+                SessionEvent::PeerWant { .. } | SessionEvent::PeerSdp { .. }
+            )
+        };
         assert_eq!(world.clients[who].events.iter().find(peers), None);
     }
 }
@@ -149,14 +153,14 @@ fn what_browsers_say_is_bounded() {
     }
     let candidates = vec![candidate(1024); 64];
     let done = world.ask(ann, Request::PeerIce { pair, candidates });
-    assert_eq!(done, Outcome::Done {});
+    assert_eq!(done, ReplyBody::Done {});
 
     let outcomes: Vec<_> = (0..310)
         .map(|_| world.ask(ann, peer(to, stream, ICE)))
         .collect();
     let refused = outcomes
         .iter()
-        .filter(|outcome| matches!(outcome, Outcome::Error { error } if error.code == 429));
+        .filter(|outcome| matches!(outcome, ReplyBody::Error { error } if error.code == 429));
     assert_eq!(refused.count(), 14);
     assert!(world.is_there(ann));
 }
@@ -180,15 +184,15 @@ fn a_failure_routes_the_session_for_everybody_and_for_good() {
     let failed = || Request::PeerFailed {
         stream_id: Some(stream),
     };
-    assert_eq!(world.ask(bob, failed()), Outcome::Done {});
+    assert_eq!(world.ask(bob, failed()), ReplyBody::Done {});
     // The other side found out, too.
-    assert_eq!(world.ask(ann, failed()), Outcome::Done {});
+    assert_eq!(world.ask(ann, failed()), ReplyBody::Done {});
     world.read_all();
     for who in [ann, bob] {
-        let routed = |event: &&Event| {
+        let routed = |event: &&SessionEvent| {
             matches!(
                 event,
-                Event::SessionRouted {
+                SessionEvent::SessionRouted {
                     reason: Rerouting::Fallback
                 }
             )
@@ -223,7 +227,7 @@ fn who_subscribes_before_the_publisher_has_come_to_the_engine_waits_for_the_stre
         stream_id: stream,
         wanted: SubscriptionUpdate::default(),
     };
-    assert_eq!(world.ask(bob, subscribe), Outcome::Done {});
+    assert_eq!(world.ask(bob, subscribe), ReplyBody::Done {});
     assert!(world.engine.slots.is_empty());
 
     world.offer(ann, 0);
@@ -233,7 +237,7 @@ fn who_subscribes_before_the_publisher_has_come_to_the_engine_waits_for_the_stre
     assert_eq!(world.engine.slots.get(&(bob_id, 0)), Some(&stream));
     world.read_all();
     // Nothing was told anew.
-    let created = |event: &&Event| matches!(event, Event::StreamCreated { .. });
+    let created = |event: &&SessionEvent| matches!(event, SessionEvent::StreamCreated { .. });
     assert_eq!(world.clients[bob].events.iter().filter(created).count(), 1);
 }
 
@@ -258,7 +262,11 @@ fn a_lost_socket_loses_nothing_that_browsers_say() {
     let heard = &world.clients[bob].events;
     assert!(matches!(
         heard[..],
-        [.., Event::PeerSdp { .. }, Event::PeerIce { .. }]
+        [
+            ..,
+            SessionEvent::PeerSdp { .. },
+            SessionEvent::PeerIce { .. }
+        ]
     ));
 }
 
@@ -275,8 +283,8 @@ fn browsers_talk_in_relayed_sessions_only() {
     let refusal = world.refusal(bob, Request::PeerBye { pair });
     assert_eq!(refusal.code, 1011);
     let failed = Request::PeerFailed { stream_id: None };
-    assert_eq!(world.ask(bob, failed), Outcome::Done {});
+    assert_eq!(world.ask(bob, failed), ReplyBody::Done {});
     world.read_all();
-    let routed = |event: &Event| matches!(event, Event::SessionRouted { .. });
+    let routed = |event: &SessionEvent| matches!(event, SessionEvent::SessionRouted { .. });
     assert!(!world.clients[bob].events.iter().any(routed));
 }

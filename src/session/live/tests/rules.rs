@@ -8,9 +8,9 @@ use crate::{
     opentok::Role,
     session::{
         ConnectionId, Occurrence, StreamId,
-        event::{Event, Outcome, Reason},
+        event::{EndReason, ReplyBody, SessionEvent},
         live::{Chosen, Closing, Outgoing, Output, Phase},
-        media::{Command, Scope},
+        media::{EngineCommand, Scope},
         request::{Request, Resume, StreamUpdate, SubscriptionUpdate},
     },
 };
@@ -81,9 +81,9 @@ fn who_is_quiet_hears_streams_and_signals_but_not_who_comes_and_goes() {
         matches!(
             heard[..],
             [
-                Event::StreamCreated { stream: seen },
-                Event::Signal { from: Some(from), .. },
-                Event::StreamDestroyed { .. },
+                SessionEvent::StreamCreated { stream: seen },
+                SessionEvent::Signal { from: Some(from), .. },
+                SessionEvent::StreamDestroyed { .. },
             ] if seen.stream_id == stream && *from == world.clients[bob].id
         ),
         "{heard:?}"
@@ -154,7 +154,7 @@ fn a_stream_whose_offer_is_refused_stays_unknown() {
     world.read_all();
     assert!(world.clients[bob].streams.is_empty());
     let (_, last) = world.clients[ann].replies.last().unwrap();
-    assert!(matches!(last, Outcome::Error { error } if error.code == 1013));
+    assert!(matches!(last, ReplyBody::Error { error } if error.code == 1013));
 }
 
 #[test]
@@ -165,7 +165,9 @@ fn a_signal_to_all_reaches_its_sender_too() {
     world.read_all();
     for who in [ann, bob] {
         let last = world.clients[who].events.last().unwrap();
-        assert!(matches!(last, Event::Signal { from, .. } if *from == Some(world.clients[ann].id)));
+        assert!(
+            matches!(last, SessionEvent::Signal { from, .. } if *from == Some(world.clients[ann].id))
+        );
     }
 }
 
@@ -182,7 +184,9 @@ fn a_signal_to_one_reaches_nobody_else() {
     world.read_all();
     let heard = |who: usize| {
         let events = &world.clients[who].events;
-        events.iter().any(|e| matches!(e, Event::Signal { .. }))
+        events
+            .iter()
+            .any(|e| matches!(e, SessionEvent::Signal { .. }))
     };
     assert_eq!([heard(ann), heard(bob), heard(eve)], [false, true, false]);
 }
@@ -241,7 +245,7 @@ fn signals_are_checked() {
     assert_eq!(world.refusal(ann, typed("a", "x".repeat(8191))).code, 413);
     assert_eq!(
         world.ask(ann, typed("a", "x".repeat(8190))),
-        Outcome::Done {}
+        ReplyBody::Done {}
     );
 }
 
@@ -251,11 +255,11 @@ fn a_storm_of_signals_is_refused_one_by_one() {
     let ann = world.join(Role::Publisher);
     let refused = (0..150)
         .map(|_| world.ask(ann, signal(None)))
-        .filter(|outcome| matches!(outcome, Outcome::Error { error } if error.code == 429))
+        .filter(|outcome| matches!(outcome, ReplyBody::Error { error } if error.code == 429))
         .count();
     assert_eq!(refused, 50);
     world.pass(SECOND);
-    assert_eq!(world.ask(ann, signal(None)), Outcome::Done {});
+    assert_eq!(world.ask(ann, signal(None)), ReplyBody::Done {});
 }
 
 #[test]
@@ -282,7 +286,7 @@ fn offers_in_a_hurry_are_refused() {
     let answered = world.clients[ann]
         .replies
         .iter()
-        .filter(|(_, outcome)| matches!(outcome, Outcome::Answer { .. }))
+        .filter(|(_, outcome)| matches!(outcome, ReplyBody::Answer { .. }))
         .count();
     assert_eq!(answered, 10);
 }
@@ -332,7 +336,7 @@ fn a_stream_of_somebody_else_cannot_be_touched() {
     world.offer(eve, 0);
     world.read(eve);
     let (_, last) = world.clients[eve].replies.last().unwrap();
-    assert!(matches!(last, Outcome::Error { error } if error.name == "OT_STREAM_NOT_FOUND"));
+    assert!(matches!(last, ReplyBody::Error { error } if error.name == "OT_STREAM_NOT_FOUND"));
 }
 
 #[test]
@@ -340,8 +344,8 @@ fn others_hear_whether_a_page_or_the_person_in_the_browser_ended_a_stream() {
     let mut world = World::new();
     let watcher = world.join(Role::Subscriber);
     for (media_stopped, reason) in [
-        (false, Reason::ClientDisconnected),
-        (true, Reason::MediaStopped),
+        (false, EndReason::ClientDisconnected),
+        (true, EndReason::MediaStopped),
     ] {
         let (publisher, stream_id) = world.join_and_publish(Role::Publisher);
         let request = Request::Unpublish {
@@ -350,7 +354,7 @@ fn others_hear_whether_a_page_or_the_person_in_the_browser_ended_a_stream() {
         };
         world.ask(publisher, request);
         world.read_all();
-        let ended = Event::StreamDestroyed { stream_id, reason };
+        let ended = SessionEvent::StreamDestroyed { stream_id, reason };
         assert_eq!(world.clients[watcher].events.last(), Some(&ended));
     }
 }
@@ -364,21 +368,24 @@ fn a_moderator_removes_somebody() {
     world.ask(moderator, Request::ForceDisconnect { connection_id });
     world.read_all();
 
-    let reason = Reason::ForceDisconnected;
+    let reason = EndReason::ForceDisconnected;
     let events = &world.clients[moderator].events;
     let stream_id = stream;
     assert_eq!(
         events[events.len() - 2..],
         [
-            Event::StreamDestroyed { stream_id, reason },
-            Event::ConnectionDestroyed {
+            SessionEvent::StreamDestroyed { stream_id, reason },
+            SessionEvent::ConnectionDestroyed {
                 connection_id,
                 reason
             },
         ]
     );
     let gone = &world.clients[guest];
-    assert_eq!(gone.events.last(), Some(&Event::Disconnected { reason }));
+    assert_eq!(
+        gone.events.last(),
+        Some(&SessionEvent::Disconnected { reason })
+    );
     assert_eq!(gone.closed, Some(Closing::Ended(reason)));
     assert!(world.engine.peers.is_empty() && world.engine.streams.is_empty());
 }
@@ -390,9 +397,9 @@ fn a_moderator_ends_a_stream() {
     let (guest, stream_id) = world.join_and_publish(Role::Publisher);
     world.ask(moderator, Request::ForceUnpublish { stream_id });
     world.read_all();
-    let ended = Event::StreamDestroyed {
+    let ended = SessionEvent::StreamDestroyed {
         stream_id,
-        reason: Reason::ForceUnpublished,
+        reason: EndReason::ForceUnpublished,
     };
     for who in [moderator, guest] {
         assert_eq!(world.clients[who].events.last(), Some(&ended));
@@ -409,7 +416,7 @@ fn a_muted_publisher_may_unmute() {
     world.read_all();
     assert!(world.engine.audio_off.contains(&stream));
     assert!(!world.clients[moderator].streams[&stream].has_audio);
-    let muted = Event::StreamMuted { stream_id: stream };
+    let muted = SessionEvent::StreamMuted { stream_id: stream };
     assert_eq!(world.clients[guest].events.last(), Some(&muted));
 
     world.ask(guest, audio(stream, true));
@@ -440,7 +447,7 @@ fn muting_all_spares_the_excluded_and_mutes_who_comes_later() {
         [true, false, false]
     );
     assert!(world.engine.audio_off.contains(&second));
-    let muted = Event::StreamMuted { stream_id: second };
+    let muted = SessionEvent::StreamMuted { stream_id: second };
     assert_eq!(world.clients[late].events, [muted]);
 
     world.ask(moderator, Request::DisableForceMute);
@@ -457,7 +464,7 @@ fn the_server_of_the_application_moderates_without_being_there() {
     world.settle();
     world.read_all();
     assert!(world.engine.audio_off.contains(&of_ann));
-    let muted = |stream_id| Event::StreamMuted { stream_id };
+    let muted = |stream_id| SessionEvent::StreamMuted { stream_id };
     assert_eq!(world.clients[ann].events.last(), Some(&muted(of_ann)));
 
     world.live.mute_all(&[of_bob]);
@@ -472,8 +479,8 @@ fn the_server_of_the_application_moderates_without_being_there() {
     world.live.disconnect(gone, now).unwrap();
     world.settle();
     world.read_all();
-    let reason = Reason::ForceDisconnected;
-    let over = Event::Disconnected { reason };
+    let reason = EndReason::ForceDisconnected;
+    let over = SessionEvent::Disconnected { reason };
     assert_eq!(world.clients[bob].events.last(), Some(&over));
     let refused = world.live.disconnect(gone, now).unwrap_err();
     assert_eq!(refused.name, "OT_NOT_FOUND");
@@ -488,13 +495,13 @@ fn a_slot_is_free_again_when_its_stream_ends() {
     let bob = world.join(Role::Subscriber);
     world.offer(bob, 1);
     world.answer();
-    assert_eq!(world.ask(bob, show(0, stream_id)), Outcome::Done {});
+    assert_eq!(world.ask(bob, show(0, stream_id)), ReplyBody::Done {});
     assert_eq!(world.engine.slots.len(), 1);
     world.ask(ann, unpublish(stream_id));
     assert!(world.engine.slots.is_empty());
     assert_eq!(
         world.ask(bob, Request::Unsubscribe { slot: 0 }),
-        Outcome::Done {}
+        ReplyBody::Done {}
     );
     assert_eq!(
         world.refusal(bob, show(0, stream_id)).name,
@@ -508,7 +515,7 @@ fn a_slot_has_to_be_negotiated() {
     let (ann, stream) = world.join_and_publish(Role::Publisher);
     assert_eq!(world.refusal(ann, show(2, stream)).code, 1011);
     // Subscribing to one's own stream tests the network.
-    assert_eq!(world.ask(ann, show(1, stream)), Outcome::Done {});
+    assert_eq!(world.ask(ann, show(1, stream)), ReplyBody::Done {});
 }
 
 #[test]
@@ -547,7 +554,7 @@ fn a_lost_socket_is_resumed_and_nothing_is_missed() {
     let signals = world.clients[ann].events.iter();
     assert_eq!(
         signals
-            .filter(|e| matches!(e, Event::Signal { .. }))
+            .filter(|e| matches!(e, SessionEvent::Signal { .. }))
             .count(),
         2
     );
@@ -567,8 +574,8 @@ fn a_connection_without_media_is_gone_in_five_seconds() {
     world.read(bob);
     assert!(matches!(
         world.clients[bob].events.last(),
-        Some(Event::ConnectionDestroyed {
-            reason: Reason::NetworkDisconnected,
+        Some(SessionEvent::ConnectionDestroyed {
+            reason: EndReason::NetworkDisconnected,
             ..
         })
     ));
@@ -708,10 +715,12 @@ fn a_server_that_stops_says_so() {
     let mut world = World::new();
     let (ann, _) = world.join_and_publish(Role::Publisher);
     let bob = world.join(Role::Publisher);
-    world.live.disconnect_all(Reason::ServerStopping, world.now);
+    world
+        .live
+        .disconnect_all(EndReason::ServerStopping, world.now);
     world.settle();
-    let end = Event::Disconnected {
-        reason: Reason::ServerStopping,
+    let end = SessionEvent::Disconnected {
+        reason: EndReason::ServerStopping,
     };
     for who in [ann, bob] {
         assert_eq!(world.clients[who].events.last(), Some(&end));
@@ -790,7 +799,9 @@ fn a_recorder_hears_of_the_streams_that_were_chosen_by_hand_and_of_no_other() {
         let heard: Vec<_> = outputs
             .filter_map(|output| match output {
                 Output::Note { note, .. } => Some(Ok(note)),
-                Output::Media(Command::Choose { audio, video, .. }) => Some(Err((audio, video))),
+                Output::Media(EngineCommand::Choose { audio, video, .. }) => {
+                    Some(Err((audio, video)))
+                }
                 _ => None,
             })
             .collect();

@@ -12,9 +12,9 @@ use crate::{
     opentok::{Claims, Role, SessionId},
     session::{
         ConnectionId, Newcomer, Refusal, StreamId,
-        event::{ArchiveInfo, Event, Outcome, StreamInfo},
+        event::{ArchiveInfo, ReplyBody, SessionEvent, StreamInfo},
         live::{Closing, LiveSession, Now, Outgoing, Output, Phase, SocketId},
-        media::{Command, Kind, Offer, PublishedTrack, Scope, Slot},
+        media::{EngineCommand, Kind, Offer, PublishedTrack, Scope, Slot},
         request::{
             Candidate, Description, DescriptionKind, NewStream, Pair, Request, Resume, Want,
         },
@@ -55,9 +55,9 @@ pub struct Client {
     next_request: u64,
     asked: HashMap<u64, Request>,
     /// What was replied, latest last.
-    pub replies: Vec<(u64, Outcome)>,
+    pub replies: Vec<(u64, ReplyBody)>,
     /// Every event that was read, in order.
-    pub events: Vec<Event>,
+    pub events: Vec<SessionEvent>,
     pub last: u64,
     pub generation: u32,
     pub slots: u16,
@@ -181,7 +181,7 @@ impl World {
 
     pub fn publish(&mut self, who: usize) -> StreamId {
         match self.ask(who, Request::Publish(camera())) {
-            Outcome::Published { stream_id } => stream_id,
+            ReplyBody::Published { stream_id } => stream_id,
             other => panic!("not published: {other:?}"),
         }
     }
@@ -251,7 +251,7 @@ impl World {
     }
 
     /// Asks and reads everything up to the reply.
-    pub fn ask(&mut self, who: usize, request: Request) -> Outcome {
+    pub fn ask(&mut self, who: usize, request: Request) -> ReplyBody {
         let id = self.send(who, request);
         self.read(who);
         self.clients[who]
@@ -261,7 +261,7 @@ impl World {
 
     pub fn refusal(&mut self, who: usize, request: Request) -> Refusal {
         match self.ask(who, request) {
-            Outcome::Error { error } => error,
+            ReplyBody::Error { error } => error,
             other => panic!("not refused: {other:?}"),
         }
     }
@@ -415,7 +415,7 @@ impl World {
 }
 
 impl Client {
-    pub fn reply(&self, id: u64) -> Option<Outcome> {
+    pub fn reply(&self, id: u64) -> Option<ReplyBody> {
         let (_, outcome) = self.replies.iter().find(|(re, _)| *re == id)?;
         Some(outcome.clone())
     }
@@ -462,10 +462,10 @@ impl Client {
         );
     }
 
-    fn read_reply(&mut self, id: u64, outcome: Outcome) {
+    fn read_reply(&mut self, id: u64, outcome: ReplyBody) {
         assert!(self.reply(id).is_none(), "one reply to one request");
         if let Some(asked) = self.asked.remove(&id)
-            && !matches!(outcome, Outcome::Error { .. })
+            && !matches!(outcome, ReplyBody::Error { .. })
         {
             assert!(may(self.role, &asked), "{} did {asked:?}", self.role);
             if let Request::Unpublish { stream_id, .. } = asked {
@@ -473,7 +473,7 @@ impl Client {
             }
         }
         match &outcome {
-            Outcome::Welcome(welcome) => {
+            ReplyBody::Welcome(welcome) => {
                 assert_eq!(welcome.connection.connection_id, self.id);
                 self.people = welcome
                     .connections
@@ -489,56 +489,56 @@ impl Client {
                 }
                 self.archives = welcome.archives.iter().map(|a| a.id).collect();
             }
-            Outcome::Published { stream_id } => self.own.push(*stream_id),
+            ReplyBody::Published { stream_id } => self.own.push(*stream_id),
             _ => {}
         }
         self.replies.push((id, outcome));
     }
 
-    fn read_event(&mut self, event: &Event) {
+    fn read_event(&mut self, event: &SessionEvent) {
         assert!(
-            !matches!(self.events.last(), Some(Event::Disconnected { .. })),
+            !matches!(self.events.last(), Some(SessionEvent::Disconnected { .. })),
             "nothing comes after the end"
         );
         match event {
-            Event::ConnectionCreated { connection } => {
+            SessionEvent::ConnectionCreated { connection } => {
                 assert!(!self.quiet);
                 assert!(self.people.insert(connection.connection_id));
             }
-            Event::ConnectionDestroyed { connection_id, .. } => {
+            SessionEvent::ConnectionDestroyed { connection_id, .. } => {
                 assert!(!self.quiet);
                 assert_ne!(*connection_id, self.id);
                 assert!(self.people.remove(connection_id));
                 let left = |stream: &StreamInfo| stream.connection_id == *connection_id;
                 assert!(!self.streams.values().any(left), "streams end first");
             }
-            Event::StreamCreated { stream } => {
+            SessionEvent::StreamCreated { stream } => {
                 assert!(self.knows(stream.connection_id));
                 assert_ne!(stream.connection_id, self.id);
                 let before = self.streams.insert(stream.stream_id, stream.clone());
                 assert_eq!(before, None);
             }
-            Event::StreamChanged { stream } => {
+            SessionEvent::StreamChanged { stream } => {
                 assert_ne!(stream.connection_id, self.id);
                 let before = self.streams.insert(stream.stream_id, stream.clone());
                 assert_ne!(before, None, "unknown streams do not change");
                 assert_ne!(before.as_ref(), Some(stream), "a change changes something");
             }
-            Event::StreamDestroyed { stream_id, .. } => {
+            SessionEvent::StreamDestroyed { stream_id, .. } => {
                 let mine = self.own.iter().position(|own| own == stream_id);
                 match mine {
                     Some(mine) => drop(self.own.remove(mine)),
                     None => assert!(self.streams.remove(stream_id).is_some()),
                 }
             }
-            Event::Signal { from, .. } => {
+            SessionEvent::Signal { from, .. } => {
                 assert!(from.is_none_or(|from| self.knows(from)));
             }
-            Event::StreamMuted { stream_id } => assert!(self.own.contains(stream_id)),
-            Event::PeerWant {
+            SessionEvent::StreamMuted { stream_id } => assert!(self.own.contains(stream_id)),
+            SessionEvent::PeerWant {
                 from, stream_id, ..
             } => self.hear_peer(*from, *stream_id, Some(true)),
-            Event::PeerSdp {
+            SessionEvent::PeerSdp {
                 from,
                 stream_id,
                 description,
@@ -547,29 +547,29 @@ impl Client {
                 let answers = description.kind == DescriptionKind::Answer;
                 self.hear_peer(*from, *stream_id, Some(answers));
             }
-            Event::PeerIce {
+            SessionEvent::PeerIce {
                 from, stream_id, ..
             }
-            | Event::PeerBye {
+            | SessionEvent::PeerBye {
                 from, stream_id, ..
             } => {
                 self.hear_peer(*from, *stream_id, None);
             }
-            Event::SessionRouted { .. } => {
+            SessionEvent::SessionRouted { .. } => {
                 assert!(self.relayed, "a session is routed once");
                 self.relayed = false;
             }
-            Event::ArchiveStarted { archive } => assert!(self.archives.insert(archive.id)),
-            Event::ArchiveStopped { archive } => assert!(self.archives.remove(&archive.id)),
-            Event::MuteForced { .. } | Event::Disconnected { .. } => {}
+            SessionEvent::ArchiveStarted { archive } => assert!(self.archives.insert(archive.id)),
+            SessionEvent::ArchiveStopped { archive } => assert!(self.archives.remove(&archive.id)),
+            SessionEvent::MuteForced { .. } | SessionEvent::Disconnected { .. } => {}
         }
     }
 }
 
 impl Engine {
-    fn carry_out(&mut self, command: Command) {
+    fn carry_out(&mut self, command: EngineCommand) {
         match command {
-            Command::Offer {
+            EngineCommand::Offer {
                 connection,
                 request,
                 offer,
@@ -580,7 +580,7 @@ impl Engine {
                 }
                 self.offers.push_back((connection, request, offer));
             }
-            Command::Subscribe {
+            EngineCommand::Subscribe {
                 connection,
                 slot,
                 stream,
@@ -590,10 +590,10 @@ impl Engine {
                 assert!(self.streams.contains_key(&stream), "no such stream");
                 self.slots.insert((connection, slot), stream);
             }
-            Command::Unsubscribe { connection, slot } => {
+            EngineCommand::Unsubscribe { connection, slot } => {
                 assert!(self.slots.remove(&(connection, slot)).is_some());
             }
-            Command::SetStream { stream, audio, .. } => {
+            EngineCommand::SetStream { stream, audio, .. } => {
                 assert!(self.streams.contains_key(&stream));
                 if audio {
                     self.audio_off.remove(&stream);
@@ -601,8 +601,8 @@ impl Engine {
                     self.audio_off.insert(stream);
                 }
             }
-            Command::Unpublish { stream } => self.forget(stream),
-            Command::Close { connection } => {
+            EngineCommand::Unpublish { stream } => self.forget(stream),
+            EngineCommand::Close { connection } => {
                 assert!(self.peers.remove(&connection));
                 self.offers.retain(|(of, ..)| *of != connection);
                 let own: Vec<_> = self
@@ -616,9 +616,9 @@ impl Engine {
                 }
                 self.slots.retain(|(of, _), _| *of != connection);
             }
-            Command::Record { archive, .. } => assert!(self.recording.insert(archive)),
-            Command::StopRecording { archive } => assert!(self.recording.remove(&archive)),
-            Command::Choose {
+            EngineCommand::Record { archive, .. } => assert!(self.recording.insert(archive)),
+            EngineCommand::StopRecording { archive } => assert!(self.recording.remove(&archive)),
+            EngineCommand::Choose {
                 archive, stream, ..
             } => {
                 assert!(self.recording.contains(&archive));
