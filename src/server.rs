@@ -397,7 +397,10 @@ async fn handle_session_events(
     }
 }
 
-async fn handle_recorder_events(platform: Embedded, mut events: mpsc::Receiver<recording::Event>) {
+async fn handle_recorder_events(
+    platform: Embedded,
+    mut events: mpsc::Receiver<recording::RecorderEvent>,
+) {
     while let Some(event) = events.recv().await {
         platform.apply_recorder_event(event).await;
     }

@@ -33,7 +33,7 @@ mod words;
 
 pub use id::ArchiveId;
 pub use layout::Layout;
-pub use service::{ArchiveChange, Archives, Recover, SessionChange, Settings};
+pub use service::{ArchiveUpdate, Archives, Recover, SessionChange, Settings};
 pub use words::{OutputMode, Quality, Reason, Resolution, Status, StreamMode, UnknownWord};
 
 use crate::opentok::SessionId;

@@ -19,9 +19,9 @@ pub trait Recorder: Send + Sync {
 
     /// Tells a recording what happened to a stream. Unknown archives are ignored: a recording may
     /// end at any moment.
-    fn note(&self, archive: ArchiveId, now: Instant, note: Note);
+    fn record(&self, archive: ArchiveId, now: Instant, event: TimelineEvent);
 
-    /// Ends a recording; [`Event::Ready`] or [`Event::Failed`] follows.
+    /// Ends a recording; [`RecorderEvent::Ready`] or [`RecorderEvent::Failed`] follows.
     fn stop(&self, archive: ArchiveId, now: Instant);
 }
 
@@ -44,7 +44,7 @@ pub enum CannotRecord {
     rename_all = "camelCase",
     rename_all_fields = "camelCase"
 )]
-pub enum Note {
+pub enum TimelineEvent {
     /// Also sent, right after the start, for each stream that is there already.
     StreamCreated {
         stream: StreamId,
@@ -87,24 +87,24 @@ pub enum Note {
     },
 }
 
-impl Note {
+impl TimelineEvent {
     /// The stream that it is about, if it is about one.
     pub fn stream(&self) -> Option<StreamId> {
         match self {
-            Note::StreamCreated { stream, .. }
-            | Note::StreamChanged { stream, .. }
-            | Note::StreamDestroyed { stream }
-            | Note::StreamChosen { stream, .. }
-            | Note::StreamClasses { stream, .. } => Some(*stream),
-            Note::LayoutChanged { .. } => None,
+            TimelineEvent::StreamCreated { stream, .. }
+            | TimelineEvent::StreamChanged { stream, .. }
+            | TimelineEvent::StreamDestroyed { stream }
+            | TimelineEvent::StreamChosen { stream, .. }
+            | TimelineEvent::StreamClasses { stream, .. } => Some(*stream),
+            TimelineEvent::LayoutChanged { .. } => None,
         }
     }
 
     /// Whether all that an earlier note told is overruled by this one.
-    pub fn overrules(&self, earlier: &Note) -> bool {
+    pub fn overrules(&self, earlier: &TimelineEvent) -> bool {
         let is_a_state = !matches!(
             self,
-            Note::StreamCreated { .. } | Note::StreamDestroyed { .. }
+            TimelineEvent::StreamCreated { .. } | TimelineEvent::StreamDestroyed { .. }
         );
         is_a_state
             && std::mem::discriminant(self) == std::mem::discriminant(earlier)
@@ -114,13 +114,13 @@ impl Note {
 
 /// What a recorder reports.
 #[derive(Clone, Debug)]
-pub enum Event {
+pub enum RecorderEvent {
     /// Recording is over and every stream's file is in place: the archive can be watched.
     Ready {
         archive: ArchiveId,
         manifest: Arc<Manifest>,
     },
-    /// Recording ended early; what was written before is kept and follows as [`Event::Ready`].
+    /// Recording ended early; what was written before is kept and follows as [`RecorderEvent::Ready`].
     Failed { archive: ArchiveId, reason: String },
 }
 

@@ -15,7 +15,7 @@ use super::{
     now,
 };
 use crate::{
-    archive::{ArchiveChange, ArchiveId, Status},
+    archive::{ArchiveId, ArchiveUpdate, Status},
     clock, invitation,
     opentok::SessionId,
     platform::{PlatformError, Signal, StartArchive},
@@ -29,7 +29,7 @@ const SLOW_ORDERS: usize = 4_096;
 
 impl Buddies {
     /// Carries out orders, lets time pass, and follows the archives of chats: to be spawned once.
-    pub async fn run(self, archives: broadcast::Receiver<ArchiveChange>) {
+    pub async fn run(self, archives: broadcast::Receiver<ArchiveUpdate>) {
         let (to_keep, orders_to_keep) = mpsc::channel(SLOW_ORDERS);
         let (to_perform, orders_to_perform) = mpsc::channel(SLOW_ORDERS);
         tokio::join!(
@@ -217,7 +217,7 @@ impl Inner {
     }
 
     /// Tells the two when their recording ends, whoever or whatever ends it.
-    async fn follow_archives(&self, mut archives: broadcast::Receiver<ArchiveChange>) {
+    async fn follow_archives(&self, mut archives: broadcast::Receiver<ArchiveUpdate>) {
         loop {
             let archive = match archives.recv().await {
                 Ok(change) => change.archive,

@@ -12,7 +12,7 @@ use super::{
     Callback, Callbacks, Topic, body, count,
     store::{self, NewEvent},
 };
-use crate::{archive::ArchiveChange, session::Report};
+use crate::{archive::ArchiveUpdate, session::Report};
 
 /// Reports that are written in one transaction.
 const BATCH: usize = 256;
@@ -28,7 +28,7 @@ const AGAIN_AFTER: Duration = Duration::from_secs(5);
 pub async fn keep(
     callbacks: Callbacks,
     mut reports: mpsc::Receiver<Report>,
-    mut changes: broadcast::Receiver<ArchiveChange>,
+    mut changes: broadcast::Receiver<ArchiveUpdate>,
 ) {
     let mut batch = Vec::new();
     loop {

@@ -45,7 +45,7 @@ pub use self::{
     topic::Topic,
 };
 use crate::{
-    archive::{ArchiveChange, object::Objects},
+    archive::{ArchiveUpdate, object::Objects},
     session::{Monitor, Report},
 };
 
@@ -168,7 +168,7 @@ impl Callbacks {
     pub fn start(
         db: SqlitePool,
         objects: Objects,
-        changes: broadcast::Receiver<ArchiveChange>,
+        changes: broadcast::Receiver<ArchiveUpdate>,
         settings: Settings,
     ) -> anyhow::Result<Callbacks> {
         let (reports, waiting) = mpsc::channel(REPORTS);

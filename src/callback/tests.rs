@@ -14,7 +14,7 @@ use crate::{
         download::Links,
         lifecycle,
         object::{Objects, as_it_was},
-        recording::{CannotRecord, Note, Recorder},
+        recording::{CannotRecord, Recorder, TimelineEvent},
         testing::in_status,
     },
     config::Secret,
@@ -326,7 +326,7 @@ impl Recorder for Deaf {
     fn start(&self, _: ArchiveId, _: Instant) -> Result<Sink, CannotRecord> {
         Ok(std::sync::mpsc::sync_channel(1).0)
     }
-    fn note(&self, _: ArchiveId, _: Instant, _: Note) {}
+    fn record(&self, _: ArchiveId, _: Instant, _: TimelineEvent) {}
     fn stop(&self, _: ArchiveId, _: Instant) {}
 }
 
@@ -334,7 +334,7 @@ impl Recorder for Deaf {
 fn callbacks(
     db: &SqlitePool,
     change: impl FnOnce(&mut Settings),
-) -> (Callbacks, broadcast::Sender<ArchiveChange>) {
+) -> (Callbacks, broadcast::Sender<ArchiveUpdate>) {
     let (happenings, _) = mpsc::channel(1);
     let objects = Objects {
         links: Links::new(b"secret"),

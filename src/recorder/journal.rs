@@ -22,7 +22,7 @@ use std::{
 };
 
 use crate::{
-    archive::recording::Note,
+    archive::recording::TimelineEvent,
     session::{StreamId, media::Kind},
 };
 
@@ -53,7 +53,7 @@ pub enum Entry {
         kind: Kind,
         item: Item,
     },
-    Note(Note),
+    Note(TimelineEvent),
     /// The archive was stopped in order; its time is the archive's length.
     End,
 }
@@ -397,7 +397,7 @@ mod tests {
     fn what_several_journals_hold_is_read_in_the_order_in_which_it_was_written() {
         let dir = tempfile::tempdir().unwrap();
         let stream = StreamId::random();
-        let note = Note::StreamCreated {
+        let note = TimelineEvent::StreamCreated {
             stream,
             connection: ConnectionId::random(),
             name: "Ada".to_owned(),

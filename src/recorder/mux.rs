@@ -22,7 +22,9 @@ use super::{
     webm::{self, Block},
 };
 use crate::{
-    archive::recording::{ClassChange, LayoutChange, Manifest, Note, RecordedStream, Span},
+    archive::recording::{
+        ClassChange, LayoutChange, Manifest, RecordedStream, Span, TimelineEvent,
+    },
     session::{ConnectionId, StreamId, media::Kind},
 };
 
@@ -92,9 +94,9 @@ impl Muxer {
         }
     }
 
-    fn note(&mut self, at_us: u64, note: &Note) {
+    fn note(&mut self, at_us: u64, note: &TimelineEvent) {
         match note {
-            Note::StreamCreated {
+            TimelineEvent::StreamCreated {
                 stream,
                 connection,
                 connection_data,
@@ -117,14 +119,14 @@ impl Muxer {
                     stream.classify(at_us, classes);
                 }
             }
-            Note::StreamChanged {
+            TimelineEvent::StreamChanged {
                 stream, has_video, ..
             } => {
                 let stream = self.stream(*stream, at_us);
                 stream.sends_picture = *has_video;
                 stream.show(at_us);
             }
-            Note::StreamChosen {
+            TimelineEvent::StreamChosen {
                 stream,
                 has_audio,
                 has_video,
@@ -134,14 +136,14 @@ impl Muxer {
                 stream.show(at_us);
                 stream.choose(at_us, *has_audio || *has_video);
             }
-            Note::StreamClasses { stream, classes } => {
+            TimelineEvent::StreamClasses { stream, classes } => {
                 self.stream(*stream, at_us).classify(at_us, classes);
             }
-            Note::LayoutChanged { layout } => self.layouts.push(LayoutChange {
+            TimelineEvent::LayoutChanged { layout } => self.layouts.push(LayoutChange {
                 at_ms: at_us / 1000,
                 layout: *layout,
             }),
-            Note::StreamDestroyed { stream } => {
+            TimelineEvent::StreamDestroyed { stream } => {
                 let id = *stream;
                 let stream = self.stream(id, at_us);
                 if stream.left_us.is_none() {

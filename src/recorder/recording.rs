@@ -17,7 +17,7 @@ use super::{
     mux::{self, Muxer},
 };
 use crate::{
-    archive::recording::{Manifest, Note},
+    archive::recording::{Manifest, TimelineEvent},
     session::{
         StreamId,
         media::{Kind, Recorded},
@@ -126,9 +126,9 @@ impl Recording {
     ///
     /// # Errors
     /// As [`Recording::take`].
-    pub fn note(&mut self, now: Instant, note: Note) -> io::Result<()> {
+    pub fn note(&mut self, now: Instant, note: TimelineEvent) -> io::Result<()> {
         let at_us = self.since_start_us(now);
-        if let Note::StreamDestroyed { stream } = note {
+        if let TimelineEvent::StreamDestroyed { stream } = note {
             self.destroyed_us.entry(stream).or_insert(at_us);
         }
         match self.append(at_us, Entry::Note(note)) {

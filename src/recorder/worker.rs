@@ -24,7 +24,7 @@ use crate::{
     archive::{
         ArchiveId,
         disk::free_bytes,
-        recording::{self, CannotRecord, Event, Note},
+        recording::{self, CannotRecord, RecorderEvent, TimelineEvent},
     },
     session::media::{Recorded, Sink},
 };
@@ -64,7 +64,7 @@ impl RecorderConfig {
 /// Records archives, each on a thread of its own.
 pub struct Recorder {
     config: RecorderConfig,
-    events: mpsc::Sender<Event>,
+    events: mpsc::Sender<RecorderEvent>,
     mailboxes: Mailboxes,
 }
 
@@ -74,7 +74,7 @@ type Mailboxes = Arc<Mutex<HashMap<ArchiveId, Arc<Mailbox>>>>;
 
 impl Recorder {
     /// Reports to `events`; a full queue holds up only the thread of the archive concerned.
-    pub fn new(config: RecorderConfig, events: mpsc::Sender<Event>) -> Recorder {
+    pub fn new(config: RecorderConfig, events: mpsc::Sender<RecorderEvent>) -> Recorder {
         Recorder {
             config,
             events,
@@ -122,9 +122,9 @@ impl recording::Recorder for Recorder {
         Ok(sink)
     }
 
-    fn note(&self, archive: ArchiveId, now: Instant, note: Note) {
+    fn record(&self, archive: ArchiveId, now: Instant, event: TimelineEvent) {
         if let Some(mailbox) = lock(&self.mailboxes).get(&archive) {
-            lock(&mailbox.0).note(now, note);
+            lock(&mailbox.0).note(now, event);
         }
     }
 
@@ -145,14 +145,14 @@ struct Mailbox(Mutex<Letters>);
 
 #[derive(Default)]
 struct Letters {
-    notes: VecDeque<(Instant, Note)>,
+    notes: VecDeque<(Instant, TimelineEvent)>,
     stop: Option<Instant>,
 }
 
 impl Letters {
-    fn note(&mut self, now: Instant, note: Note) {
+    fn note(&mut self, now: Instant, note: TimelineEvent) {
         if self.notes.len() >= MANY_NOTES {
-            let overruled = |(_, earlier): &(Instant, Note)| note.overrules(earlier);
+            let overruled = |(_, earlier): &(Instant, TimelineEvent)| note.overrules(earlier);
             if let Some(before) = self.notes.iter().rposition(overruled) {
                 self.notes.remove(before);
             }
@@ -175,7 +175,7 @@ struct Worker {
     /// Keeps the inbox open when the media engine has let go of it before the stop.
     _sink: Sink,
     mailbox: Arc<Mailbox>,
-    events: mpsc::Sender<Event>,
+    events: mpsc::Sender<RecorderEvent>,
 }
 
 impl Worker {
@@ -194,7 +194,7 @@ impl Worker {
                     "Archive `{}` is complete",
                     self.archive
                 );
-                self.report(Event::Ready {
+                self.report(RecorderEvent::Ready {
                     archive: self.archive,
                     manifest: Arc::new(manifest),
                 });
@@ -216,7 +216,7 @@ impl Worker {
             match recover(&self.dir) {
                 Ok(manifest) => {
                     info!("Archive `{}` is complete at last", self.archive);
-                    self.report(Event::Ready {
+                    self.report(RecorderEvent::Ready {
                         archive: self.archive,
                         manifest: Arc::new(manifest),
                     });
@@ -291,13 +291,13 @@ impl Worker {
     }
 
     fn fail(&self, reason: String) {
-        self.report(Event::Failed {
+        self.report(RecorderEvent::Failed {
             archive: self.archive,
             reason,
         });
     }
 
-    fn report(&self, event: Event) {
+    fn report(&self, event: RecorderEvent) {
         if self.events.blocking_send(event).is_err() {
             // Found again at the next start: the manifest is in the archive's folder.
             warn!("Nobody listens for the end of archive `{}`", self.archive);
@@ -334,22 +334,22 @@ mod tests {
         let mut letters = Letters::default();
         for n in 0..10_000 {
             let stream = streams[n % 2];
-            let changed = Note::StreamChanged {
+            let changed = TimelineEvent::StreamChanged {
                 stream,
                 has_audio: n >= 9_998,
                 has_video: false,
             };
             letters.note(Instant::now(), changed);
         }
-        let destroyed = Note::StreamDestroyed { stream: streams[0] };
+        let destroyed = TimelineEvent::StreamDestroyed { stream: streams[0] };
         letters.note(Instant::now(), destroyed.clone());
 
         assert_eq!(letters.notes.len(), MANY_NOTES + 1);
         assert_eq!(letters.notes.back().unwrap().1, destroyed);
-        let last = |(_, note): &(Instant, Note)| {
+        let last = |(_, note): &(Instant, TimelineEvent)| {
             matches!(
                 note,
-                Note::StreamChanged {
+                TimelineEvent::StreamChanged {
                     has_audio: true,
                     ..
                 }

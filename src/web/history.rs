@@ -24,7 +24,7 @@ use super::{
 use crate::{
     app::App,
     archive::{
-        Archive, ArchiveChange, Status,
+        Archive, ArchiveUpdate, Status,
         history::{self, List, Search},
     },
 };
@@ -248,7 +248,7 @@ pub async fn events(app: web::Data<App>, _: SignedIn) -> HttpResponse {
 }
 
 /// The text of the next event; `None` when there will be no more.
-async fn next_event(changes: &mut Receiver<ArchiveChange>, api_key: u32) -> Option<String> {
+async fn next_event(changes: &mut Receiver<ArchiveUpdate>, api_key: u32) -> Option<String> {
     loop {
         match timeout(KEEP_ALIVE, changes.recv()).await {
             Ok(Ok(change)) if change.archive.api_key == api_key => {

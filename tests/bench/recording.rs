@@ -14,7 +14,7 @@ use std::{
 use parlor::{
     archive::{
         ArchiveId,
-        recording::{Event, Recorder as _},
+        recording::{Recorder as _, RecorderEvent},
     },
     recorder::{Recorder, RecorderConfig, archive_dir, recover},
     session::{
@@ -74,8 +74,8 @@ fn main() {
     let stopped = Instant::now();
     recorder.stop(archive, started + LENGTH);
     let manifest = match heard.blocking_recv().unwrap() {
-        Event::Ready { manifest, .. } => manifest,
-        Event::Failed { reason, .. } => panic!("{reason}"),
+        RecorderEvent::Ready { manifest, .. } => manifest,
+        RecorderEvent::Failed { reason, .. } => panic!("{reason}"),
     };
     let stop = stopped.elapsed();
 

@@ -7,7 +7,7 @@ use parlor::{
         ArchiveId, NewArchive, Reason, Status,
         composer::Composed,
         lifecycle,
-        recording::{Event, Manifest, RecordedStream},
+        recording::{Manifest, RecordedStream, RecorderEvent},
     },
     clock,
     opentok::SessionId,
@@ -305,7 +305,7 @@ impl Parlor {
         };
         let manifest = manifest.into();
         app.archives
-            .recorder_reported(Event::Ready { archive, manifest })
+            .recorder_reported(RecorderEvent::Ready { archive, manifest })
             .await;
         let composed = Composed {
             size_bytes: 15,

@@ -15,7 +15,7 @@ use futures_util::{SinkExt, StreamExt};
 use parlor::{
     archive::{
         ArchiveId,
-        recording::{CannotRecord, Note, Recorder},
+        recording::{CannotRecord, Recorder, TimelineEvent},
     },
     clock,
     opentok::{NewToken, Role, SessionId, Token},
@@ -100,14 +100,14 @@ impl Media for Engine {
 }
 
 #[derive(Default)]
-struct Notebook(Mutex<Vec<Note>>);
+struct Notebook(Mutex<Vec<TimelineEvent>>);
 
 impl Recorder for Notebook {
     fn start(&self, _: ArchiveId, _: Instant) -> Result<SyncSender<Recorded>, CannotRecord> {
         unreachable!("sessions do not start recorders")
     }
 
-    fn note(&self, _: ArchiveId, _: Instant, note: Note) {
+    fn record(&self, _: ArchiveId, _: Instant, note: TimelineEvent) {
         self.0.lock().unwrap().push(note);
     }
 
@@ -757,8 +757,8 @@ async fn everybody_hears_of_a_recording() {
         assert_eq!(happening, Some(expected));
     }
     let notes = server.recorder.0.lock().unwrap().clone();
-    assert!(matches!(&notes[0], Note::StreamCreated { name, .. } if name == "Ann"));
-    assert!(matches!(&notes[1], Note::StreamDestroyed { .. }));
+    assert!(matches!(&notes[0], TimelineEvent::StreamCreated { name, .. } if name == "Ann"));
+    assert!(matches!(&notes[1], TimelineEvent::StreamDestroyed { .. }));
 
     assert!(server.sessions.stop_recording(&server.session, archive.id));
     assert!(!server.sessions.stop_recording(&server.session, archive.id));

@@ -30,7 +30,7 @@ use super::{
     download::folder,
     history::{self, List, Page},
     lifecycle::{self, ChangeError, StartError},
-    recording::{Event, Manifest},
+    recording::{Manifest, RecorderEvent},
     retention, store,
 };
 use crate::opentok::SessionId;
@@ -75,7 +75,7 @@ impl Settings {
 
 /// An archive changed: its status, its composing, its files.
 #[derive(Clone, Debug)]
-pub struct ArchiveChange {
+pub struct ArchiveUpdate {
     /// As it is now. A deleted one is told once, as [`Status::Deleted`].
     pub archive: Arc<Archive>,
 }
@@ -105,7 +105,7 @@ struct Inner {
     db: SqlitePool,
     settings: Settings,
     composer: Arc<dyn Composer>,
-    changes: broadcast::Sender<ArchiveChange>,
+    changes: broadcast::Sender<ArchiveUpdate>,
     /// As many turns as files may be composed at once; first come, first served.
     turns: Semaphore,
     tasks: Mutex<Tasks>,
@@ -138,7 +138,7 @@ impl Archives {
     }
 
     /// Every change from now on.
-    pub fn subscribe(&self) -> broadcast::Receiver<ArchiveChange> {
+    pub fn subscribe(&self) -> broadcast::Receiver<ArchiveUpdate> {
         self.inner.changes.subscribe()
     }
 
@@ -247,7 +247,7 @@ impl Archives {
     /// Takes a recorder's report: an archive whose streams are in place can be watched, and is composed next.
     ///
     /// Returns once the database has taken it, however long that takes: reports of one archive stay in order.
-    pub async fn recorder_reported(&self, event: Event) {
+    pub async fn recorder_reported(&self, event: RecorderEvent) {
         loop {
             match self.take_report(&event).await {
                 Ok(()) => return,
@@ -265,10 +265,12 @@ impl Archives {
         }
     }
 
-    async fn take_report(&self, event: &Event) -> Result<(), ChangeError> {
+    async fn take_report(&self, event: &RecorderEvent) -> Result<(), ChangeError> {
         match event {
-            Event::Ready { archive, manifest } => self.keep_tracks(*archive, manifest).await,
-            Event::Failed { archive, reason } => {
+            RecorderEvent::Ready { archive, manifest } => {
+                self.keep_tracks(*archive, manifest).await
+            }
+            RecorderEvent::Failed { archive, reason } => {
                 let db = &self.inner.db;
                 let archive = lifecycle::interrupt(db, *archive, reason, self.now_ms()).await?;
                 self.tell(archive);
@@ -424,7 +426,7 @@ impl Archives {
     }
 
     fn tell(&self, archive: Archive) -> Archive {
-        let change = ArchiveChange {
+        let change = ArchiveUpdate {
             archive: Arc::new(archive.clone()),
         };
         // Nobody may be watching.

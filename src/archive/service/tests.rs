@@ -48,7 +48,7 @@ struct House {
     composer: Arc<Told>,
     asked: mpsc::Receiver<ComposeJob>,
     packed: mpsc::Receiver<PackJob>,
-    changes: Receiver<ArchiveChange>,
+    changes: Receiver<ArchiveUpdate>,
     folder: TempDir,
     db: SqlitePool,
 }
@@ -101,7 +101,7 @@ impl House {
 
     async fn ready(&self, archive: ArchiveId) {
         let manifest = Arc::new(manifest());
-        let ready = Event::Ready { archive, manifest };
+        let ready = RecorderEvent::Ready { archive, manifest };
         self.archives.recorder_reported(ready).await;
     }
 
@@ -356,7 +356,7 @@ async fn a_recorder_that_gives_up_leaves_its_reason(db: SqlitePool) {
     let mut house = House::new(&db, None);
     let id = house.archives.start(new_archive()).await.unwrap().id;
     let reason = "the disk is full".to_owned();
-    let failed = Event::Failed {
+    let failed = RecorderEvent::Failed {
         archive: id,
         reason,
     };

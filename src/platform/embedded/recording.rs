@@ -135,13 +135,13 @@ impl Embedded {
 
     /// Takes a recorder's report. One that gave up recorded until now as far as its session knows: people are
     /// told that it does not any more.
-    pub async fn apply_recorder_event(&self, event: recording::Event) {
+    pub async fn apply_recorder_event(&self, event: recording::RecorderEvent) {
         let gave_up = match &event {
-            recording::Event::Failed { archive, .. } => {
+            recording::RecorderEvent::Failed { archive, .. } => {
                 let running = self.archives.running().await.unwrap_or_default();
                 running.into_iter().find(|running| running.id == *archive)
             }
-            recording::Event::Ready { .. } => None,
+            recording::RecorderEvent::Ready { .. } => None,
         };
         // First, since the database may have to wait for room on the disk.
         if let Some(archive) = gave_up {

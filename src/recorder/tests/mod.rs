@@ -18,7 +18,7 @@ use super::{discard_journals, recover};
 use crate::archive::{
     Layout,
     layout::Arrangement,
-    recording::{ClassChange, LayoutChange, Manifest, Note, RecordedStream, Span},
+    recording::{ClassChange, LayoutChange, Manifest, RecordedStream, Span, TimelineEvent},
 };
 
 /// The only stream's entry, and its film.
@@ -102,11 +102,11 @@ fn what_was_chosen_and_arranged_by_hand_is_the_same_from_the_journals() {
     ada.talks(1200, 8_000);
     ada.shows(1240, 8_000);
     ada.chosen(8_000, false, false);
-    ada.note(9_000, Note::LayoutChanged { layout });
+    ada.note(9_000, TimelineEvent::LayoutChanged { layout });
     ada.chosen(15_000, true, false);
     ada.talks(15_000, 20_000);
     let stream = ada.stream;
-    let classified = Note::StreamClasses {
+    let classified = TimelineEvent::StreamClasses {
         stream,
         classes: classes.clone(),
     };

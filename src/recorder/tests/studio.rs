@@ -9,7 +9,7 @@ use std::{
 
 use super::super::{recording::Recording, vp8};
 use crate::{
-    archive::recording::{Manifest, Note},
+    archive::recording::{Manifest, TimelineEvent},
     session::{
         ConnectionId, StreamId,
         media::{Kind, Recorded, RecordedPacket},
@@ -31,7 +31,7 @@ pub enum Arrival {
         ntp: u64,
         rtp: u64,
     },
-    Note(Note),
+    Note(TimelineEvent),
 }
 
 pub struct Studio {
@@ -143,7 +143,7 @@ impl Person {
     pub fn joins(&mut self, at_ms: u64, has_audio: bool, has_video: bool) {
         self.note(
             at_ms,
-            Note::StreamCreated {
+            TimelineEvent::StreamCreated {
                 stream: self.stream,
                 connection: self.connection,
                 name: "Ada".to_owned(),
@@ -160,7 +160,7 @@ impl Person {
         let stream = self.stream;
         self.note(
             at_ms,
-            Note::StreamChanged {
+            TimelineEvent::StreamChanged {
                 stream,
                 has_audio,
                 has_video,
@@ -170,7 +170,7 @@ impl Person {
 
     pub fn leaves(&mut self, at_ms: u64) {
         let stream = self.stream;
-        self.note(at_ms, Note::StreamDestroyed { stream });
+        self.note(at_ms, TimelineEvent::StreamDestroyed { stream });
     }
 
     /// What of it is recorded from then on, chosen by hand.
@@ -178,7 +178,7 @@ impl Person {
         let stream = self.stream;
         self.note(
             at_ms,
-            Note::StreamChosen {
+            TimelineEvent::StreamChosen {
                 stream,
                 has_audio,
                 has_video,
@@ -186,7 +186,7 @@ impl Person {
         );
     }
 
-    pub fn note(&mut self, at_ms: u64, note: Note) {
+    pub fn note(&mut self, at_ms: u64, note: TimelineEvent) {
         self.sent.push((at_ms * 1000, Arrival::Note(note)));
     }
 

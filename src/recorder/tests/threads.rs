@@ -16,7 +16,7 @@ use super::{
 use crate::{
     archive::{
         ArchiveId,
-        recording::{CannotRecord, Event, Manifest, Note, Recorder as _},
+        recording::{CannotRecord, Manifest, Recorder as _, RecorderEvent, TimelineEvent},
     },
     session::{
         ConnectionId, StreamId,
@@ -24,7 +24,7 @@ use crate::{
     },
 };
 
-fn recorder(data_dir: &Path) -> (Recorder, Receiver<Event>) {
+fn recorder(data_dir: &Path) -> (Recorder, Receiver<RecorderEvent>) {
     let (events, heard) = channel(16);
     let config = RecorderConfig {
         data_dir: data_dir.to_owned(),
@@ -46,8 +46,8 @@ fn sound(sink: &Sink, stream: StreamId, sequence: u64) {
     sink.send(Recorded::Packet(packet)).unwrap();
 }
 
-fn created(stream: StreamId) -> Note {
-    Note::StreamCreated {
+fn created(stream: StreamId) -> TimelineEvent {
+    TimelineEvent::StreamCreated {
         stream,
         connection: ConnectionId::random(),
         name: "Ada".to_owned(),
@@ -64,10 +64,10 @@ fn a_while_ago() -> Instant {
     Instant::now().checked_sub(Duration::from_secs(20)).unwrap()
 }
 
-fn ready(heard: &mut Receiver<Event>) -> (ArchiveId, Arc<Manifest>) {
+fn ready(heard: &mut Receiver<RecorderEvent>) -> (ArchiveId, Arc<Manifest>) {
     match heard.blocking_recv().unwrap() {
-        Event::Ready { archive, manifest } => (archive, manifest),
-        Event::Failed { reason, .. } => panic!("{reason}"),
+        RecorderEvent::Ready { archive, manifest } => (archive, manifest),
+        RecorderEvent::Failed { reason, .. } => panic!("{reason}"),
     }
 }
 
@@ -77,14 +77,14 @@ fn a_stopped_archive_holds_all_that_was_sent_before_the_stop() {
     let (recorder, mut heard) = recorder(data.path());
     let (archive, stream) = (ArchiveId::random(), StreamId::random());
     let sink = recorder.start(archive, a_while_ago()).unwrap();
-    recorder.note(archive, Instant::now(), created(stream));
+    recorder.record(archive, Instant::now(), created(stream));
     for sequence in 0..500 {
         sound(&sink, stream, sequence);
     }
     drop(sink);
     recorder.stop(archive, Instant::now());
     recorder.stop(archive, Instant::now());
-    recorder.note(archive, Instant::now(), created(StreamId::random()));
+    recorder.record(archive, Instant::now(), created(StreamId::random()));
 
     let (ready, manifest) = ready(&mut heard);
 
@@ -143,7 +143,7 @@ fn a_disk_that_fails_ends_one_archive_early_and_no_other() {
     }
     sound(&failing_sink, bad, 0);
 
-    let Some(Event::Failed { archive, reason }) = heard.blocking_recv() else {
+    let Some(RecorderEvent::Failed { archive, reason }) = heard.blocking_recv() else {
         panic!()
     };
     assert_eq!(archive, failing);
@@ -182,15 +182,15 @@ fn a_thousand_mutes_are_not_too_many() {
     let _sink = recorder.start(archive, Instant::now()).unwrap();
     let people: Vec<_> = (0..20).map(|_| Person::new().stream).collect();
     for stream in &people {
-        recorder.note(archive, Instant::now(), created(*stream));
+        recorder.record(archive, Instant::now(), created(*stream));
     }
     for n in 0..5000 {
-        let note = Note::StreamChanged {
+        let note = TimelineEvent::StreamChanged {
             stream: people[n % 20],
             has_audio: n % 40 < 20,
             has_video: true,
         };
-        recorder.note(archive, Instant::now(), note);
+        recorder.record(archive, Instant::now(), note);
     }
     recorder.stop(archive, Instant::now());
     assert_eq!(ready(&mut heard).1.streams.len(), 20);

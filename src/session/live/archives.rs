@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::{LiveSession, Output, Phase};
 use crate::{
-    archive::{ArchiveId, Layout, recording::Note},
+    archive::{ArchiveId, Layout, recording::TimelineEvent},
     session::{
         Refusal, StreamId,
         event::{ArchiveInfo, Rerouting, SessionEvent, StreamInfo},
@@ -137,7 +137,7 @@ impl LiveSession {
             let note = created;
             self.outputs.push(Output::Note { archive, note });
         }
-        let note = Note::StreamChosen {
+        let note = TimelineEvent::StreamChosen {
             stream,
             has_audio: audio,
             has_video: video,
@@ -174,17 +174,19 @@ impl LiveSession {
         if !self.archives.iter().any(|a| a.info.id == archive) {
             return Err(not_recording());
         }
-        let note = Note::LayoutChanged { layout };
+        let note = TimelineEvent::LayoutChanged { layout };
         self.outputs.push(Output::Note { archive, note });
         Ok(())
     }
 
     /// Tells every recorder that knows the stream.
-    pub(super) fn note(&mut self, note: &Note) {
+    pub(super) fn note(&mut self, note: &TimelineEvent) {
         for recorded in &mut self.archives {
             if let (true, Some(stream)) = (recorded.scope.by_hand, note.stream()) {
                 let is_known = match note {
-                    Note::StreamDestroyed { .. } => recorded.chosen.remove(&stream).is_some(),
+                    TimelineEvent::StreamDestroyed { .. } => {
+                        recorded.chosen.remove(&stream).is_some()
+                    }
                     _ => recorded.chosen.contains_key(&stream),
                 };
                 if !is_known {
@@ -198,7 +200,7 @@ impl LiveSession {
         }
     }
 
-    pub(super) fn created_note(&self, stream: &StreamInfo) -> Note {
+    pub(super) fn created_note(&self, stream: &StreamInfo) -> TimelineEvent {
         let publisher = self.connections.get(&stream.connection_id);
         let connection_data = publisher.map_or("", |publisher| &publisher.info.data);
         let name = if stream.name.is_empty() {
@@ -206,7 +208,7 @@ impl LiveSession {
         } else {
             stream.name.clone()
         };
-        Note::StreamCreated {
+        TimelineEvent::StreamCreated {
             stream: stream.stream_id,
             connection: stream.connection_id,
             name,

@@ -44,7 +44,7 @@ use super::{
     refusal::code,
     request::PeerMessage,
 };
-use crate::{archive::recording::Note, opentok::Role};
+use crate::{archive::recording::TimelineEvent, opentok::Role};
 
 /// The version of the browser protocol.
 pub const VERSION: u32 = 1;
@@ -422,7 +422,7 @@ impl LiveSession {
             self.report(Occurrence::SessionDestroyed);
         }
         for stream in self.streams() {
-            self.note(&Note::StreamDestroyed {
+            self.note(&TimelineEvent::StreamDestroyed {
                 stream: stream.stream_id,
             });
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    archive::{ArchiveId, recording::Note},
+    archive::{ArchiveId, recording::TimelineEvent},
     session::{
         ClientSignal, ConnectionId, Occurrence,
         event::{ConnectionInfo, EndReason, ReplyBody, SharedEvent},
@@ -30,7 +30,7 @@ pub enum Output {
     Media(EngineCommand),
     Note {
         archive: ArchiveId,
-        note: Note,
+        note: TimelineEvent,
     },
     Archive {
         archive: ArchiveId,

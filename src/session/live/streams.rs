@@ -9,7 +9,7 @@ use std::{collections::HashMap, time::Instant};
 
 use super::{LiveSession, Now};
 use crate::{
-    archive::recording::Note,
+    archive::recording::TimelineEvent,
     session::{
         ConnectionId, ConnectionInfo, Occurrence, Refusal, StreamId,
         event::{EndReason, ReplyBody, SessionEvent, StreamInfo},
@@ -216,7 +216,7 @@ impl LiveSession {
             self.media(EngineCommand::Unpublish { stream: stream_id });
         }
         if stream.announced {
-            self.note(&Note::StreamDestroyed { stream: stream_id });
+            self.note(&TimelineEvent::StreamDestroyed { stream: stream_id });
             self.tell_everyone(silent, SessionEvent::StreamDestroyed { stream_id, reason });
         }
     }
@@ -252,7 +252,7 @@ impl LiveSession {
                     video: info.has_video,
                 });
             }
-            self.note(&Note::StreamChanged {
+            self.note(&TimelineEvent::StreamChanged {
                 stream: stream_id,
                 has_audio: info.has_audio,
                 has_video: info.has_video,
@@ -309,7 +309,7 @@ impl LiveSession {
                 && changed.classes != classes
             {
                 changed.classes.clone_from(&classes);
-                self.note(&Note::StreamClasses { stream, classes });
+                self.note(&TimelineEvent::StreamClasses { stream, classes });
             }
         }
         Ok(())

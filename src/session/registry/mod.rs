@@ -703,7 +703,7 @@ impl Shared {
                 hosted.live.judged(socket, request, judgement);
             }
             Output::Media(command) => hosted.waiting_commands.push_back(command),
-            Output::Note { archive, note } => self.recorder.note(archive, now.at, note),
+            Output::Note { archive, note } => self.recorder.record(archive, now.at, note),
             Output::Archive { archive, phase } => {
                 // Only the latest matters to an archive, but that it was abandoned.
                 hosted.waiting_happenings.retain(|waiting| match waiting {

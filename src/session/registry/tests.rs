@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    archive::recording::{CannotRecord, Note},
+    archive::recording::{CannotRecord, TimelineEvent},
     opentok::{Claims, Role},
     session::{
         ReplyBody,
@@ -33,7 +33,7 @@ impl Recorder for Deaf {
     fn start(&self, _: ArchiveId, _: Instant) -> Result<Sink, CannotRecord> {
         Ok(std::sync::mpsc::sync_channel(1).0)
     }
-    fn note(&self, _: ArchiveId, _: Instant, _: Note) {}
+    fn record(&self, _: ArchiveId, _: Instant, _: TimelineEvent) {}
     fn stop(&self, _: ArchiveId, _: Instant) {}
 }
 

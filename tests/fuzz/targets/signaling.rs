@@ -19,7 +19,7 @@ use libfuzzer_sys::fuzz_target;
 use parlor::{
     archive::{
         ArchiveId,
-        recording::{CannotRecord, Note, Recorder},
+        recording::{CannotRecord, Recorder, TimelineEvent},
     },
     opentok::{Claims, Role, SessionId},
     session::{
@@ -189,7 +189,7 @@ impl Recorder for NoRecorder {
         })
     }
 
-    fn note(&self, _: ArchiveId, _: Instant, _: Note) {}
+    fn record(&self, _: ArchiveId, _: Instant, _: TimelineEvent) {}
 
     fn stop(&self, _: ArchiveId, _: Instant) {}
 }

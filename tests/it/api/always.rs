@@ -28,7 +28,7 @@ async fn always_archived(world: &World) -> Session {
 
 /// The next archive that comes to this status.
 async fn next(
-    changes: &mut Receiver<parlor::archive::ArchiveChange>,
+    changes: &mut Receiver<parlor::archive::ArchiveUpdate>,
     status: Status,
 ) -> std::sync::Arc<Archive> {
     let found = async {

@@ -5,7 +5,7 @@ use parlor::{
         ArchiveId, NewArchive, Reason,
         composer::Composed,
         lifecycle,
-        recording::{Event, Manifest, RecordedStream},
+        recording::{Manifest, RecordedStream, RecorderEvent},
     },
     clock,
     opentok::SessionId,
@@ -242,7 +242,7 @@ async fn available(call: &Call) -> ArchiveId {
         layouts: Vec::new(),
         streams: vec![stream()],
     };
-    let ready = Event::Ready {
+    let ready = RecorderEvent::Ready {
         archive: id,
         manifest: manifest.into(),
     };

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use super::world::{World, camera, signal, unpublish};
 use crate::{
-    archive::{Layout, layout::Arrangement, recording::Note},
+    archive::{Layout, layout::Arrangement, recording::TimelineEvent},
     opentok::Role,
     session::{
         ConnectionId, Occurrence, StreamId,
@@ -741,7 +741,7 @@ fn a_recorder_hears_of_every_stream() {
     world
         .live
         .start_archive(info, sink, Scope::ALL, world.now.at);
-    let notes = |world: &mut World| -> Vec<Note> {
+    let notes = |world: &mut World| -> Vec<TimelineEvent> {
         let outputs = world.live.outputs().into_iter();
         outputs
             .filter_map(|output| match output {
@@ -752,7 +752,7 @@ fn a_recorder_hears_of_every_stream() {
     };
     assert_eq!(
         notes(&mut world),
-        [Note::StreamCreated {
+        [TimelineEvent::StreamCreated {
             stream: early,
             connection: world.clients[ann].id,
             name: "client 0".to_owned(),
@@ -774,12 +774,12 @@ fn a_recorder_hears_of_every_stream() {
     assert_eq!(
         notes(&mut world),
         [
-            Note::StreamChanged {
+            TimelineEvent::StreamChanged {
                 stream: early,
                 has_audio: false,
                 has_video: true
             },
-            Note::StreamDestroyed { stream: early }
+            TimelineEvent::StreamDestroyed { stream: early }
         ]
     );
 }
@@ -825,8 +825,8 @@ fn a_recorder_hears_of_the_streams_that_were_chosen_by_hand_and_of_no_other() {
     assert!(matches!(
         noted[..],
         [
-            Ok(Note::StreamCreated { stream: created, .. }),
-            Ok(Note::StreamChosen { stream, has_audio: true, has_video: false }),
+            Ok(TimelineEvent::StreamCreated { stream: created, .. }),
+            Ok(TimelineEvent::StreamChosen { stream, has_audio: true, has_video: false }),
             Err((true, false)),
         ] if created == one && stream == one
     ));
@@ -839,7 +839,7 @@ fn a_recorder_hears_of_the_streams_that_were_chosen_by_hand_and_of_no_other() {
     assert_eq!(heard(&mut world), []);
 
     choose(&mut world, one, None).unwrap();
-    let gone = Note::StreamChosen {
+    let gone = TimelineEvent::StreamChosen {
         stream: one,
         has_audio: false,
         has_video: false,
@@ -854,7 +854,7 @@ fn a_recorder_hears_of_the_streams_that_were_chosen_by_hand_and_of_no_other() {
         .request(id, socket, 61, unpublish(one), world.now);
     assert_eq!(
         heard(&mut world),
-        [Ok(Note::StreamDestroyed { stream: one })]
+        [Ok(TimelineEvent::StreamDestroyed { stream: one })]
     );
     assert_eq!(world.live.chosen_streams(archive), []);
 }
@@ -915,8 +915,8 @@ fn layouts_and_classes_are_noted_for_those_who_record() {
     assert_eq!(
         notes,
         [
-            Note::LayoutChanged { layout },
-            Note::StreamClasses {
+            TimelineEvent::LayoutChanged { layout },
+            TimelineEvent::StreamClasses {
                 stream,
                 classes: classes.clone()
             }

@@ -8,7 +8,7 @@ use std::{
 
 use super::monitored::Monitored;
 use crate::{
-    archive::{ArchiveId, recording::Note},
+    archive::{ArchiveId, recording::TimelineEvent},
     opentok::{Claims, Role, SessionId},
     session::{
         ConnectionId, Newcomer, Refusal, StreamId,
@@ -386,21 +386,22 @@ impl World {
         self.recorders.remove(&id);
     }
 
-    fn note(&mut self, archive: ArchiveId, note: Note) {
+    fn note(&mut self, archive: ArchiveId, note: TimelineEvent) {
         let streams = self
             .recorders
             .get_mut(&archive)
             .expect("notes are for recordings in progress");
         match note {
-            Note::StreamCreated { stream, .. } => {
+            TimelineEvent::StreamCreated { stream, .. } => {
                 assert!(streams.insert(stream), "noted twice");
             }
-            Note::StreamChanged { stream, .. } => assert!(streams.contains(&stream)),
-            Note::StreamDestroyed { stream } => assert!(streams.remove(&stream)),
-            Note::StreamChosen { stream, .. } | Note::StreamClasses { stream, .. } => {
+            TimelineEvent::StreamChanged { stream, .. } => assert!(streams.contains(&stream)),
+            TimelineEvent::StreamDestroyed { stream } => assert!(streams.remove(&stream)),
+            TimelineEvent::StreamChosen { stream, .. }
+            | TimelineEvent::StreamClasses { stream, .. } => {
                 assert!(streams.contains(&stream));
             }
-            Note::LayoutChanged { .. } => {}
+            TimelineEvent::LayoutChanged { .. } => {}
         }
     }
 
