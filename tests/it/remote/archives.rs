@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use super::{
-    former::an_archive,
+    former_platform::an_archive,
     proxy::pair_with_proxy,
     world::{KEY, Pair, SECRET, is_recorded},
 };

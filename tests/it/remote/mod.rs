@@ -3,8 +3,8 @@
 mod archives;
 mod chats;
 mod failures;
-mod former;
+mod former_platform;
+mod mirror;
 mod proxy;
-mod pulling;
 mod rooms;
 mod world;
