@@ -1,12 +1,17 @@
-//! What every handler shares.
+//! The state that all handlers share.
 
 use std::sync::{Arc, Mutex};
 
 use sqlx::SqlitePool;
 
 use crate::{
-    archive::Archives, buddies::Buddies, config::Config, data::DataFolder,
-    moderator::SignInLimiter, platform::Platform, project::Project,
+    archive::Archives,
+    buddies::Buddies,
+    config::Config,
+    data::DataFolder,
+    moderator::SignInLimiter,
+    platform::{Metric, Platform},
+    project::Project,
 };
 
 /// The running application, without its sockets.
@@ -18,7 +23,9 @@ pub struct App {
     pub platform: Arc<dyn Platform>,
     pub archives: Archives,
     pub buddies: Buddies,
-    /// Failed attempts to sign in; held for a moment at each.
+    /// Reads the metrics of the live sessions and the media engine, for `/metrics`.
+    pub engine_metrics: Arc<dyn Fn() -> Vec<Metric> + Send + Sync>,
+    /// Failed sign-in attempts; locked briefly at each.
     pub sign_ins: Mutex<SignInLimiter>,
 }
 

@@ -1,6 +1,6 @@
-//! The clock on the wall. Rules take the time as an argument; their callers read it here.
+//! The one reader of the clock. Rules take the time as an argument; their callers read it here.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// Unix time in milliseconds.
 pub fn now_ms() -> i64 {
@@ -13,4 +13,25 @@ pub fn now_ms() -> i64 {
 /// Unix time in seconds.
 pub fn now_s() -> i64 {
     now_ms() / 1000
+}
+
+/// A monotonic time, to measure how long something takes.
+pub fn instant() -> Instant {
+    Instant::now()
+}
+
+/// The clocks that a service reads, given to it when it is made.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    pub instant: fn() -> Instant,
+    /// Unix time, ms.
+    pub unix_ms: fn() -> i64,
+}
+
+impl Clock {
+    /// The clocks of this machine.
+    pub const SYSTEM: Clock = Clock {
+        instant,
+        unix_ms: now_ms,
+    };
 }

@@ -1,26 +1,27 @@
-//! What Parlor says of itself while it runs: log lines on standard error.
+//! Log lines on standard error.
 //!
-//! Messages read alone and carry fields named by noun (`session.id`, `archive.size_bytes`).
-//! `info` is what the service did, `warn` what it coped with, `error` what somebody must look at.
-//! Tokens, secrets, cookies, SDP and people's addresses are never logged.
+//! A message is a fixed sentence with fields named by noun (`session.id`, `archive.size_bytes`). `info` reports what the
+//! service did, `warn` a failure that it handles, `error` a failure that the operator must look at. Tokens, secrets,
+//! cookies, SDP and addresses of clients are never logged.
 
 use std::io::IsTerminal;
 
 use anyhow::Context;
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
-/// Libraries that write keys and addresses into their details: these are shown only to whoever asks for them by name.
+/// Libraries whose detailed lines contain keys and addresses. A filter must name them to show these lines.
 const INDISCREET: &str = "is=warn,str0m=warn";
 
 /// Sends log lines that pass `filter` to standard error, from now on.
 ///
 /// # Errors
-/// When `filter` is no list of `tracing` directives, or logging was set up before.
+/// When `filter` is not a list of `tracing` directives, or logging is already set up.
 pub fn init(filter: &str) -> anyhow::Result<()> {
-    let mut parsed = EnvFilter::try_new(filter)
-        .with_context(|| format!("`{filter}` is no log filter; try `info` or `parlor=debug`"))?;
+    let mut parsed = EnvFilter::try_new(filter).with_context(|| {
+        format!("`{filter}` is not a log filter; use for example `info` or `parlor=debug`")
+    })?;
     if parsed.max_level_hint() >= Some(LevelFilter::INFO) {
-        // Of two that name the same, the later counts.
+        // The later of two directives for one target wins.
         parsed = EnvFilter::try_new(format!("{INDISCREET},{filter}"))?;
     }
     tracing_subscriber::fmt()

@@ -338,7 +338,7 @@ impl Buddies {
 impl Inner {
     /// Calls are on another platform than this server.
     fn is_elsewhere(&self) -> bool {
-        self.platform.browser_access().is_some()
+        self.platform.info().is_remote()
     }
 
     /// A desk at which a bug panicked stays usable for what is still right on it.

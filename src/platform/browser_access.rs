@@ -1,19 +1,19 @@
-//! What browsers need of a platform that is not this server, and what they are therefore allowed.
+//! What browsers need to use a platform on another server: its library, and sources for the Content-Security-Policy.
 
-/// The hosts of the OpenTok cloud: the API's own, and those that its library turns to for signaling and media.
+/// The hosts of the OpenTok cloud: the API's, and those that its library uses for signaling and media.
 const CLOUD: [&str; 3] = ["*.opentok.com", "*.tokbox.com", "*.vonage.com"];
 
-/// Where it keeps files. Anybody can have a bucket there, so nothing of it is run.
+/// The hosts of the cloud's files. Anyone can have a bucket there, so pages load no scripts from them.
 const CLOUD_FILES: &str = "*.amazonaws.com";
 
-/// A video platform as browsers see it.
+/// How browsers reach a video platform.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BrowserAccess {
-    /// Address of its browser library, a script that defines `OT`.
+    /// URL of its browser library, a script that defines `OT`.
     pub library: String,
-    /// Where pages may load scripts and styles from for its sake, as sources of a Content-Security-Policy.
+    /// Sources of scripts and styles, for a Content-Security-Policy.
     pub scripts: Vec<String>,
-    /// Where they may load pictures and media from, and connect to.
+    /// Sources of images and media, and hosts to connect to.
     pub sources: Vec<String>,
 }
 
@@ -50,12 +50,12 @@ impl BrowserAccess {
     }
 }
 
-/// Host and port of an address; empty if it is none.
+/// Host and port of a URL; empty if the text is not a URL.
 pub(super) fn host(url: &str) -> &str {
     origin(url).map(|(_, host)| host).unwrap_or_default()
 }
 
-/// Scheme and host of an address. What is no character of a host would end a source of the policy.
+/// Scheme and host of a URL. A host with other characters is refused, since they could end a source of the policy.
 fn origin(url: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = url.split_once("://")?;
     let host = rest.split(['/', '?', '#']).next()?;

@@ -1,65 +1,55 @@
-//! The video platform behind the pages: what they need of it, whoever provides it.
+//! The video platform behind the pages: the operations that pages need, with two implementations.
 //!
-//! `embedded` is Parlor's own media engine in this process; `remote` is any server that speaks OpenTok's REST API: the
-//! OpenTok cloud, or another Parlor. Pages, rooms, roles and history do not know which platform they stand on. Who is
-//! here and who rings is never a platform's business: the presence session stays in the [`LocalPresence`], on this server.
+//! [`Embedded`] is Parlor's own media engine in this process. [`Remote`] is any server that speaks OpenTok's REST API:
+//! the OpenTok cloud, or another Parlor. Pages, rooms, roles and history use [`Platform`] and do not depend on which one
+//! it is; code that must know matches on [`Backend`]. Presence is never remote: the presence session always belongs to
+//! [`LocalSessions`], on this server.
 
 mod browser_access;
 mod embedded;
+mod error;
+mod local;
+mod metrics;
 mod remote;
 mod session_cache;
 
 pub use browser_access::BrowserAccess;
 pub use embedded::Embedded;
-pub use remote::{NullMedia, PresenceAdmission, Remote, RemoteSettings};
-pub use session_cache::SessionCache;
+pub use error::PlatformError;
+pub use local::{LocalPresence, LocalSessions, Signal};
+pub use metrics::{Metric, engine_metrics};
+pub use remote::{NullMedia, PresenceAdmission, Remote, RemoteParts, RemoteSettings};
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
 use crate::{
-    archive::{Archive, ArchiveId},
+    archive::{Archive, ArchiveId, Archives},
     opentok::{Role, SessionId},
     project::SessionRecord,
-    session::{ConnectionId, Observer},
+    session::ConnectionId,
 };
 
-/// What calls and archives ask of a video platform.
+/// What pages ask of a video platform: sessions, tokens, participants and archives.
 #[async_trait]
 pub trait Platform: Send + Sync {
-    /// The API key of its sessions, which pages need to join one.
-    fn api_key(&self) -> u32;
+    /// The facts about the platform that do not change while the server runs.
+    fn info(&self) -> &PlatformInfo;
 
-    /// Whether a session is one of this platform's and this key's, so that people can be let in.
-    fn has(&self, session: &SessionRecord) -> bool;
-
-    /// Whether an archive's file goes for good with [`Platform::delete_archive`]. Else it is another platform's, which
-    /// nobody here can reach, and is only forgotten.
-    fn deletes(&self, archive: &Archive) -> bool {
-        !archive.is_remote()
-    }
-
-    /// What browsers need of a platform that is not this server; `None`: it is.
-    ///
-    /// Such a platform does not tell a [`LocalPresence`]'s observer who comes and goes: [`Platform::connections`] is to be asked.
-    fn browser_access(&self) -> Option<&BrowserAccess> {
-        None
-    }
-
-    /// Makes a routed session.
+    /// Creates a routed session.
     async fn create_session(&self) -> Result<SessionId, PlatformError>;
 
-    /// Makes the session of a call of two.
+    /// Creates the session of a call of two.
     async fn create_chat_session(&self) -> Result<SessionId, PlatformError>;
 
-    /// Has the media of a session go through the server from now on, so that they can be recorded.
+    /// Routes the media of a session through the server from now on, so that they can be recorded.
     async fn route(&self, session: &SessionId) -> Result<(), PlatformError>;
 
-    /// Ends a session for good: nobody is let in any more, and whoever is in it is disconnected.
+    /// Closes a session for good: its clients are disconnected, and no client can join it again.
     async fn close_session(&self, session: &SessionId) -> Result<(), PlatformError>;
 
-    /// A token to join `session` with, good for a day. `data` is shown to everybody in the session.
+    /// A token to join `session` with, valid for a day. All participants of the session can read `data`.
     async fn token(
         &self,
         session: &SessionId,
@@ -67,100 +57,93 @@ pub trait Platform: Send + Sync {
         data: &str,
     ) -> Result<String, PlatformError>;
 
-    /// Who is in the session, in the order in which they came: their connection data, or as much of it as the
-    /// platform tells. For pages to show: it may be a moment old.
+    /// The connection data of the session's participants in the order in which they joined, or as much of it as the
+    /// platform reports. For display: the answer may be some seconds old.
     async fn participants(&self, session: &SessionId) -> Result<Vec<String>, PlatformError>;
 
-    /// The connections of the session now, never as they were a moment ago.
+    /// The connections of the session now; never a cached answer.
     async fn connections(&self, session: &SessionId) -> Result<Vec<ConnectionId>, PlatformError>;
 
     /// The archive that records the session now.
     async fn recording(&self, session: &SessionId) -> Result<Option<Recording>, PlatformError>;
 
-    /// Begins to record the session, also while nobody is in it yet.
+    /// Starts to record the session, also while it has no participants yet.
     async fn start_archive(
         &self,
         session: &SessionId,
         options: StartArchive,
     ) -> Result<ArchiveId, PlatformError>;
 
-    /// Ends a recording.
+    /// Stops a recording.
     async fn stop_archive(&self, id: ArchiveId) -> Result<(), PlatformError>;
 
-    /// Deletes an archive and its files, where [they can be reached](Platform::deletes).
+    /// Deletes an archive, and its files where they [can be deleted](PlatformInfo::can_delete_files_of).
     async fn delete_archive(&self, id: ArchiveId) -> Result<(), PlatformError>;
 
-    /// Where the file of an available archive is that is not [here](Archive::has_file_here); an address that works for
-    /// some minutes.
-    async fn remote_file_url(&self, archive: &Archive) -> Result<String, PlatformError> {
-        Err(not_this_platforms(archive))
-    }
-
-    /// What the platform counts, for `/metrics`.
-    fn metrics(&self) -> Vec<Metric> {
-        Vec::new()
-    }
+    /// A URL of the file of an available archive that this server [does not have](Archive::has_file_here). The URL works
+    /// for some minutes.
+    async fn remote_file_url(&self, archive: &Archive) -> Result<String, PlatformError>;
 }
 
-/// What buddies ask of this server's own live sessions: the presence session is one of them, wherever calls are.
-#[async_trait]
-pub trait LocalPresence: Send + Sync {
-    /// Makes a session for buddies to meet in.
-    async fn create_presence_session(&self) -> Result<SessionId, PlatformError>;
+/// The facts about a platform that do not change while the server runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PlatformInfo {
+    /// The API key of its sessions. A page needs it to join one.
+    pub api_key: u32,
+    /// The address that the rows of its sessions and archives carry; empty for this server.
+    pub address: String,
+    /// What browsers need to reach a platform on another server; `None` for this server.
+    pub browser_access: Option<BrowserAccess>,
+}
 
-    /// A token to join the presence session and publish nothing in it, good for a day. `data` is shown to everybody
-    /// who sees its holder.
-    fn presence_token(&self, session: &SessionId, data: &str) -> String;
-
-    /// Has somebody follow who comes and goes in all sessions, and stand between the clients where it
-    /// judges. To be called once, before anybody is let in.
-    fn observe(&self, observer: Arc<dyn Observer>);
-
-    /// Signals in a session.
+impl PlatformInfo {
+    /// Whether calls and archives are on another server.
     ///
-    /// # Errors
-    /// [`PlatformError::NotFound`] when there is nobody to receive it.
-    fn signal(&self, session: &SessionId, signal: Signal) -> Result<(), PlatformError>;
+    /// Such a platform does not notify a [`LocalPresence`]'s observer of its connections; poll
+    /// [`Platform::connections`] instead.
+    pub fn is_remote(&self) -> bool {
+        self.browser_access.is_some()
+    }
 
-    /// Shows a connection to the others in a session that is judged, or hides it as if it had left.
-    fn show(&self, session: &SessionId, connection: ConnectionId, is_seen: bool);
+    /// Whether a session belongs to this platform and API key, so that clients can join it.
+    pub fn owns(&self, session: &SessionRecord) -> bool {
+        session.platform == self.address && session.api_key == self.api_key
+    }
 
-    /// Whoever joins `from` with a token of it joins `into`, until that one is closed; for clients that cannot be
-    /// told where to go.
-    fn alias(&self, from: &SessionId, into: &SessionId);
+    /// Whether [`Platform::delete_archive`] deletes the archive's files. Otherwise they are on a former platform, out of
+    /// this server's reach, and only the archive's row is deleted.
+    pub fn can_delete_files_of(&self, archive: &Archive) -> bool {
+        !archive.is_remote() || archive.platform == self.address
+    }
 }
 
-/// A signal of the server.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Signal {
-    /// In whose name; `None`: the server's own, which no client can forge.
-    pub from: Option<ConnectionId>,
-    /// `None`: everybody.
-    pub to: Option<ConnectionId>,
-    pub signal_type: String,
-    /// At most 8192 bytes as JSON.
-    pub data: String,
+/// The platform in use, for code that must know which one it is.
+#[derive(Clone)]
+pub enum Backend {
+    Embedded(Embedded),
+    Remote(Remote),
 }
 
-/// One number of `/metrics`, in Prometheus' words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Metric {
-    /// Without the prefix `parlor_`; counters end in `_total`.
-    pub name: &'static str,
-    pub help: &'static str,
-    pub value: u64,
+impl Backend {
+    /// The platform, as pages use it.
+    pub fn platform(&self) -> Arc<dyn Platform> {
+        match self {
+            Backend::Embedded(embedded) => Arc::new(embedded.clone()),
+            Backend::Remote(remote) => Arc::new(remote.clone()),
+        }
+    }
 }
 
-/// How to record. Whoever shares a screen has it large in the composed file, above the others.
+/// How to record. The composed file shows a shared screen large, above the other streams.
 #[derive(Clone, Debug, Default)]
 pub struct StartArchive {
     /// Shown in the history.
     pub name: String,
-    /// The room's name at this moment.
+    /// The room's name when the recording starts.
     pub room: String,
     /// The moderator's name.
     pub started_by: String,
-    /// Size of the composed file, as in `640x480`; `None`: the configured one.
+    /// Size of the composed file in pixels, as in `640x480`; `None` for the configured size.
     pub resolution: Option<String>,
 }
 
@@ -172,33 +155,27 @@ pub struct Recording {
     pub started_at_ms: i64,
 }
 
-/// Why a platform did not do what it was asked. The sentences are for the person at the page.
-#[derive(Debug, thiserror::Error)]
-pub enum PlatformError {
-    #[error("there is no such {0}")]
-    NotFound(&'static str),
-    /// It is not in a state in which this can be done.
-    #[error("{0}")]
-    Conflict(String),
-    #[error("{0}")]
-    BadRequest(String),
-    /// The disk is full or cannot be written.
-    #[error("{0}")]
-    NoSpace(String),
-    /// Another try in a moment may work.
-    #[error("{0}")]
-    Unavailable(String),
-    /// Nothing works until whoever runs this server has changed its settings.
-    #[error("{0}")]
-    Misconfigured(String),
-    #[error(transparent)]
-    Internal(#[from] anyhow::Error),
-}
-
-/// An archive is of a platform on which this server does not stand now.
-fn not_this_platforms(archive: &Archive) -> PlatformError {
+/// The error for the file of an archive that belongs to a platform not in use.
+fn former_platform(archive: &Archive) -> PlatformError {
     PlatformError::Conflict(format!(
         "another video platform has this archive ({}), and this server does not use it now",
         browser_access::host(&archive.platform)
     ))
+}
+
+/// Deletes an archive of this server with its files, or the row and the copied file of one of a former platform.
+async fn delete_local(
+    archives: &Archives,
+    api_key: u32,
+    id: ArchiveId,
+) -> Result<(), PlatformError> {
+    match archives.find(api_key, id).await? {
+        Some(archive) if archive.is_remote() => {
+            archives.delete_remote(id).await?;
+        }
+        _ => {
+            archives.delete(id).await?;
+        }
+    }
+    Ok(())
 }

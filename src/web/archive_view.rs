@@ -96,7 +96,7 @@ pub fn explanation(archive: &Archive) -> String {
 
 /// What is asked before an archive is deleted.
 pub fn delete_question(archive: &Archive, platform: &dyn Platform) -> &'static str {
-    if platform.deletes(archive) {
+    if platform.info().can_delete_files_of(archive) {
         "The recording and the files of each person are deleted for good."
     } else {
         "It is removed from this server only: the video platform that made it is not used any more. What is left there stays until that platform deletes it."

@@ -115,7 +115,12 @@ async fn show(
             call: callee.as_ref(),
             roster: roster.as_ref(),
             is_moderator: layout.moderator.is_some(),
-            library: app.platform.browser_access().map(|access| &*access.library),
+            library: app
+                .platform
+                .info()
+                .browser_access
+                .as_ref()
+                .map(|access| &*access.library),
         },
     })?;
     with_platform(page, &*app.platform)
@@ -148,7 +153,7 @@ pub async fn presence(app: web::Data<App>) -> Result<HttpResponse, JsonError> {
 /// # Errors
 /// 501 where calls are elsewhere.
 pub(super) fn require_embedded_calls(app: &App) -> Result<(), JsonError> {
-    if app.platform.browser_access().is_none() {
+    if !app.platform.info().is_remote() {
         return Ok(());
     }
     Err(JsonError::new(

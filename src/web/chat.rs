@@ -62,7 +62,7 @@ async fn credentials(
     let data = connection_data(&buddy.name, buddy.user);
     let token = app.platform.token(session, Role::Publisher, &data).await?;
     Ok(no_store().json(json!({
-        "apiKey": app.platform.api_key().to_string(),
+        "apiKey": app.platform.info().api_key.to_string(),
         "sessionId": session,
         "token": token,
     })))

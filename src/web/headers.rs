@@ -43,7 +43,7 @@ pub fn with_platform(
     mut page: HttpResponse,
     platform: &dyn Platform,
 ) -> Result<HttpResponse, WebError> {
-    if let Some(access) = platform.browser_access() {
+    if let Some(access) = &platform.info().browser_access {
         let policy = HeaderValue::from_str(&policy(Some(access))).map_err(anyhow::Error::from)?;
         page.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
     }

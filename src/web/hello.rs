@@ -29,14 +29,15 @@ pub async fn hello(app: web::Data<App>, visitor: Visitor) -> Result<HttpResponse
     let layout = visitor.layout(&app, Section::None).await?;
     let room = default_room(&app).await?;
     let data = json!({ "name": visitor.name().map_or_else(|| "Guest".to_owned(), |name| name.to_string()) });
-    let access = app.platform.browser_access();
+    let info = app.platform.info();
+    let access = info.browser_access.as_ref();
     let page = page(&HelloPage {
         layout,
         library: access.map_or_else(
             || "/v2/js/opentok.js".to_owned(),
             |access| access.library.clone(),
         ),
-        api_key: app.platform.api_key(),
+        api_key: info.api_key,
         session_id: room.session.to_string(),
         token: app
             .platform

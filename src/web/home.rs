@@ -80,7 +80,7 @@ pub async fn home(app: web::Data<App>, visitor: Visitor) -> Result<HttpResponse,
     page(&HomePage {
         layout,
         rooms,
-        is_here: app.platform.browser_access().is_none(),
+        is_here: !app.platform.info().is_remote(),
     })
 }
 

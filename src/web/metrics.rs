@@ -21,8 +21,8 @@ pub async fn metrics(app: web::Data<App>, callbacks: Option<web::Data<Callbacks>
             "# HELP parlor_{name} {help}\n# TYPE parlor_{name} {kind}\nparlor_{name} {value}\n"
         );
     };
-    for meter in app.platform.metrics() {
-        write(meter.name, meter.help, meter.value);
+    for metric in (app.engine_metrics)() {
+        write(metric.name, metric.help, metric.value);
     }
     if let Ok(running) = app.archives.running().await {
         let running = u64::try_from(running.len()).unwrap_or(u64::MAX);

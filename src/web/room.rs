@@ -134,7 +134,7 @@ async fn join_response(
     data: &str,
 ) -> Result<JoinResponse, WebError> {
     Ok(JoinResponse {
-        api_key: app.platform.api_key().to_string(),
+        api_key: app.platform.info().api_key.to_string(),
         session_id: room.session.clone(),
         token: app.platform.token(&room.session, role, data).await?,
         status: status_of(app, &room.session).await?,
@@ -156,7 +156,12 @@ async fn show(
         None if is_host => layout.moderator.as_deref().unwrap_or_default(),
         None => "",
     };
-    let library = app.platform.browser_access().map(|access| &*access.library);
+    let library = app
+        .platform
+        .info()
+        .browser_access
+        .as_ref()
+        .map(|access| &*access.library);
     let page = page(&RoomPage {
         layout,
         name: room.name.as_str(),
@@ -208,7 +213,7 @@ pub(super) async fn default_room(app: &App) -> Result<Room, WebError> {
 /// The room with a session of the present platform: one that was made on another, or with another key, lets nobody in.
 async fn on_platform(app: &App, room: Room) -> Result<Room, WebError> {
     let session = project::find_session(app.db(), &room.session).await?;
-    if session.is_some_and(|session| app.platform.has(&session)) {
+    if session.is_some_and(|session| app.platform.info().owns(&session)) {
         return Ok(room);
     }
     let session = app.platform.create_session().await?;

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use crate::{
     app::App,
     archive::{
-        ArchiveId, Archives, NewArchive, Reason, Settings,
+        Archive, ArchiveId, Archives, NewArchive, Reason, Settings,
         composer::{ComposeError, ComposeJob, Composed, Composer, PackJob},
     },
     buddies::Buddies,
@@ -24,7 +24,9 @@ use crate::{
     data::DataFolder,
     moderator::{self, SignInLimiter},
     opentok::{Role, SessionId},
-    platform::{LocalPresence, Platform, PlatformError, Recording, Signal, StartArchive},
+    platform::{
+        LocalPresence, Platform, PlatformError, PlatformInfo, Recording, Signal, StartArchive,
+    },
     project::{self, SessionRecord},
     session::{ConnectionId, Observer},
 };
@@ -34,7 +36,7 @@ const PASSWORD: &str = "correct horse";
 /// Remembers what it was asked, and plays no media.
 struct Remembering {
     data: DataFolder,
-    api_key: u32,
+    info: PlatformInfo,
     archives: Archives,
     /// Connection data of who is in which session.
     people: Mutex<HashMap<SessionId, Vec<String>>>,
@@ -42,12 +44,8 @@ struct Remembering {
 
 #[async_trait]
 impl Platform for Remembering {
-    fn api_key(&self) -> u32 {
-        self.api_key
-    }
-
-    fn has(&self, _: &SessionRecord) -> bool {
-        true
+    fn info(&self) -> &PlatformInfo {
+        &self.info
     }
 
     async fn connections(&self, session: &SessionId) -> Result<Vec<ConnectionId>, PlatformError> {
@@ -56,8 +54,8 @@ impl Platform for Remembering {
     }
 
     async fn create_session(&self) -> Result<SessionId, PlatformError> {
-        let id = SessionId::generate(self.api_key, "", now_ms());
-        let record = SessionRecord::routed(id, self.api_key);
+        let id = SessionId::generate(self.info.api_key, "", now_ms());
+        let record = SessionRecord::routed(id, self.info.api_key);
         project::add_session(&self.data.db, &record, now_ms())
             .await
             .map_err(anyhow::Error::from)?;
@@ -103,7 +101,7 @@ impl Platform for Remembering {
             name: options.name,
             room: options.room,
             started_by: options.started_by,
-            ..NewArchive::of(self.api_key, session.clone())
+            ..NewArchive::of(self.info.api_key, session.clone())
         };
         let started = self.archives.start(new).await;
         let started = started.map_err(|error| PlatformError::Conflict(error.to_string()))?;
@@ -120,6 +118,10 @@ impl Platform for Remembering {
         let deleted = self.archives.delete(id).await;
         deleted.map_err(|error| PlatformError::Conflict(error.to_string()))?;
         Ok(())
+    }
+
+    async fn remote_file_url(&self, _: &Archive) -> Result<String, PlatformError> {
+        Err(PlatformError::NotFound("archive"))
     }
 }
 
@@ -181,7 +183,10 @@ impl Site {
         let archives = Archives::new(data.db.clone(), Arc::new(NoComposer), settings);
         let platform = Arc::new(Remembering {
             data: data.clone(),
-            api_key: project.api_key,
+            info: PlatformInfo {
+                api_key: project.api_key,
+                ..PlatformInfo::default()
+            },
             archives: archives.clone(),
             people: Mutex::default(),
         });
@@ -199,6 +204,7 @@ impl Site {
             platform: platform.clone(),
             archives,
             buddies: buddies.await.unwrap(),
+            engine_metrics: Arc::new(Vec::new),
             sign_ins: Mutex::new(SignInLimiter::default()),
         });
         let shared = app.clone();

@@ -9,10 +9,10 @@ use std::{
 const OUTSIDE: &[(&str, &[&str])] = &[
     (
         "actix_web",
-        &["web", "api", "signaling", "server.rs", "main.rs"],
+        &["web", "api", "signaling", "server", "main.rs"],
     ),
     ("actix_http", &["signaling"]),
-    ("actix_session", &["web", "server.rs"]),
+    ("actix_session", &["web", "server"]),
     ("askama", &["web"]),
     ("str0m", &["sfu"]),
     ("mio", &["sfu"]),

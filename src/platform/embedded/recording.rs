@@ -1,6 +1,6 @@
-//! Archives of this process: the engine and the recorder follow their rows, and the rows follow them.
+//! Archives of this process. A change of a row starts or stops the recorder, and the recorder's events change the row.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use anyhow::Context;
 use tracing::{error, warn};
@@ -16,10 +16,10 @@ use crate::{
 };
 
 impl Embedded {
-    /// The row is there; now the engine and the recorder follow it.
+    /// Starts the recorder and the engine's forwarding for an archive whose row exists.
     async fn begin_recording(&self, archive: &Archive) -> Result<(), PlatformError> {
         let (recorder, id) = (Arc::clone(&self.recorder), archive.id);
-        let started = tokio::task::spawn_blocking(move || recorder.start(id, Instant::now()))
+        let started = tokio::task::spawn_blocking(move || recorder.start(id, clock::instant()))
             .await
             .context("starting the recorder")?;
         let sink = match started {
@@ -41,7 +41,7 @@ impl Embedded {
             by_hand: archive.stream_mode == StreamMode::Manual,
         };
         self.sessions.record(&archive.session_id, info, sink, scope);
-        // Somebody may have stopped it before there was anything to stop.
+        // The archive may have been stopped before the recorder started.
         let current = self.archives.find(archive.api_key, id).await?;
         if !current.is_some_and(|archive| archive.status.is_running()) {
             self.end_recording(archive);
@@ -49,26 +49,26 @@ impl Embedded {
         Ok(())
     }
 
-    /// Whether the media of a session go through the server, so that they can be recorded: always, or now.
+    /// Whether the media of a session go through the server, always or at the moment. Only then can they be recorded.
     pub fn is_routed(&self, session: &SessionRecord) -> bool {
         session.media_mode == MediaMode::Routed || self.sessions.is_routed(&session.id)
     }
 
-    /// Begins to record, as `new` says.
+    /// Starts the archive that `new` describes.
     ///
     /// # Errors
-    /// [`PlatformError::BadRequest`] when that cannot be, [`PlatformError::Conflict`] when the session is recorded
-    /// under the same tag already, [`PlatformError::NoSpace`] when there is no room on the disk.
+    /// [`PlatformError::BadRequest`] when `new` is invalid, [`PlatformError::Conflict`] when an archive with the same tag
+    /// records the session, [`PlatformError::NoSpace`] when the disk is full.
     pub async fn start(&self, new: NewArchive) -> Result<Archive, PlatformError> {
         let archive = self.archives.start(new).await?;
         self.begin_recording(&archive).await?;
         Ok(archive)
     }
 
-    /// Ends a recording for `reason`.
+    /// Stops a recording for `reason`.
     ///
     /// # Errors
-    /// When it does not record, or the database does not answer.
+    /// When the archive is not recording, or the database does not answer.
     pub async fn stop(&self, id: ArchiveId, reason: Reason) -> Result<Archive, PlatformError> {
         let archive = self.archives.stop(id, reason).await?;
         self.end_recording(&archive);
@@ -78,18 +78,18 @@ impl Embedded {
     fn end_recording(&self, archive: &Archive) {
         self.sessions
             .stop_recording(&archive.session_id, archive.id);
-        self.recorder.stop(archive.id, Instant::now());
+        self.recorder.stop(archive.id, clock::instant());
     }
 
-    /// Follows what happens in the sessions.
-    pub async fn apply_session_event(&self, happening: Happening) {
-        match happening {
+    /// Applies an event of the live sessions to their archives.
+    pub async fn apply_session_event(&self, event: Happening) {
+        match event {
             Happening::Archive(change) => self.archive_changed(change).await,
             Happening::Begun(session) => self.archive_automatically(&session).await,
         }
     }
 
-    /// Starts the archive of a session that is always archived, unless it is being recorded.
+    /// Starts the archive of a session with OpenTok's archive mode `always`, unless one is running.
     async fn archive_automatically(&self, session: &SessionId) {
         let started = async {
             let Some(record) = project::find_session(&self.db, session).await? else {
@@ -98,7 +98,7 @@ impl Embedded {
             let Some(auto) = record.always_archived else {
                 return Ok(());
             };
-            // Checked when the session was made.
+            // Validated when the session was created.
             let resolution = auto.resolution.and_then(|text| text.parse().ok());
             let new = NewArchive {
                 name: auto.name,
@@ -110,12 +110,12 @@ impl Embedded {
                 outcome => outcome.map(|_| ()),
             }
         };
-        if let Err(problem) = started.await {
-            error!(session.id = %session, "A session that is always archived is not: {problem}");
+        if let Err(error) = started.await {
+            error!(session.id = %session, %error, "Starting an automatic archive failed");
         }
     }
 
-    /// Follows what a session means for an archive.
+    /// Applies a session's change to its archive.
     async fn archive_changed(&self, change: session::ArchiveChange) {
         let followed = match change.phase {
             Phase::Paused => SessionChange::NobodyPublishes,
@@ -129,12 +129,14 @@ impl Embedded {
         {
             Ok(Some(archive)) if !archive.status.is_running() => self.end_recording(&archive),
             Ok(_) => {}
-            Err(problem) => error!("An archive did not follow its session: {problem}"),
+            Err(error) => {
+                error!(%error, "Updating an archive after a change of its session failed")
+            }
         }
     }
 
-    /// Takes a recorder's report. One that gave up recorded until now as far as its session knows: people are
-    /// told that it does not any more.
+    /// Applies an event of a recorder. When a recorder has failed, the session's clients are notified that the recording has
+    /// stopped.
     pub async fn apply_recorder_event(&self, event: recording::RecorderEvent) {
         let gave_up = match &event {
             recording::RecorderEvent::Failed { archive, .. } => {
@@ -143,7 +145,7 @@ impl Embedded {
             }
             recording::RecorderEvent::Ready { .. } => None,
         };
-        // First, since the database may have to wait for room on the disk.
+        // Notify first: the database may block until the disk has free space.
         if let Some(archive) = gave_up {
             self.sessions
                 .stop_recording(&archive.session_id, archive.id);
@@ -151,7 +153,7 @@ impl Embedded {
         self.archives.recorder_reported(event).await;
     }
 
-    /// The archives that record now, in this process.
+    /// The archives that this process records now.
     async fn recorded_here(&self) -> Result<Vec<Archive>, sqlx::Error> {
         let mut running = self.archives.running().await?;
         running.retain(|archive| !archive.is_remote());
@@ -162,8 +164,8 @@ impl Embedded {
     pub async fn stop_overlong(&self, longest_ms: i64) {
         let running = match self.recorded_here().await {
             Ok(running) => running,
-            Err(problem) => {
-                error!("Running archives cannot be listed: {problem}");
+            Err(error) => {
+                error!(%error, "Listing the running archives failed");
                 return;
             }
         };
@@ -172,11 +174,11 @@ impl Embedded {
             if now_ms - archive.created_at_ms < longest_ms {
                 continue;
             }
-            if let Err(problem) = self.stop(archive.id, Reason::MaximumDuration).await {
-                warn!(archive.id = %archive.id, "Archive `{}` is not stopped: {problem}", archive.id);
+            if let Err(error) = self.stop(archive.id, Reason::MaximumDuration).await {
+                warn!(archive.id = %archive.id, %error, "Stopping an archive at its maximum duration failed");
                 continue;
             }
-            // What is always archived goes on in a new one, as long as somebody is there.
+            // A session with archive mode `always` continues in a new archive while it has connections.
             let session = &archive.session_id;
             if archive.multi_archive_tag.is_empty() && !self.sessions.people(session).is_empty() {
                 self.archive_automatically(session).await;
@@ -184,11 +186,11 @@ impl Embedded {
         }
     }
 
-    /// Ends all recordings, as the server is about to stop.
+    /// Stops all recordings, before the server stops.
     pub async fn stop_all(&self) {
         for archive in self.recorded_here().await.unwrap_or_default() {
-            if let Err(problem) = self.stop(archive.id, Reason::ServerRestarted).await {
-                warn!(archive.id = %archive.id, "Archive `{}` is not stopped: {problem}", archive.id);
+            if let Err(error) = self.stop(archive.id, Reason::ServerRestarted).await {
+                warn!(archive.id = %archive.id, %error, "Stopping an archive at shutdown failed");
             }
         }
     }

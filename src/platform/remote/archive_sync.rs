@@ -1,9 +1,9 @@
-//! Keeping the rows of archives as the platform says they are.
+//! The archive sync applies the platform's list of archives to the rows here.
 //!
-//! While something records, or its file is being made, the newest of the platform's list are read every few seconds, and
-//! what is waited for and not among them is asked for by its id. Else they are read every minute, and once an hour the
-//! list is read as far back as there are archives whose file may expire. So an archive that somebody else started in one
-//! of our sessions is found, too. Archives of the project's other sessions are not ours, and are left out.
+//! While an archive is unfinished, the sync polls the newest entries of the list every few seconds, and queries unfinished
+//! archives that are not among them by id. Otherwise it polls every minute. Once an hour it reads the list back to the
+//! oldest archive whose file may expire. The sync therefore also finds archives that other clients of the platform start
+//! in sessions of this server. It ignores archives of the project's other sessions.
 
 use std::{
     collections::HashSet,
@@ -18,26 +18,25 @@ use crate::{
         Archive, ArchiveId,
         remote::{self, LocalContext, RemoteArchive},
     },
-    clock,
     opentok::{self, ArchiveList, ListOptions},
     platform::PlatformError,
     project, room,
 };
 
-/// While there is something to wait for.
+/// Between polls while an archive is unfinished.
 const BUSY: Duration = Duration::from_secs(3);
-/// While there is nothing.
+/// Between polls while all archives are finished.
 const CALM: Duration = Duration::from_secs(60);
-/// How often the list is read far back.
+/// Between polls that read the list far back.
 const DEEP: Duration = Duration::from_secs(3600);
-/// Archives that are read each time.
+/// Entries of the list that each poll reads.
 const NEWEST: u32 = 50;
-/// Archives in a part of the list that is read far back, and how many parts are read at most.
+/// Entries in a part of the list when it is read far back, and the maximum number of parts.
 const PART: u32 = 1000;
 const PARTS: u32 = 20;
-/// Archives asked for by their id each time; others have their turn the next time.
+/// Archives queried by id at each poll; the next poll queries others.
 const ONE_BY_ONE: usize = 20;
-/// Between retries while the platform does not answer, at most.
+/// The longest pause between polls while the platform does not answer.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 impl Inner {
@@ -45,7 +44,7 @@ impl Inner {
         let mut last_deep: Option<Instant> = None;
         let mut failures = 0_u32;
         for turn in 0.. {
-            let now = Instant::now();
+            let now = self.now();
             let is_deep = last_deep.is_none_or(|last| now.duration_since(last) >= DEEP);
             let pause = match self.poll(is_deep, turn).await {
                 Ok(unfinished) => {
@@ -56,7 +55,7 @@ impl Inner {
                     if unfinished > 0 { BUSY } else { CALM }
                 }
                 Err(PlatformError::Internal(error)) => {
-                    warn!("Archives do not follow the video platform: {error:#}");
+                    warn!(error = format!("{error:#}"), "The archive sync failed");
                     LONGEST_PAUSE
                 }
                 Err(_) => {
@@ -67,8 +66,7 @@ impl Inner {
                     doubled.max(asked.unwrap_or_default()).min(LONGEST_PAUSE)
                 }
             };
-            // Whoever has just started an archive does not wait for a calm minute to pass; a platform in trouble is
-            // left alone.
+            // A request ends the pause early, so that a new archive is followed at once; not during an outage.
             if failures > 0 {
                 tokio::time::sleep(pause).await;
                 continue;
@@ -80,7 +78,7 @@ impl Inner {
         }
     }
 
-    /// Returns how many are still waited for.
+    /// Returns the number of unfinished archives.
     async fn poll(&self, is_deep: bool, turn: usize) -> Result<usize, PlatformError> {
         let listed = if is_deep {
             self.poll_deep(turn).await?
@@ -88,15 +86,15 @@ impl Inner {
             let list = self.list(0, NEWEST).await?;
             self.apply_all(&list).await?
         };
-        self.answered();
-        let db = &self.home.db;
-        let mut missing = remote::unfinished(db, &self.address).await?;
+        self.record_success();
+        let db = &self.local.db;
+        let mut missing = remote::unfinished(db, self.address()).await?;
         missing.retain(|archive| !listed.contains(&archive.id));
         self.refresh_batch(&missing, turn).await?;
-        Ok(remote::unfinished(db, &self.address).await?.len())
+        Ok(remote::unfinished(db, self.address()).await?.len())
     }
 
-    /// A part of the platform's list of archives, the newest first.
+    /// A part of the platform's list of archives, newest first.
     pub(super) async fn list(&self, offset: u32, count: u32) -> Result<ArchiveList, PlatformError> {
         let options = ListOptions {
             offset: Some(offset),
@@ -105,19 +103,19 @@ impl Inner {
         };
         let listed = self.opentok.archives().all(&options).await;
         listed.map_err(|error| {
-            // Every platform has this address.
+            // Every platform has this path, so a server without it is no platform.
             let error = if is_unknown(&error) {
                 opentok::Error::Reply("it has no list of archives".to_owned())
             } else {
                 error
             };
-            self.failed(error, "asking for the archives", "archive")
+            self.failed(error, "listing archives", "archive")
         })
     }
 
-    /// Reads the list until it is older than the oldest archive whose file may have expired.
+    /// Reads the list back to the oldest archive whose file may have expired.
     async fn poll_deep(&self, turn: usize) -> Result<HashSet<ArchiveId>, PlatformError> {
-        let mut waiting = remote::not_pulled(&self.home.db, &self.address).await?;
+        let mut waiting = remote::not_pulled(&self.local.db, self.address()).await?;
         let oldest_ms = waiting.iter().map(|archive| archive.created_at_ms).min();
         let mut listed = HashSet::new();
         for part in 0..PARTS {
@@ -129,19 +127,19 @@ impl Inner {
                 break;
             }
         }
-        // What is in no list was deleted there.
+        // An archive that the list does not have was deleted there.
         waiting.retain(|archive| !listed.contains(&archive.id));
         self.refresh_batch(&waiting, turn).await?;
         Ok(listed)
     }
 
-    /// Asks for those whose turn it is by their ids. The list was there a moment ago: what goes wrong with one archive is
-    /// no reason not to ask for the others, unless the platform is in trouble since.
+    /// Queries the archives of this turn by id. A failure of one does not stop the others, unless it is an outage: the
+    /// platform has just answered the list.
     async fn refresh_batch(&self, missing: &[Archive], turn: usize) -> Result<(), PlatformError> {
         for archive in batch(missing, turn) {
             if let Err(problem) = self.refresh(archive.id).await
                 && (matches!(problem, PlatformError::Internal(_))
-                    || self.cache().outage(Instant::now()).is_some())
+                    || self.cache().outage(self.now()).is_some())
             {
                 return Err(problem);
             }
@@ -150,9 +148,9 @@ impl Inner {
     }
 
     async fn apply_all(&self, list: &ArchiveList) -> Result<HashSet<ArchiveId>, PlatformError> {
-        let now_ms = clock::now_ms();
+        let now_ms = self.now_ms();
         let mut listed = HashSet::new();
-        // The oldest first, as they started.
+        // Oldest first, in the order of their starts.
         for remote in list
             .iter()
             .rev()
@@ -165,32 +163,32 @@ impl Inner {
     }
 
     async fn apply_one(&self, remote: &RemoteArchive) -> Result<(), PlatformError> {
-        let db = &self.home.db;
+        let db = &self.local.db;
         if remote::is_known(db, remote.id).await? {
-            self.home.archives.apply_remote(remote).await?;
+            self.local.archives.apply_remote(remote).await?;
             return Ok(());
         }
         let session = project::find_session(db, &remote.session_id).await?;
-        if session.is_none_or(|session| session.platform != self.address) {
+        if session.is_none_or(|session| session.platform != self.address()) {
             return Ok(());
         }
         let context = LocalContext {
-            api_key: self.home.project.api_key,
-            platform: self.address.clone(),
+            api_key: self.local.api_key,
+            platform: self.address().to_owned(),
             room: room::name_of(db, &remote.session_id)
                 .await?
                 .unwrap_or_default(),
             started_by: String::new(),
         };
-        info!(archive.id = %remote.id, "Archive `{}` was found at {}", remote.id, self.host);
-        if let Err(problem) = self.adopt(remote, &context).await {
-            warn!(archive.id = %remote.id, "Archive `{}` is not listed yet: {problem}", remote.id);
+        info!(archive.id = %remote.id, "Found an archive of the video platform");
+        if let Err(error) = self.adopt(remote, &context).await {
+            warn!(archive.id = %remote.id, %error, "Saving an archive of the video platform failed");
         }
         Ok(())
     }
 }
 
-/// The part of `missing` that is asked for at this turn; after as many turns as there are parts, all were.
+/// The part of `missing` that is queried at this turn. Consecutive turns cycle through all parts.
 fn batch<T>(missing: &[T], turn: usize) -> &[T] {
     let parts = missing.len().div_ceil(ONE_BY_ONE).max(1);
     let mut chunks = missing.chunks(ONE_BY_ONE);
@@ -202,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everybody_has_a_turn() {
+    fn every_archive_has_a_turn() {
         let missing: Vec<usize> = (0..ONE_BY_ONE * 2 + 1).collect();
         let asked: HashSet<_> = (7..10).flat_map(|turn| batch(&missing, turn)).collect();
         assert_eq!(asked.len(), missing.len());

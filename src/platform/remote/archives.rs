@@ -1,6 +1,4 @@
-//! Archives that another platform makes: what people do with them, and what it answers.
-
-use std::time::Instant;
+//! Operations on the platform's archives: start, stop, delete, and the URL of a file.
 
 use tracing::{error, warn};
 
@@ -14,13 +12,12 @@ use crate::{
         lifecycle::StartError,
         remote::{LocalContext, RemoteArchive},
     },
-    clock,
     opentok::{self, ArchiveObject, ArchiveOptions, Layout, LayoutType, SessionId},
-    platform::{Platform, PlatformError, StartArchive, not_this_platforms},
+    platform::{PlatformError, StartArchive, delete_local, former_platform},
 };
 
 impl Inner {
-    /// Begins to record a session that somebody is in.
+    /// Starts to record a session. The platform refuses while the session has no connection.
     pub(super) async fn start(
         &self,
         session: &SessionId,
@@ -28,7 +25,7 @@ impl Inner {
     ) -> Result<ArchiveId, PlatformError> {
         self.session(session).await?;
         let resolution = match options.resolution.as_deref() {
-            None => self.home.resolution.as_str(),
+            None => self.local.resolution.as_str(),
             Some(given) => given,
         };
         let wanted =
@@ -44,28 +41,31 @@ impl Inner {
             Ok(started) => started.into_object(),
             Err(error) => return Err(self.not_started(session, error).await?),
         };
-        let remote = RemoteArchive::read(&started, clock::now_ms()).ok_or_else(|| {
-            warn!("{} started an archive that cannot be read", self.host);
+        let remote = RemoteArchive::read(&started, self.now_ms()).ok_or_else(|| {
+            warn!(
+                platform.host = self.host,
+                "The reply to an archive's start is invalid"
+            );
             platform_error(opentok::Error::Reply(String::new()), "archive")
         })?;
         let context = LocalContext {
-            api_key: self.home.project.api_key,
-            platform: self.address.clone(),
+            api_key: self.local.api_key,
+            platform: self.address().to_owned(),
             room: options.room,
             started_by: options.started_by,
         };
-        // It records there, whether it can be noted here now or not.
+        // The platform records even if saving the row fails; then the sync finds the archive.
         self.sync_requested.notify_one();
         self.adopt(&remote, &context).await?;
         Ok(remote.id)
     }
 
-    /// Ends a recording.
+    /// Stops a recording.
     pub(super) async fn stop(&self, id: ArchiveId) -> Result<(), PlatformError> {
         let archive = self.archive(id).await?;
         let not_recording =
             || PlatformError::Conflict("this archive is not being recorded any more".to_owned());
-        if archive.platform != self.address {
+        if archive.platform != self.address() {
             return Err(not_recording());
         }
         self.sync_requested.notify_one();
@@ -79,25 +79,25 @@ impl Inner {
         }
     }
 
-    /// Deletes an archive there, and then here; one of a former platform only here.
+    /// Deletes an archive on the platform, then its row. Of a former platform's archive only the row is deleted.
     pub(super) async fn delete(&self, id: ArchiveId) -> Result<(), PlatformError> {
         let archive = self.archive(id).await?;
-        if archive.platform != self.address {
-            return self.home.delete_archive(id).await;
+        if archive.platform != self.address() {
+            return delete_local(&self.local.archives, self.local.api_key, id).await;
         }
         if let Err(error) = self.opentok.archives().delete(&id.to_string()).await {
             self.is_deleted(id, error).await?;
         }
-        self.home.archives.delete_remote(id).await?;
+        self.local.archives.delete_remote(id).await?;
         Ok(())
     }
 
-    /// Where the file of an available archive is now.
+    /// The present URL of an available archive's file.
     pub(super) async fn file_url(&self, archive: &Archive) -> Result<String, PlatformError> {
-        if archive.platform != self.address {
-            return Err(not_this_platforms(archive));
+        if archive.platform != self.address() {
+            return Err(former_platform(archive));
         }
-        let now = Instant::now();
+        let now = self.now();
         if let Some(url) = self.cache().file_url(archive.id, now) {
             return Ok(url);
         }
@@ -118,33 +118,33 @@ impl Inner {
         Ok(url)
     }
 
-    /// What the row says; the archive is this platform's.
+    /// The row of an archive.
     async fn archive(&self, id: ArchiveId) -> Result<Archive, PlatformError> {
-        let found = self.home.archives.find(self.home.project.api_key, id);
+        let found = self.local.archives.find(self.local.api_key, id);
         found.await?.ok_or(PlatformError::NotFound("archive"))
     }
 
-    /// Takes in an archive that the platform has.
+    /// Saves an archive that the platform has.
     pub(super) async fn adopt(
         &self,
         remote: &RemoteArchive,
         context: &LocalContext,
     ) -> Result<(), PlatformError> {
-        let archives = &self.home.archives;
+        let archives = &self.local.archives;
         if archives.adopt(remote, context).await?.is_some() {
             return Ok(());
         }
-        // What is in its way has ended, and nobody here has heard of it yet.
+        // Another archive of the session still counts as running here, though the platform has stopped it.
         for stale in archives.running_in(&remote.session_id).await? {
             self.refresh(stale.id).await?;
         }
         if archives.adopt(remote, context).await?.is_none() {
-            error!(archive.id = %remote.id, "Archive `{}` is not listed: two record one session", remote.id);
+            error!(archive.id = %remote.id, "An archive is not listed: its session has another running archive");
         }
         Ok(())
     }
 
-    /// Asks the platform how an archive is, and lets its row follow; `None`: it does not have it any more.
+    /// Queries the platform for an archive and applies the reply to its row. `None`: the platform no longer has it.
     pub(super) async fn refresh(
         &self,
         id: ArchiveId,
@@ -157,39 +157,39 @@ impl Inner {
             }
             Err(error) if is_unknown(&error) => {
                 self.is_the_platform().await?;
-                self.home.archives.mark_lost(id).await?;
+                self.local.archives.mark_lost(id).await?;
                 Ok(None)
             }
-            Err(error) => Err(self.failed(error, "asking for an archive", "archive")),
+            Err(error) => Err(self.failed(error, "querying an archive", "archive")),
         }
     }
 
-    /// Whoever knows nothing of an archive, or of a session, may not be the platform at all: then nothing is lost because
-    /// of that.
+    /// Succeeds if the server answers as a video platform does. A server that does not know an archive or a session may be
+    /// no platform at all; then its answer says nothing about them.
     pub(super) async fn is_the_platform(&self) -> Result<(), PlatformError> {
         self.list(0, 1).await.map(drop)
     }
 
-    /// Lets the row of an archive follow what the platform says.
+    /// Applies the platform's report of an archive to its row.
     async fn apply(&self, object: &ArchiveObject) -> Result<(), PlatformError> {
-        if let Some(remote) = RemoteArchive::read(object, clock::now_ms()) {
-            self.home.archives.apply_remote(&remote).await?;
+        if let Some(remote) = RemoteArchive::read(object, self.now_ms()) {
+            self.local.archives.apply_remote(&remote).await?;
         }
         Ok(())
     }
 
-    /// Why nothing was started.
+    /// The reason why an archive was not started.
     async fn not_started(
         &self,
         session: &SessionId,
         error: opentok::Error,
     ) -> Result<PlatformError, PlatformError> {
-        // It may have been started all the same, by us or by somebody else.
+        // The archive may run all the same: the reply may be lost, or another client may have started one.
         self.sync_requested.notify_one();
         let conflict = |words: &str| Ok(PlatformError::Conflict(words.to_owned()));
         match (&error, error.status()) {
             (_, Some(409)) => {
-                let running = self.home.archives.running_in(session).await?;
+                let running = self.local.archives.running_in(session).await?;
                 match running.into_iter().next() {
                     Some(running) => Ok(StartError::AlreadyRecording(Box::new(running)).into()),
                     None => conflict("this room is already being recorded"),
@@ -202,8 +202,8 @@ impl Inner {
         }
     }
 
-    /// Whether the platform has deleted an archive, after it said `error`. It does not delete what is not finished;
-    /// and of what it does not know, the cloud says that the credentials are wrong.
+    /// Succeeds if the platform no longer has an archive, after it refused to delete it with `error`. Platforms do not
+    /// delete unfinished archives, and the cloud answers that the credentials are wrong for an archive it does not have.
     async fn is_deleted(&self, id: ArchiveId, error: opentok::Error) -> Result<(), PlatformError> {
         if is_unknown(&error) {
             return self.is_the_platform().await;
@@ -230,7 +230,7 @@ impl Inner {
     }
 }
 
-/// Where the file of an archive can be fetched from, if it is there at all.
+/// The URL of an archive's file, if the platform has it.
 pub(super) fn url_of(object: ArchiveObject) -> Option<String> {
     let is_there = object.status.as_str() == Status::Available.as_str();
     object.url.filter(|_| is_there)

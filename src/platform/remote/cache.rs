@@ -1,4 +1,4 @@
-//! What another platform said a moment ago, so that many who ask the same do not all have it asked.
+//! Recent replies of another platform, so that concurrent visitors cause one request and not many.
 
 use std::{
     collections::HashMap,
@@ -7,32 +7,32 @@ use std::{
 
 use crate::{archive::ArchiveId, opentok::SessionId, platform::PlatformError};
 
-/// Who is in a room: pages that wait to join ask every few seconds.
+/// For the participants of a room: pages that wait to join poll every few seconds.
 const PARTICIPANTS_TTL: Duration = Duration::from_secs(1);
 
-/// Addresses of files work for ten minutes at least; a player asks for many parts of one.
+/// For the URL of a file. It works for at least ten minutes, and a player requests many parts of one file.
 const FILE_URL_TTL: Duration = Duration::from_secs(120);
 
-/// After a call that was not answered, nobody else waits for an answer to the same question for so long. Higher: a
-/// platform that is back is noticed later; lower: each page takes its time to say that there is no answer.
+/// For a failure: how long its request is not repeated. Higher: a recovery is noticed later; lower: more pages wait for a
+/// timeout.
 const OUTAGE_TTL: Duration = Duration::from_secs(5);
 
-/// A platform that asks to be left alone for longer is asked all the same: pages cannot wait that long.
+/// The longest `Retry-After` that is honored: pages cannot wait longer.
 const MAX_OUTAGE_TTL: Duration = Duration::from_secs(60);
 
-/// Of each kind. Beyond this, all are forgotten.
+/// Entries of each kind. A full map is emptied.
 const MAX: usize = 1_000;
 
 #[derive(Debug, Default)]
 pub(super) struct ReplyCache {
-    /// And until when that holds.
+    /// With the time at which each expires.
     participants: HashMap<SessionId, (Instant, Result<Vec<String>, Outage>)>,
     files: HashMap<ArchiveId, (Instant, String)>,
-    /// With everything that it is asked, and until when it is not asked again.
+    /// An outage that concerns all requests, and the time of the next attempt.
     outage: Option<(Instant, Outage)>,
 }
 
-/// Why it is of no use to ask: [`PlatformError::Unavailable`] or [`PlatformError::Misconfigured`].
+/// Why a request is pointless now: [`PlatformError::Unavailable`] or [`PlatformError::Misconfigured`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Outage {
     words: String,
@@ -40,7 +40,7 @@ pub(super) struct Outage {
 }
 
 impl Outage {
-    /// `None`: it is only about what was asked.
+    /// `None` if the error concerns one request only.
     fn of(problem: &PlatformError) -> Option<Outage> {
         let (words, is_misconfigured) = match problem {
             PlatformError::Unavailable(words) => (words, false),
@@ -65,7 +65,7 @@ impl From<Outage> for PlatformError {
 }
 
 impl ReplyCache {
-    /// Who was there a moment ago, or why it is of no use to ask; `None`: somebody has to ask.
+    /// The cached participants, or the cached failure; `None` on a cache miss.
     pub(super) fn participants(
         &self,
         session: &SessionId,
@@ -89,7 +89,7 @@ impl ReplyCache {
         self.insert(session, Ok(participants), now + PARTICIPANTS_TTL);
     }
 
-    /// Nobody could say who is there.
+    /// Saves that the participants could not be queried.
     pub(super) fn insert_failure(
         &mut self,
         session: &SessionId,
@@ -126,18 +126,18 @@ impl ReplyCache {
         self.files.insert(archive, (now, url));
     }
 
-    /// The platform does not do what anybody asks; `asked`: for how long it wants to be left alone.
+    /// Saves an outage that concerns all requests. `retry_after` is the pause that the platform asks for.
     pub(super) fn set_outage(
         &mut self,
         problem: &PlatformError,
-        asked: Option<Duration>,
+        retry_after: Option<Duration>,
         now: Instant,
     ) {
-        let pause = asked.unwrap_or(OUTAGE_TTL).min(MAX_OUTAGE_TTL);
+        let pause = retry_after.unwrap_or(OUTAGE_TTL).min(MAX_OUTAGE_TTL);
         self.outage = Outage::of(problem).map(|outage| (now + pause, outage));
     }
 
-    /// Why it is of no use to ask anything now, and until when.
+    /// The present outage, and the time of the next attempt.
     pub(super) fn outage(&self, now: Instant) -> Option<(Instant, Outage)> {
         self.outage.clone().filter(|(until, _)| now < *until)
     }
@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_seen_is_good_for_a_moment() {
+    fn a_reply_is_cached_for_its_ttl() {
         let (mut cache, now) = (ReplyCache::default(), Instant::now());
         let session = SessionId::from("2_a");
         assert_eq!(cache.participants(&session, now), None);
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_platform_that_does_not_answer_is_not_asked_by_everybody() {
+    fn a_platform_that_does_not_answer_is_not_queried_by_every_page() {
         let (mut cache, now) = (ReplyCache::default(), Instant::now());
         let session = SessionId::from("2_a");
         cache.set_outage(&gone(), None, now);
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_wrong_with_one_room_keeps_nobody_from_asking_about_another() {
+    fn a_failure_of_one_room_does_not_concern_another() {
         let (mut cache, now) = (ReplyCache::default(), Instant::now());
         let [bad, other] = ["2_a", "2_b"].map(SessionId::from);
         cache.insert_failure(&bad, &gone(), now);
@@ -203,18 +203,18 @@ mod tests {
         assert_eq!(cache.participants(&bad, now + OUTAGE_TTL), None);
         assert_eq!(cache.participants(&other, now), None);
         cache.insert_failure(&other, &PlatformError::NotFound("session"), now);
-        assert_eq!(cache.participants(&other, now), None, "that is no trouble");
+        assert_eq!(cache.participants(&other, now), None, "that is no outage");
     }
 
     #[test]
-    fn trouble_keeps_its_kind() {
+    fn an_outage_keeps_its_kind() {
         let words = "no key".to_owned();
         let outage = Outage::of(&PlatformError::Misconfigured(words)).unwrap();
         assert!(matches!(outage.into(), PlatformError::Misconfigured(_)));
     }
 
     #[test]
-    fn few_are_remembered() {
+    fn the_cache_is_bounded() {
         let (mut cache, now) = (ReplyCache::default(), Instant::now());
         for at in 0..=MAX {
             cache.insert_participants(&SessionId::from(format!("2_{at}")), Vec::new(), now);

@@ -1,11 +1,16 @@
-//! What went wrong at another platform, for the person at the page. The cause is for the log.
+//! Errors of another platform: sentences for the person at the page, and lines for the log.
+
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 use tracing::{debug, error, warn};
 
-use super::PATIENCE;
+use super::REQUEST_TIMEOUT;
 use crate::{opentok, platform::PlatformError};
 
-/// Why something was not done.
+/// The error that pages show. `what` names the thing that may not exist.
 pub(super) fn platform_error(error: opentok::Error, what: &'static str) -> PlatformError {
     use opentok::Error as E;
     match error {
@@ -13,7 +18,7 @@ pub(super) fn platform_error(error: opentok::Error, what: &'static str) -> Platf
             timed_out: true, ..
         } => PlatformError::Unavailable(format!(
             "the video platform did not answer within {} seconds",
-            PATIENCE.as_secs()
+            REQUEST_TIMEOUT.as_secs()
         )),
         E::Connection { .. } => {
             PlatformError::Unavailable("the video platform cannot be reached".to_owned())
@@ -22,17 +27,17 @@ pub(super) fn platform_error(error: opentok::Error, what: &'static str) -> Platf
             "the video platform does not accept this server's API key and secret".to_owned(),
         ),
         E::Reply(_) => PlatformError::Misconfigured(
-            "what answers in the place of the video platform is none".to_owned(),
+            "the server at the video platform's address is not a video platform".to_owned(),
         ),
         E::Archive(no) | E::Refused(no) => match no.status {
             404 => PlatformError::NotFound(what),
             409 => PlatformError::Conflict(words(no)),
             429 => PlatformError::Unavailable(
-                "the video platform is asked too often just now".to_owned(),
+                "the video platform receives too many requests at the moment".to_owned(),
             ),
             507 => PlatformError::NoSpace("the disk of the video platform is full".to_owned()),
             status @ 500.. => PlatformError::Unavailable(format!(
-                "the video platform is in trouble (it answered {status})"
+                "the video platform has a problem (it answered {status})"
             )),
             _ => PlatformError::BadRequest(words(no)),
         },
@@ -49,24 +54,91 @@ fn words(no: opentok::Refusal) -> String {
     )
 }
 
-/// Writes into the log what went wrong while `doing`, each kind of trouble as loudly as it deserves.
-pub(super) fn log(error: &opentok::Error, host: &str, doing: &str) {
+/// Logs a failure of `operation` at the level that its kind deserves.
+pub(super) fn log(error: &opentok::Error, host: &str, operation: &str) {
     let reason = error.refusal().and_then(|no| no.reason.as_deref());
     let reason = reason.unwrap_or_default();
     match error {
         opentok::Error::Authentication(_) => error!(
-            "{host} does not accept API_KEY and API_SECRET ({doing}): give those of the project there. {reason}"
+            platform.host = host,
+            operation,
+            reason,
+            "The video platform rejects the credentials; set API_KEY and API_SECRET of a project there"
         ),
-        opentok::Error::Reply(_) => {
-            error!("{host} is no video platform ({doing}): check OPENTOK_API_URL. {error}");
-        }
-        error if error.is_temporary() => warn!("{doing} at {host}: {error} {reason}"),
-        error => debug!("{doing} at {host}: {error} {reason}"),
+        opentok::Error::Reply(_) => error!(
+            platform.host = host,
+            operation,
+            %error,
+            "The server is not a video platform; check OPENTOK_API_URL"
+        ),
+        error if error.is_temporary() => warn!(
+            platform.host = host,
+            operation,
+            %error,
+            reason,
+            "The video platform fails"
+        ),
+        error => debug!(
+            platform.host = host,
+            operation,
+            %error,
+            reason,
+            "The video platform refuses a request"
+        ),
     }
 }
 
-/// Whether whatever else is asked will come to the same: the platform is away, or asked too often. That it does not
-/// accept our key is none of these: the cloud says so, too, of an archive that it does not have.
+/// How long no request may fail before the platform counts as working again.
+const RECOVERY: Duration = Duration::from_secs(60);
+
+/// The kinds of failures that requests meet now, each with the time of its last one. The log gets one line when a kind
+/// begins, and one when all are over, instead of a line for each request.
+#[derive(Debug, Default)]
+pub(super) struct FailureState(HashMap<FailureKind, Instant>);
+
+/// There are as many kinds as HTTP statuses, and three.
+#[derive(Debug, PartialEq, Eq, Hash)]
+enum FailureKind {
+    Connection,
+    Reply,
+    Status(u16),
+    /// No request was sent.
+    NotSent,
+}
+
+impl FailureState {
+    /// Records a failure. Returns whether its kind is new.
+    pub(super) fn record_failure(&mut self, error: &opentok::Error, now: Instant) -> bool {
+        self.0.insert(FailureKind::of(error), now).is_none()
+    }
+
+    /// Records a success. Returns whether it ends the failures: none was recorded for [`RECOVERY`], since some requests
+    /// may fail while others succeed.
+    pub(super) fn record_success(&mut self, now: Instant) -> bool {
+        let mut last = self.0.values();
+        let is_over =
+            !self.0.is_empty() && last.all(|last| now.saturating_duration_since(*last) >= RECOVERY);
+        if is_over {
+            self.0.clear();
+        }
+        is_over
+    }
+}
+
+impl FailureKind {
+    fn of(error: &opentok::Error) -> FailureKind {
+        match error {
+            opentok::Error::Connection { .. } => FailureKind::Connection,
+            opentok::Error::Reply(_) => FailureKind::Reply,
+            error => error
+                .status()
+                .map_or(FailureKind::NotSent, FailureKind::Status),
+        }
+    }
+}
+
+/// Whether every other request will fail in the same way: the platform is down, or limits our rate. A rejected API key is
+/// not among these: the cloud gives the same answer for an archive that it does not have.
 pub(super) fn concerns_all(error: &opentok::Error) -> bool {
     match error {
         opentok::Error::Connection { .. } => true,
@@ -74,7 +146,7 @@ pub(super) fn concerns_all(error: &opentok::Error) -> bool {
     }
 }
 
-/// The platform does not know what was asked about.
+/// Whether the platform does not have the thing asked for.
 pub(super) fn is_unknown(error: &opentok::Error) -> bool {
     error.status() == Some(404)
 }
@@ -113,10 +185,13 @@ mod tests {
                 forbidden,
                 "the video platform does not accept this server's API key and secret",
             ),
-            (no(429), "the video platform is asked too often just now"),
+            (
+                no(429),
+                "the video platform receives too many requests at the moment",
+            ),
             (
                 no(503),
-                "the video platform is in trouble (it answered 503)",
+                "the video platform has a problem (it answered 503)",
             ),
             (no(507), "the disk of the video platform is full"),
             (no(404), "there is no such archive"),
@@ -124,7 +199,7 @@ mod tests {
             (no(400), "the video platform refused: because"),
             (
                 opentok::Error::Reply("expected value".to_owned()),
-                "what answers in the place of the video platform is none",
+                "the server at the video platform's address is not a video platform",
             ),
         ] {
             assert_eq!(platform_error(error, "archive").to_string(), sentence);
@@ -146,5 +221,41 @@ mod tests {
                 PlatformError::Misconfigured(_)
             ));
         }
+    }
+
+    #[test]
+    fn a_failure_is_logged_when_it_begins_and_its_end_once() {
+        let (mut failures, start) = (FailureState::default(), Instant::now());
+        assert!(!failures.record_success(start), "there was none");
+        let second = |seconds| start + Duration::from_secs(seconds);
+        // A page asks each second, for two minutes and a half.
+        let logged: Vec<_> = (0..150)
+            .filter(|at| failures.record_failure(&lost(false), second(*at)))
+            .collect();
+        assert_eq!(logged, [0]);
+        let over: Vec<_> = (150..400)
+            .filter(|at| failures.record_success(second(*at)))
+            .collect();
+        assert_eq!(over, [149 + 60]);
+        assert!(failures.record_failure(&lost(false), second(400)));
+    }
+
+    #[test]
+    fn another_kind_of_failure_is_another_line() {
+        let (mut failures, now) = (FailureState::default(), Instant::now());
+        assert!(failures.record_failure(&lost(false), now));
+        let reply = |words: &str| opentok::Error::Reply(words.to_owned());
+        assert!(failures.record_failure(&reply("expected value"), now));
+        assert!(!failures.record_failure(&reply("expected a comma"), now));
+    }
+
+    #[test]
+    fn some_requests_fail_while_others_succeed_without_a_line_for_each() {
+        let (mut failures, start) = (FailureState::default(), Instant::now());
+        let lines = (0..300_u64).filter(|at| {
+            let now = start + Duration::from_secs(*at);
+            failures.record_failure(&no(500), now) | failures.record_success(now)
+        });
+        assert_eq!(lines.count(), 1);
     }
 }

@@ -1,7 +1,7 @@
-//! Copying the files of archives into the data folder, before the platform deletes them.
+//! The mirror copies the files of archives into the data folder before the platform deletes them.
 //!
-//! One after the other, the oldest first. A file grows under another name, is on the disk for certain before it gets its
-//! own, and counts only then: whoever is interrupted begins anew.
+//! It copies one file at a time, oldest first. A file is written under a temporary name, synced to the disk, then renamed,
+//! and only then recorded in the database. An interrupted copy starts again from the beginning.
 
 use std::{
     collections::HashMap,
@@ -24,8 +24,8 @@ use crate::{
     platform::PlatformError,
 };
 
-/// Before the second, third, … try; the last one before all others. A disk may be full for a night, and the platform's
-/// file is there for days, so nobody gives up before it is gone.
+/// Backoff before the second, third, … attempt; the last value applies to all further ones. Retries go on until the
+/// platform's file is gone, because a disk may be full for a night while the file stays for days.
 const WAITS: [Duration; 5] = [
     Duration::from_secs(10),
     Duration::from_secs(60),
@@ -34,11 +34,11 @@ const WAITS: [Duration; 5] = [
     Duration::from_secs(60 * 60),
 ];
 
-/// Before the database is asked again for what waits, after it did not answer.
+/// Pause before the next query for files to copy, after the database did not answer.
 const UNLISTED: Duration = Duration::from_secs(60);
 
-/// How much is written before the room on the disk is looked at again. Bytes.
-const LOOK_EVERY: u64 = 64 * 1024 * 1024;
+/// Bytes written between two checks of the free space on the disk.
+const SPACE_CHECK_INTERVAL: u64 = 64 * 1024 * 1024;
 
 /// Why a file was not copied.
 #[derive(Debug, thiserror::Error)]
@@ -49,15 +49,15 @@ enum MirrorError {
     File(#[from] opentok::Error),
     #[error("the disk is almost full")]
     NoSpace,
-    #[error("{came} of {expected} bytes came")]
+    #[error("received {came} of {expected} bytes")]
     Short { came: u64, expected: u64 },
-    #[error("writing it: {0}")]
+    #[error("writing the file: {0}")]
     Disk(#[from] io::Error),
     #[error("the database: {0}")]
     Database(#[from] sqlx::Error),
 }
 
-/// What has been tried in vain.
+/// The failed attempts at one file.
 struct Retry {
     count: usize,
     again_at: Instant,
@@ -76,11 +76,11 @@ impl Retry {
 
 impl Inner {
     pub(super) async fn mirror_files(&self, min_free_bytes: u64) {
-        let mut changes = self.home.archives.subscribe();
+        let mut changes = self.local.archives.subscribe();
         let mut retries: HashMap<ArchiveId, Retry> = HashMap::new();
         loop {
             let is_listed = self.mirror_all(&mut retries, min_free_bytes).await;
-            let again_at = next_at(is_listed, &retries, Instant::now());
+            let again_at = next_at(is_listed, &retries, self.now());
             let wait = async {
                 match again_at {
                     Some(at) => tokio::time::sleep_until(at.into()).await,
@@ -88,7 +88,7 @@ impl Inner {
                 }
             };
             tokio::pin!(wait);
-            // Until there is another one, or it is time for another try.
+            // Waits for another file to copy, or for the next retry.
             loop {
                 tokio::select! {
                     () = &mut wait => break,
@@ -103,16 +103,16 @@ impl Inner {
         }
     }
 
-    /// `false`: the database does not tell what waits.
+    /// Returns `false` if the database does not answer.
     async fn mirror_all(
         &self,
         retries: &mut HashMap<ArchiveId, Retry>,
         min_free_bytes: u64,
     ) -> bool {
-        let waiting = match remote::not_pulled(&self.home.db, &self.address).await {
+        let waiting = match remote::not_pulled(&self.local.db, self.address()).await {
             Ok(waiting) => waiting,
-            Err(problem) => {
-                error!("Archives to copy cannot be listed: {problem}");
+            Err(error) => {
+                error!(%error, "Listing the archives to copy failed");
                 return false;
             }
         };
@@ -120,21 +120,21 @@ impl Inner {
         for archive in waiting {
             let id = archive.id;
             let before = retries.get(&id);
-            if before.is_some_and(|retries| retries.again_at > Instant::now()) {
+            if before.is_some_and(|retries| retries.again_at > self.now()) {
                 continue;
             }
-            let Err(problem) = self.mirror_one(&archive, min_free_bytes).await else {
+            let Err(error) = self.mirror_one(&archive, min_free_bytes).await else {
                 retries.remove(&id);
                 continue;
             };
-            warn!(archive.id = %id, "Archive `{id}` is not copied yet: {problem}");
-            let next = Retry::next(retries.get(&id), Instant::now());
+            warn!(archive.id = %id, %error, "Copying an archive failed; retrying later");
+            let next = Retry::next(retries.get(&id), self.now());
             retries.insert(id, next);
         }
         true
     }
 
-    /// Copies one file, if it is still there.
+    /// Copies one file, if the platform still has it.
     async fn mirror_one(&self, archive: &Archive, min_free_bytes: u64) -> Result<(), MirrorError> {
         let Some(object) = self.refresh(archive.id).await? else {
             return Ok(());
@@ -143,7 +143,7 @@ impl Inner {
         let Some(url) = url_of(object) else {
             return Ok(());
         };
-        let folder = self.home.archives.folder(archive.id);
+        let folder = self.local.archives.folder(archive.id);
         fs::create_dir_all(&folder).await?;
         let name = Asset::whole(archive.output_mode).to_string();
         let part = folder.join(format!("{name}.part"));
@@ -158,18 +158,18 @@ impl Inner {
         fs::rename(&part, folder.join(&name)).await?;
         File::open(&folder).await?.sync_all().await?;
         if self
-            .home
+            .local
             .archives
             .mark_pulled(archive.id, came)
             .await?
             .is_some()
         {
-            info!(archive.id = %archive.id, archive.size_bytes = came, "Archive `{}` is copied", archive.id);
+            info!(archive.id = %archive.id, archive.size_bytes = came, "Copied an archive");
         }
         Ok(())
     }
 
-    /// Writes what is at `url` into a file, and returns its length once that is on the disk.
+    /// Downloads `url` into a file, and returns its length once the file is synced to the disk.
     async fn copy(
         &self,
         url: &str,
@@ -178,12 +178,12 @@ impl Inner {
         min_free_bytes: u64,
     ) -> Result<u64, MirrorError> {
         let mut download = self.opentok.download(url).await.inspect_err(|error| {
-            self.complain(error, "copying an archive");
+            self.record_failure(error, "copying an archive");
         })?;
         let expected = download
             .size()
             .or((listed_bytes > 0).then_some(listed_bytes));
-        let has_room = |bytes: u64| -> Result<(), MirrorError> {
+        let check_space = |bytes: u64| -> Result<(), MirrorError> {
             let needed = min_free_bytes.saturating_add(bytes);
             let folder = part.parent().unwrap_or(part);
             if free_bytes(folder)? < needed {
@@ -191,15 +191,15 @@ impl Inner {
             }
             Ok(())
         };
-        has_room(expected.unwrap_or_default())?;
+        check_space(expected.unwrap_or_default())?;
         let mut file = File::create(part).await?;
-        let (mut came, mut looked_at) = (0_u64, 0_u64);
+        let (mut came, mut checked_at) = (0_u64, 0_u64);
         while let Some(chunk) = download.chunk().await? {
             file.write_all(&chunk).await?;
             came += chunk.len() as u64;
-            if came - looked_at >= LOOK_EVERY {
-                looked_at = came;
-                has_room(0)?;
+            if came - checked_at >= SPACE_CHECK_INTERVAL {
+                checked_at = came;
+                check_space(0)?;
             }
         }
         file.flush().await?;
@@ -211,7 +211,7 @@ impl Inner {
     }
 }
 
-/// When something may be copied that could not be before; `None`: nothing waits for a time.
+/// The time of the next retry; `None` if no retry is due.
 fn next_at(is_listed: bool, retries: &HashMap<ArchiveId, Retry>, now: Instant) -> Option<Instant> {
     if !is_listed {
         return Some(now + UNLISTED);
@@ -228,7 +228,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nobody_gives_up_while_the_platform_has_the_file() {
+    fn retries_go_on_while_the_platform_has_the_file() {
         let now = Instant::now();
         let mut retries = Retry::next(None, now);
         assert_eq!(retries.again_at, now + Duration::from_secs(10));

@@ -1,22 +1,21 @@
-//! Another server as the platform: the OpenTok cloud, or a second Parlor. Asked by its REST API.
+//! Another server as the platform: the OpenTok cloud, or a second Parlor, used through its REST API.
 //!
 //! ```text
 //! pages ─▶ Remote ─▶ opentok (the SDK) ─▶ its REST API
 //!             │ replies                        ▲
 //!             ▼                                │ lists, files
-//!          archives (rows) ◀── following, pulling: one task each
+//!          archives (rows) ◀── archive_sync, mirror: one task each
 //! ```
 //!
-//! Tokens are made here, with the project's secret. Rooms keep their sessions; those of another platform are replaced when
-//! somebody comes (`web/room.rs`). Archives are rows like all others; what the platform says moves them
-//! ([`crate::archive::remote`]): the reply to whoever starts, stops or deletes one, and the list, which is read every
-//! few seconds while there is something to wait for, and at once when a callback of the platform comes. Nothing needs
-//! the platform to be listed.
+//! This server generates tokens itself, with the project's secret. Rooms keep their sessions; a room whose session belongs
+//! to another platform gets a new session when it is opened ([`crate::room`]). Archives are rows like all others. What the
+//! platform reports changes them ([`crate::archive::remote`]): its replies when an archive is started, stopped or deleted,
+//! and its list of archives, which is polled every few seconds while an archive is unfinished, and at once when a callback
+//! of the platform arrives. Lists of archives are read from the database, so they work while the platform is down.
 
 mod archive_sync;
 mod archives;
 mod cache;
-mod complaints;
 mod error;
 mod mirror;
 mod participants;
@@ -30,76 +29,84 @@ use std::{
 };
 
 use async_trait::async_trait;
+use sqlx::SqlitePool;
 use tokio::sync::{Notify, Semaphore};
-use tracing::info;
+use tracing::{Instrument, info, info_span};
 
 use self::{
     cache::ReplyCache,
-    complaints::Complaints,
-    error::{concerns_all, is_unknown, log, platform_error},
+    error::{FailureState, concerns_all, is_unknown, log, platform_error},
 };
 use super::{
-    BrowserAccess, Embedded, Metric, Platform, PlatformError, Recording, StartArchive,
+    BrowserAccess, Platform, PlatformError, PlatformInfo, Recording, StartArchive,
     browser_access::host,
 };
 use crate::{
-    archive::{Archive, ArchiveId},
-    clock,
+    archive::{Archive, ArchiveId, Archives, Resolution},
+    clock::Clock,
     opentok::{self, OpenTok, Role, SessionId, SessionOptions, TokenKind, TokenOptions},
     project::{self, Project, SessionRecord},
     session::ConnectionId,
 };
 
-/// How long anybody waits for the platform.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Timeout of a request to the platform.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// For a connection to it.
-const CONNECT: Duration = Duration::from_secs(5);
+/// Timeout of a connection to it.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Questions at once about who is in a room. Higher: a page with many rooms is there sooner; lower: the platform is less
-/// likely to be asked too often.
+/// Concurrent queries for the participants of rooms. Higher: a page with many rooms loads sooner; lower: the platform is
+/// less likely to limit our rate.
 const MAX_PARTICIPANT_QUERIES: usize = 8;
 
-/// Where the platform is, and as whom this server speaks to it.
+/// Where the platform is, and the credentials for it.
 #[derive(Clone, Debug)]
 pub struct RemoteSettings {
     /// The project there.
     pub project: Project,
     /// Without a slash at the end.
     pub api_url: String,
-    /// Address of the browser library.
+    /// URL of the browser library.
     pub library: String,
 }
 
-/// Another server as the platform. Clones are the same platform.
+/// The parts of this server that the remote platform uses.
+pub struct RemoteParts {
+    pub db: SqlitePool,
+    pub archives: Archives,
+    /// The project of the pages, in whose history archives are listed.
+    pub api_key: u32,
+    /// Size of the composed file when the page does not ask for another.
+    pub resolution: Resolution,
+    pub clock: Clock,
+}
+
+/// Another server as the platform. Clones share their state.
 #[derive(Clone)]
 pub struct Remote(Arc<Inner>);
 
 struct Inner {
     opentok: OpenTok,
-    /// The project's address there: what the rows of its sessions and archives say of where they are.
-    address: String,
+    info: PlatformInfo,
     /// For the log.
     host: String,
-    browser_access: BrowserAccess,
-    /// This server's own platform: its database and archives, and what is left of it.
-    home: Embedded,
-    /// What the platform said a moment ago; held for moments.
+    local: RemoteParts,
+    /// Recent replies of the platform; locked briefly.
     cache: Mutex<ReplyCache>,
-    /// What the log has been remote; held for moments.
-    complaints: Mutex<Complaints>,
-    /// For those who ask who is there: a page may list very many rooms.
+    /// The failures that are in the log already; locked briefly.
+    failures: Mutex<FailureState>,
+    /// Limits the concurrent queries for participants: a page may list hundreds of rooms.
     participant_queries: Semaphore,
-    /// There is something to follow.
+    /// Wakes the archive sync before its next poll is due.
     sync_requested: Notify,
 }
 
 impl Remote {
-    /// Nothing is sent: the platform need not be there yet.
+    /// Connects nothing yet: the platform may be down.
     ///
     /// # Errors
-    /// The settings are no good, or the database does not answer.
-    pub async fn open(settings: RemoteSettings, home: Embedded) -> anyhow::Result<Remote> {
+    /// The settings are invalid, or the database does not answer.
+    pub async fn open(settings: RemoteSettings, local: RemoteParts) -> anyhow::Result<Remote> {
         let RemoteSettings {
             project,
             api_url,
@@ -107,124 +114,137 @@ impl Remote {
         } = settings;
         let opentok = OpenTok::builder(project.api_key, project.api_secret.expose())
             .api_url(&api_url)
-            .timeout(PATIENCE)
-            .connect_timeout(CONNECT)
+            .timeout(REQUEST_TIMEOUT)
+            .connect_timeout(CONNECT_TIMEOUT)
             .build()?;
-        info!("Calls and archives are on {}", opentok.api_url());
-        project::note_elsewhere(&home.db, project.api_key, clock::now_ms()).await?;
-        Ok(Remote(Arc::new(Inner {
+        info!(
+            platform.url = opentok.api_url(),
+            "Calls and archives are on another video platform"
+        );
+        project::note_elsewhere(&local.db, project.api_key, (local.clock.unix_ms)()).await?;
+        let info = PlatformInfo {
+            api_key: project.api_key,
             address: format!("{}/v2/project/{}", opentok.api_url(), project.api_key),
-            host: host(&api_url).to_owned(),
-            browser_access: BrowserAccess::new(&api_url, &library),
+            browser_access: Some(BrowserAccess::new(&api_url, &library)),
+        };
+        Ok(Remote(Arc::new(Inner {
             opentok,
-            home,
+            info,
+            host: host(&api_url).to_owned(),
+            local,
             cache: Mutex::default(),
-            complaints: Mutex::default(),
+            failures: Mutex::default(),
             participant_queries: Semaphore::new(MAX_PARTICIPANT_QUERIES),
             sync_requested: Notify::new(),
         })))
     }
 
-    /// Keeps the rows of archives as the platform says they are, for as long as the server runs.
+    /// Applies the platform's reports of archives to their rows, until the task is aborted.
     pub async fn sync_archives(self) {
-        self.0.sync_archives().await;
+        let span = info_span!("archive_sync", platform.host = self.0.host);
+        self.0.sync_archives().instrument(span).await;
     }
 
-    /// Somebody says that something has happened there, as the platform's callbacks do. It is asked soon, and not more
-    /// often for that many say so.
+    /// Copies the files of archives into the data folder, until the task is aborted.
+    pub async fn mirror_files(self, min_free_bytes: u64) {
+        let span = info_span!("archive_mirror", platform.host = self.0.host);
+        self.0.mirror_files(min_free_bytes).instrument(span).await;
+    }
+
+    /// Polls the platform's archives soon, as its callbacks ask for. Several requests in a row cause one poll.
     pub fn request_sync(&self) {
         self.0.sync_requested.notify_one();
     }
 
-    /// Where the platform's API is.
+    /// The URL of the platform's API.
     pub fn api_url(&self) -> &str {
         self.0.opentok.api_url()
-    }
-
-    /// What rows of archives and sessions call this platform.
-    pub fn address(&self) -> &str {
-        &self.0.address
-    }
-
-    /// Copies the files of archives into the data folder, for as long as the server runs.
-    pub async fn mirror_files(self, min_free_bytes: u64) {
-        self.0.mirror_files(min_free_bytes).await;
     }
 }
 
 impl Inner {
-    /// A look at what the platform said a moment ago. A panic elsewhere leaves it as good as it was.
+    fn now(&self) -> Instant {
+        (self.local.clock.instant)()
+    }
+
+    fn now_ms(&self) -> i64 {
+        (self.local.clock.unix_ms)()
+    }
+
+    /// The address that rows of the platform's archives and sessions carry.
+    fn address(&self) -> &str {
+        &self.info.address
+    }
+
+    /// The recent replies. A panic during a lock leaves them consistent.
     fn cache(&self) -> MutexGuard<'_, ReplyCache> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes a failure, and says it in the words of pages.
-    fn failed(&self, error: opentok::Error, doing: &str, what: &'static str) -> PlatformError {
-        self.complain(&error, doing);
-        let (concerns_all, asked) = (
+    /// Records a failure, and returns it in the words of pages.
+    fn failed(&self, error: opentok::Error, operation: &str, what: &'static str) -> PlatformError {
+        self.record_failure(&error, operation);
+        let (concerns_all, retry_after) = (
             concerns_all(&error),
             error.refusal().and_then(|no| no.retry_after),
         );
-        let problem = platform_error(error, what);
+        let error = platform_error(error, what);
         if concerns_all {
-            self.cache().set_outage(&problem, asked, Instant::now());
+            self.cache().set_outage(&error, retry_after, self.now());
         }
-        problem
+        error
     }
 
-    /// Has the log remote what went wrong, unless it has just been remote.
-    fn complain(&self, error: &opentok::Error, doing: &str) {
-        if self.complaints().is_news(error, Instant::now()) {
-            log(error, &self.host, doing);
-        }
-    }
-
-    /// The platform has answered a question that is asked again and again.
-    fn answered(&self) {
-        if self.complaints().are_over(Instant::now()) {
-            info!("{} answers as it should again", self.host);
+    /// Logs a failure if its kind is new.
+    fn record_failure(&self, error: &opentok::Error, operation: &str) {
+        if self.failures().record_failure(error, self.now()) {
+            log(error, &self.host, operation);
         }
     }
 
-    /// As good as it was after a panic elsewhere, too.
-    fn complaints(&self) -> MutexGuard<'_, Complaints> {
-        self.complaints
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    /// Records that a periodic query succeeded, and logs that failures are over.
+    fn record_success(&self) {
+        if self.failures().record_success(self.now()) {
+            info!(platform.host = self.host, "The video platform works again");
+        }
+    }
+
+    /// The failures. A panic during a lock leaves them consistent.
+    fn failures(&self) -> MutexGuard<'_, FailureState> {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn new_session(&self) -> Result<SessionId, PlatformError> {
         let options = SessionOptions::default();
-        let made = self.opentok.create_session(&options).await;
-        let made = made.map_err(|error| {
-            // Every platform has this address.
+        let created = self.opentok.create_session(&options).await;
+        let created = created.map_err(|error| {
+            // Every platform has this path, so a server without it is no platform.
             let error = if is_unknown(&error) {
                 opentok::Error::Reply(error.to_string())
             } else {
                 error
             };
-            self.failed(error, "making a session", "session")
+            self.failed(error, "creating a session", "session")
         })?;
         let record = SessionRecord {
-            platform: self.address.clone(),
-            ..SessionRecord::routed(made.session_id, self.opentok.api_key())
+            platform: self.address().to_owned(),
+            ..SessionRecord::routed(created.session_id, self.info.api_key)
         };
-        project::add_session(&self.home.db, &record, clock::now_ms()).await?;
+        project::add_session(&self.local.db, &record, self.now_ms()).await?;
         Ok(record.id)
     }
 
     /// An open session of this platform.
     async fn session(&self, id: &SessionId) -> Result<SessionRecord, PlatformError> {
-        project::find_session(&self.home.db, id)
+        project::find_session(&self.local.db, id)
             .await?
-            .filter(|session| session.platform == self.address && !session.is_closed)
+            .filter(|session| self.info.owns(session) && !session.is_closed)
             .ok_or(PlatformError::NotFound("session"))
     }
 
-    /// Whether it is of any use to ask who is in a session: it is an open one of this platform, and somebody was given
-    /// a token for it.
-    async fn may_hold_people(&self, id: &SessionId) -> Result<bool, PlatformError> {
-        if !project::was_joined(&self.home.db, id).await? {
+    /// Whether a session can have participants: it is an open one of this platform, and a token was generated for it.
+    async fn may_have_participants(&self, id: &SessionId) -> Result<bool, PlatformError> {
+        if !project::was_joined(&self.local.db, id).await? {
             return Ok(false);
         }
         match self.session(id).await {
@@ -237,27 +257,15 @@ impl Inner {
 
 #[async_trait]
 impl Platform for Remote {
-    fn api_key(&self) -> u32 {
-        self.0.opentok.api_key()
-    }
-
-    fn has(&self, session: &SessionRecord) -> bool {
-        session.platform == self.0.address
-    }
-
-    fn deletes(&self, archive: &Archive) -> bool {
-        archive.platform == self.0.address || self.0.home.deletes(archive)
-    }
-
-    fn browser_access(&self) -> Option<&BrowserAccess> {
-        Some(&self.0.browser_access)
+    fn info(&self) -> &PlatformInfo {
+        &self.0.info
     }
 
     async fn create_session(&self) -> Result<SessionId, PlatformError> {
         self.0.new_session().await
     }
 
-    /// Routed, so that it can be recorded: there is no changing over during the call.
+    /// Routed, so that the call can be recorded: OpenTok cannot change the media mode of a session.
     async fn create_chat_session(&self) -> Result<SessionId, PlatformError> {
         self.0.new_session().await
     }
@@ -266,13 +274,13 @@ impl Platform for Remote {
         Ok(())
     }
 
-    /// No token is made for it any more. Whoever is in it is disconnected when the platform can be reached, now or within
-    /// four minutes, which is not waited for.
+    /// This server generates no token for the session any more. A task disconnects its clients as soon as the platform
+    /// answers, and gives up after four minutes.
     async fn close_session(&self, session: &SessionId) -> Result<(), PlatformError> {
-        let db = &self.0.home.db;
+        let db = &self.0.local.db;
         let record = project::find_session(db, session).await?;
-        project::close_session(db, session, clock::now_ms()).await?;
-        if record.is_some_and(|record| self.has(&record)) {
+        project::close_session(db, session, self.0.now_ms()).await?;
+        if record.is_some_and(|record| self.0.info.owns(&record)) {
             let (inner, session) = (Arc::clone(&self.0), session.clone());
             tokio::spawn(async move { inner.disconnect_all(&session).await });
         }
@@ -286,7 +294,7 @@ impl Platform for Remote {
         data: &str,
     ) -> Result<String, PlatformError> {
         self.0.session(session).await?;
-        project::note_joined(&self.0.home.db, session, clock::now_ms()).await?;
+        project::note_joined(&self.0.local.db, session, self.0.now_ms()).await?;
         let options = TokenOptions {
             role,
             data: Some(data.to_owned()),
@@ -298,18 +306,18 @@ impl Platform for Remote {
     }
 
     async fn participants(&self, session: &SessionId) -> Result<Vec<String>, PlatformError> {
-        if !self.0.may_hold_people(session).await? {
+        if !self.0.may_have_participants(session).await? {
             return Ok(Vec::new());
         }
         self.0.participants(session).await
     }
 
     async fn connections(&self, session: &SessionId) -> Result<Vec<ConnectionId>, PlatformError> {
-        if !self.0.may_hold_people(session).await? {
+        if !self.0.may_have_participants(session).await? {
             return Ok(Vec::new());
         }
-        // Asked each second, for each chat.
-        let outage = self.0.cache().outage(Instant::now());
+        // Each chat polls this every second, so an outage is answered from the cache.
+        let outage = self.0.cache().outage(self.0.now());
         if let Some((_, outage)) = outage {
             return Err(outage.into());
         }
@@ -321,7 +329,7 @@ impl Platform for Remote {
     }
 
     async fn recording(&self, session: &SessionId) -> Result<Option<Recording>, PlatformError> {
-        let running = self.0.home.archives.running_in(session).await?;
+        let running = self.0.local.archives.running_in(session).await?;
         Ok(running.first().map(|archive| Recording {
             id: archive.id,
             started_at_ms: archive.created_at_ms,
@@ -346,9 +354,5 @@ impl Platform for Remote {
 
     async fn remote_file_url(&self, archive: &Archive) -> Result<String, PlatformError> {
         self.0.file_url(archive).await
-    }
-
-    fn metrics(&self) -> Vec<Metric> {
-        self.0.home.metrics()
     }
 }

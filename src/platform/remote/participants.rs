@@ -1,6 +1,6 @@
-//! Who is in a session there, and hanging up on all of them.
+//! The participants of the platform's sessions, and how to disconnect them.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
 use tracing::warn;
@@ -8,58 +8,58 @@ use tracing::warn;
 use super::{Inner, error::is_unknown};
 use crate::{opentok::SessionId, platform::PlatformError};
 
-/// Seconds before each try to disconnect those whose session is over; four minutes together. Higher: who hung up while the
-/// platform was away goes on talking for less long; lower: fewer tasks wait for a platform that stays away.
+/// Backoff before each attempt to disconnect the clients of a closed session, in seconds; four minutes in total. Longer:
+/// fewer calls outlive a platform's outage; shorter: fewer tasks wait for a platform that stays down.
 const DISCONNECT_AFTER: [u64; 9] = [0, 1, 2, 4, 8, 16, 30, 60, 120];
 
 impl Inner {
-    /// Who is there, as pages want it: what was heard a moment ago, or else the platform's answer now.
+    /// The connection data of the participants, from the cache or from the platform.
     pub(super) async fn participants(
         &self,
         session: &SessionId,
     ) -> Result<Vec<String>, PlatformError> {
         let _turn = self.participant_queries.acquire().await;
-        // Somebody else may have asked while this one waited.
-        let known = self.cache().participants(session, Instant::now());
+        // Another query may have filled the cache meanwhile.
+        let known = self.cache().participants(session, self.now());
         match known {
             Some(Ok(people)) => return Ok(people),
             Some(Err(outage)) => return Err(outage.into()),
             None => {}
         }
-        let looked = self.query_participants(session).await;
-        let now = Instant::now();
-        match &looked {
+        let queried = self.query_participants(session).await;
+        let now = self.now();
+        match &queried {
             Ok(people) => self
                 .cache()
                 .insert_participants(session, people.clone(), now),
             Err(problem) => self.cache().insert_failure(session, problem, now),
         }
-        looked
+        queried
     }
 
-    /// The ids of those connected.
+    /// The ids of the connections now.
     pub(super) async fn connection_ids(
         &self,
         session: &SessionId,
     ) -> Result<Vec<String>, PlatformError> {
         match self.opentok.connections(session).await {
             Ok(connections) => {
-                self.answered();
+                self.record_success();
                 Ok(connections
                     .into_iter()
                     .map(|connection| connection.connection_id)
                     .collect())
             }
-            // Some say so of a session that nobody is in; what is no platform says so of everything.
+            // A platform may answer 404 for a session without connections; a server that is no platform always does.
             Err(error) if is_unknown(&error) => {
                 self.is_the_platform().await?;
                 Ok(Vec::new())
             }
-            Err(error) => Err(self.failed(error, "asking who is there", "session")),
+            Err(error) => Err(self.failed(error, "listing participants", "session")),
         }
     }
 
-    /// Who is there: as many as there are connections, with the names of those who publish.
+    /// One entry for each connection; those that publish have their name.
     async fn query_participants(&self, session: &SessionId) -> Result<Vec<String>, PlatformError> {
         let count = self.connection_ids(session).await?.len();
         if count == 0 {
@@ -68,9 +68,9 @@ impl Inner {
         let streams = match self.opentok.streams(session).await {
             Ok(streams) => streams,
             Err(error) if is_unknown(&error) => Vec::new(),
-            Err(error) => return Err(self.failed(error, "asking who is there", "session")),
+            Err(error) => return Err(self.failed(error, "listing participants", "session")),
         };
-        // Pages publish under the name of the person.
+        // Pages publish streams under the person's name.
         let mut names = streams
             .into_iter()
             .filter(|stream| stream.video_type != "screen" && !stream.name.is_empty())
@@ -88,7 +88,7 @@ impl Inner {
                 return;
             }
         }
-        warn!(session.id = %session, "{} is away for too long: people may still be in a session that is over", self.host);
+        warn!(session.id = %session, platform.host = self.host, "Disconnecting the clients of a closed session failed; gave up");
     }
 
     async fn try_disconnect_all(&self, session: &SessionId) -> Result<(), PlatformError> {
@@ -98,7 +98,7 @@ impl Inner {
                 Ok(()) => {}
                 Err(error) if is_unknown(&error) => {}
                 Err(error) => {
-                    tried = Err(self.failed(error, "disconnecting somebody", "connection"));
+                    tried = Err(self.failed(error, "disconnecting a client", "connection"));
                 }
             }
         }

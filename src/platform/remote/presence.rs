@@ -1,20 +1,20 @@
-//! What of this server's own platform remains when calls are elsewhere: the presence session, without media.
+//! The presence session of a server whose calls are on another platform: the only local session, without media.
 
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
 use crate::{
     opentok::SessionId,
-    platform::Embedded,
+    platform::LocalSessions,
     session::{
         Admission, AdmissionError, Admitted,
         media::{self, EngineBusy, EngineCommand, Media},
     },
 };
 
-/// An engine that carries nothing.
+/// A media engine that refuses all media.
 pub struct NullMedia {
-    /// What it says to offers. Time passes for whoever listens, also while nothing is sent.
+    /// Receives the refusals of offers.
     pub events: mpsc::Sender<media::EngineEvent>,
 }
 
@@ -33,16 +33,16 @@ impl Media for NullMedia {
             connection,
             request,
             generation: offer.generation,
-            message: "there are no media in this session: calls are on another server".to_owned(),
+            message: "this session carries no media: calls are on another server".to_owned(),
         };
-        // EngineBusy is for what may be taken in a moment: the same offer is sent again then, and whatever follows it waits.
+        // After `EngineBusy` the session retries the offer, and delays the commands behind it.
         self.events.try_send(refused).map_err(|_| EngineBusy)
     }
 }
 
-/// Lets people into the presence session and into no other.
+/// Admits clients to the presence session and to no other.
 pub struct PresenceAdmission {
-    pub home: Embedded,
+    pub sessions: LocalSessions,
     pub presence: SessionId,
 }
 
@@ -57,6 +57,6 @@ impl Admission for PresenceAdmission {
         if *session != self.presence {
             return Err(AdmissionError::InvalidSession);
         }
-        self.home.admit(session, token, now_s).await
+        self.sessions.admit(session, token, now_s).await
     }
 }

@@ -67,11 +67,11 @@ async fn joins(world: &World, tab: &Tab, session: &SessionId, name: &str) {
 
 /// RTP packets that have passed the server.
 fn routed_packets(world: &World) -> u64 {
-    let meters = world.server().app().platform.metrics();
-    let routed = meters
+    let metrics = (world.server().app().engine_metrics)();
+    let routed = metrics
         .iter()
-        .filter(|meter| meter.name.starts_with("rtp_packets_"));
-    routed.map(|meter| meter.value).sum()
+        .filter(|metric| metric.name.starts_with("rtp_packets_"));
+    routed.map(|metric| metric.value).sum()
 }
 
 /// Marks the element in which somebody is shown, and what shows it.

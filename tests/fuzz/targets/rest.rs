@@ -108,7 +108,7 @@ impl World {
         let system = System::new();
         let (server, others, service) = system.block_on(async {
             let server = Server::start(config).await.unwrap();
-            let platform = server.platform();
+            let platform = server.embedded().unwrap();
             let others = [
                 platform.create_session().await.unwrap(),
                 platform.create_chat_session().await.unwrap(),
@@ -189,13 +189,13 @@ impl World {
             stream_mode: StreamMode::Manual,
             ..NewArchive::of(KEY, session.clone())
         };
-        let started = self.server.platform().start(chosen_by_hand).await;
+        let started = self.server.embedded().unwrap().start(chosen_by_hand).await;
         started.unwrap().id
     }
 
     /// Stops and deletes them, so that a long run is no long history.
     async fn end_archives(&self) {
-        let (platform, archives) = (self.server.platform(), &self.server.app().archives);
+        let (platform, archives) = (self.server.embedded().unwrap(), &self.server.app().archives);
         for archive in archives.running().await.unwrap() {
             platform
                 .stop(archive.id, Reason::UserInitiated)
@@ -240,7 +240,13 @@ impl World {
     }
 
     async fn enter(&self) -> Publisher {
-        let session = self.server.platform().create_session().await.unwrap();
+        let session = self
+            .server
+            .embedded()
+            .unwrap()
+            .create_session()
+            .await
+            .unwrap();
         let claims = Claims {
             api_key: KEY,
             session_id: session.clone(),

@@ -121,7 +121,7 @@ async fn an_archive_that_has_become_too_long_is_followed_by_the_next() {
     let first = next(&mut changes, Status::Started).await;
     ann.event("archiveStarted").await;
 
-    world.server.platform().stop_overlong(0).await;
+    world.server.embedded().unwrap().stop_overlong(0).await;
 
     let stopped = next(&mut changes, Status::Stopped).await;
     assert_eq!(stopped.id, first.id);

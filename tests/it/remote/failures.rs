@@ -120,7 +120,7 @@ async fn a_secret_that_is_not_the_platforms_is_told_and_logged_as_the_operators_
 async fn a_platform_that_is_asked_too_often_is_told() {
     let busy = Service::start((0..100).map(|_| reply(429, r#"{"message":"slow down"}"#))).await;
     let mut web = pages_on(&busy.url).await;
-    says(&web, "ideo platform is asked too often just now").await;
+    says(&web, "ideo platform receives too many requests").await;
     web.stop().await;
 }
 
@@ -141,7 +141,7 @@ async fn a_platform_that_asks_for_time_is_left_alone_by_pages_that_wait() {
     for _ in 0..10 {
         let (status, page) = problem(&guest, "/rooms/main/status").await;
         assert_eq!(status, 503, "{page}");
-        assert!(page.contains("asked too often"), "{page}");
+        assert!(page.contains("too many requests"), "{page}");
     }
     assert_eq!(proxy.count("/connection "), asked);
     pair.end().await;
@@ -151,13 +151,13 @@ async fn a_platform_that_asks_for_time_is_left_alone_by_pages_that_wait() {
 async fn a_platform_in_trouble_is_told() {
     let ill = Service::start((0..100).map(|_| reply(500, "{}"))).await;
     let mut web = pages_on(&ill.url).await;
-    says(&web, "ideo platform is in trouble (it answered 500)").await;
+    says(&web, "ideo platform has a problem (it answered 500)").await;
     web.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_platform_is_told() {
-    let cause = "in the place of the video platform is none";
+    let cause = "is not a video platform";
     let page = "<html>It works!</html>";
     let other = Service::start((0..100).map(|_| typed(200, "text/html", page))).await;
     let mut web = pages_on(&other.url).await;

@@ -1,4 +1,4 @@
-//! What went wrong here, for the person at the page.
+//! Why a platform did not do what it was asked, in sentences for the person at the page.
 
 use anyhow::anyhow;
 
@@ -8,10 +8,32 @@ use crate::{
         lifecycle::{ChangeError, StartError},
     },
     clock,
-    platform::PlatformError,
 };
 
-/// SQLite's code for a disk that is full.
+/// Why a platform did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum PlatformError {
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// The present state does not allow it.
+    #[error("{0}")]
+    Conflict(String),
+    #[error("{0}")]
+    BadRequest(String),
+    /// The disk is full or read-only.
+    #[error("{0}")]
+    NoSpace(String),
+    /// A retry may succeed.
+    #[error("{0}")]
+    Unavailable(String),
+    /// Every attempt fails until the operator corrects the settings.
+    #[error("{0}")]
+    Misconfigured(String),
+    #[error(transparent)]
+    Internal(#[from] anyhow::Error),
+}
+
+/// SQLite's error code for a full disk, SQLITE_FULL.
 const SQLITE_FULL: &str = "13";
 
 impl From<sqlx::Error> for PlatformError {
@@ -21,10 +43,10 @@ impl From<sqlx::Error> for PlatformError {
             .and_then(sqlx::error::DatabaseError::code);
         if code.as_deref() == Some(SQLITE_FULL) {
             return PlatformError::NoSpace(
-                "the disk is full: make room on it, and try again".to_owned(),
+                "the disk is full: free some space, and try again".to_owned(),
             );
         }
-        PlatformError::Internal(anyhow!(error).context("asking the database"))
+        PlatformError::Internal(anyhow!(error).context("querying the database"))
     }
 }
 
@@ -55,7 +77,7 @@ impl From<ChangeError> for PlatformError {
     }
 }
 
-/// Why an archive does not change, for the person who wanted it to.
+/// Why the status of an archive cannot change from `from` to `to`.
 fn refused(from: Status, to: Status) -> String {
     match (from, to) {
         (Status::Started | Status::Paused, Status::Deleted) => {

@@ -1,11 +1,11 @@
-//! Who is let into the sessions of this process.
+//! Admission of clients to the sessions of this server, by their tokens.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use tracing::error;
 
-use super::Embedded;
+use super::LocalSessions;
 use crate::{
     opentok::{SessionId, Token},
     platform::session_cache::OpenSession,
@@ -13,7 +13,7 @@ use crate::{
     session::{Admission, AdmissionError, Admitted},
 };
 
-impl Embedded {
+impl LocalSessions {
     /// Reads an open session from the database.
     async fn load_session(&self, session: &SessionId) -> Result<Arc<OpenSession>, AdmissionError> {
         let session = project::find_session(&self.db, session)
@@ -29,13 +29,13 @@ impl Embedded {
     }
 }
 
-fn unavailable(problem: sqlx::Error) -> AdmissionError {
-    error!("A token cannot be checked: {problem}");
+fn unavailable(error: sqlx::Error) -> AdmissionError {
+    error!(%error, "Checking a token failed");
     AdmissionError::Unavailable
 }
 
 #[async_trait]
-impl Admission for Embedded {
+impl Admission for LocalSessions {
     async fn admit(
         &self,
         session_id: &SessionId,
@@ -56,7 +56,7 @@ impl Admission for Embedded {
             project::note_joined(&self.db, session_id, now_s * 1000)
                 .await
                 .map_err(unavailable)?;
-            // Keys of applications are renewed and revoked by another process, and count at once.
+            // The command line renews and revokes applications' keys in another process, with immediate effect.
             if open.project.api_key == self.project.api_key {
                 self.session_cache.insert(open, generation);
             }
