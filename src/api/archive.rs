@@ -9,13 +9,15 @@ use serde_json::json;
 use super::{
     Api,
     auth::Caller,
-    body::{Body, object, truth},
     error::{ApiError, code},
-    start::{Start, supported},
+    request_body::{Body, object, truth},
+    start_archive::{StartRequest, supported},
     stream::no_stream,
 };
 use crate::{
-    archive::{Archive, ArchiveId, OutputMode, Reason, Status, StreamMode, history, history::List},
+    archive::{
+        Archive, ArchiveId, OutputMode, Reason, Status, StreamMode, history, history::ArchiveFilter,
+    },
     clock,
     opentok::{Layout, SessionId},
     platform::PlatformError,
@@ -30,7 +32,7 @@ const MAX_COUNT: u32 = 1000;
 
 /// An archive's address.
 #[derive(Deserialize)]
-pub struct OfArchive {
+pub struct ArchivePath {
     archive: String,
 }
 
@@ -42,8 +44,8 @@ pub async fn start(
     request: HttpRequest,
     body: Body,
 ) -> Result<HttpResponse, ApiError> {
-    let wanted = object::<Start>(body)?.checked(caller.api_key)?;
-    let session = api.session(&caller, wanted.session_id.as_str()).await?;
+    let new = object::<StartRequest>(body)?.checked(caller.api_key)?;
+    let session = api.session(&caller, new.session_id.as_str()).await?;
     if !api.platform.is_routed(&session) {
         return Err(ApiError::conflict(
             "only routed sessions can be archived; this one is relayed",
@@ -60,7 +62,7 @@ pub async fn start(
         );
     }
     let platform = api.platform.clone();
-    let archive = to_its_end(async move { platform.start(wanted).await }).await?;
+    let archive = run_detached(async move { platform.start(new).await }).await?;
     Ok(reply(&api, &request, &archive))
 }
 
@@ -69,12 +71,12 @@ pub async fn stop(
     api: web::Data<Api>,
     caller: Caller,
     request: HttpRequest,
-    at: web::Path<OfArchive>,
+    at: web::Path<ArchivePath>,
 ) -> Result<HttpResponse, ApiError> {
     let id = find_archive(&api, &caller, &at).await?.id;
     let platform = api.platform.clone();
     let stopping = async move { platform.stop(id, Reason::UserInitiated).await };
-    let archive = to_its_end(stopping).await?;
+    let archive = run_detached(stopping).await?;
     Ok(reply(&api, &request, &archive))
 }
 
@@ -83,16 +85,16 @@ pub async fn act(
     api: web::Data<Api>,
     caller: Caller,
     request: HttpRequest,
-    at: web::Path<OfArchive>,
+    at: web::Path<ArchivePath>,
     body: Body,
 ) -> Result<HttpResponse, ApiError> {
     #[derive(Default, Deserialize)]
     #[serde(default)]
-    struct Act {
+    struct ActionRequest {
         action: Option<String>,
     }
 
-    let Act { action } = object(body)?;
+    let ActionRequest { action } = object(body)?;
     if action.as_deref() != Some("stop") {
         return Err(ApiError::bad_request("the action of an archive is stop"));
     }
@@ -104,7 +106,7 @@ pub async fn find(
     api: web::Data<Api>,
     caller: Caller,
     request: HttpRequest,
-    at: web::Path<OfArchive>,
+    at: web::Path<ArchivePath>,
 ) -> Result<HttpResponse, ApiError> {
     let archive = find_archive(&api, &caller, &at).await?;
     Ok(reply(&api, &request, &archive))
@@ -116,12 +118,12 @@ pub async fn list(
     caller: Caller,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let window = Window::of_query(request.query_string())?;
-    let list = match window.session {
-        Some(session) => List::Session(caller.api_key, session),
-        None => List::Project(caller.api_key),
+    let range = ListRange::of_query(request.query_string())?;
+    let list = match range.session {
+        Some(session) => ArchiveFilter::Session(caller.api_key, session),
+        None => ArchiveFilter::Project(caller.api_key),
     };
-    let page = history::part(&api.platform.db, &list, window.offset, window.count).await?;
+    let page = history::part(&api.platform.db, &list, range.offset, range.count).await?;
     let base = base_url(&api, &request);
     let items: Vec<_> = page
         .archives
@@ -135,7 +137,7 @@ pub async fn list(
 pub async fn delete(
     api: web::Data<Api>,
     caller: Caller,
-    at: web::Path<OfArchive>,
+    at: web::Path<ArchivePath>,
 ) -> Result<HttpResponse, ApiError> {
     let archive = find_archive(&api, &caller, &at).await?;
     // One whose file could not be made would never get past this status.
@@ -159,7 +161,7 @@ pub async fn set_layout(
     api: web::Data<Api>,
     caller: Caller,
     request: HttpRequest,
-    at: web::Path<OfArchive>,
+    at: web::Path<ArchivePath>,
     body: Body,
 ) -> Result<HttpResponse, ApiError> {
     let layout = supported(&object::<Layout>(body)?)?;
@@ -179,12 +181,12 @@ pub async fn set_layout(
 pub async fn choose_streams(
     api: web::Data<Api>,
     caller: Caller,
-    at: web::Path<OfArchive>,
+    at: web::Path<ArchivePath>,
     body: Body,
 ) -> Result<HttpResponse, ApiError> {
     #[derive(Default, Deserialize)]
     #[serde(rename_all = "camelCase", default)]
-    struct Change {
+    struct StreamChange {
         add_stream: Option<String>,
         remove_stream: Option<String>,
         #[serde(deserialize_with = "truth")]
@@ -193,7 +195,7 @@ pub async fn choose_streams(
         has_video: Option<bool>,
     }
 
-    let change: Change = object(body)?;
+    let change: StreamChange = object(body)?;
     let (stream, chosen) = match (change.add_stream, change.remove_stream) {
         (Some(stream), None) => {
             let audio = change.has_audio.unwrap_or(true);
@@ -235,17 +237,17 @@ fn check_recording(archive: &Archive) -> Result<(), ApiError> {
     )))
 }
 
-/// Which part of the list is wanted.
+/// The part of the list to return.
 #[derive(Debug, PartialEq, Eq)]
-struct Window {
+struct ListRange {
     offset: u64,
     count: u32,
     session: Option<SessionId>,
 }
 
-impl Window {
-    fn of_query(query: &str) -> Result<Window, ApiError> {
-        let mut window = Window {
+impl ListRange {
+    fn of_query(query: &str) -> Result<ListRange, ApiError> {
+        let mut range = ListRange {
             offset: 0,
             count: DEFAULT_COUNT,
             session: None,
@@ -256,12 +258,12 @@ impl Window {
             }
             match &*name {
                 "offset" => {
-                    window.offset = value
+                    range.offset = value
                         .parse()
                         .map_err(|_| ApiError::bad_request("offset is a number from 0"))?;
                 }
                 "count" => {
-                    window.count = value
+                    range.count = value
                         .parse()
                         .ok()
                         .filter(|count| *count <= MAX_COUNT)
@@ -269,16 +271,16 @@ impl Window {
                             ApiError::bad_request(format!("count is 0 to {MAX_COUNT}"))
                         })?;
                 }
-                "sessionId" => window.session = Some(SessionId::from(&*value)),
+                "sessionId" => range.session = Some(SessionId::from(&*value)),
                 _ => {}
             }
         }
-        Ok(window)
+        Ok(range)
     }
 }
 
 /// An archive of the caller's.
-async fn find_archive(api: &Api, caller: &Caller, at: &OfArchive) -> Result<Archive, ApiError> {
+async fn find_archive(api: &Api, caller: &Caller, at: &ArchivePath) -> Result<Archive, ApiError> {
     let no_archive = || ApiError::not_found("there is no such archive in this project");
     let id = ArchiveId::parse(&at.archive).ok_or_else(no_archive)?;
     let found = api.platform.archives.find(caller.api_key, id).await?;
@@ -299,7 +301,7 @@ fn base_url(api: &Api, request: &HttpRequest) -> String {
 }
 
 /// Does it also when the caller hangs up: row, engine and recorder must not disagree.
-async fn to_its_end(
+async fn run_detached(
     change: impl Future<Output = Result<Archive, PlatformError>> + Send + 'static,
 ) -> Result<Archive, ApiError> {
     let changed = tokio::spawn(change).await;
@@ -311,8 +313,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_window_is_read_as_sdks_write_it() {
-        let read = |query| Window::of_query(query).unwrap();
+    fn a_range_is_read_as_sdks_write_it() {
+        let read = |query| ListRange::of_query(query).unwrap();
         let all = read("");
         assert_eq!((all.offset, all.count, all.session), (0, 50, None));
         assert_eq!(read("offset=&count=&sessionId=&more=1").count, 50);
@@ -327,7 +329,7 @@ mod tests {
             "count=1.5",
             "count=x",
         ] {
-            assert!(Window::of_query(query).is_err(), "{query}");
+            assert!(ListRange::of_query(query).is_err(), "{query}");
         }
     }
 }

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::{
     Api,
     auth::Caller,
-    body::{Body, object},
     error::ApiError,
+    request_body::{Body, object},
 };
 use crate::{
     callback::{self, Callback, RegisterError, Topic},
@@ -17,7 +17,7 @@ use crate::{
 
 /// A callback's address.
 #[derive(Deserialize)]
-pub struct OfCallback {
+pub struct CallbackPath {
     callback: String,
 }
 
@@ -68,7 +68,7 @@ pub async fn register(
 pub async fn unregister(
     api: web::Data<Api>,
     caller: Caller,
-    at: web::Path<OfCallback>,
+    at: web::Path<CallbackPath>,
 ) -> Result<HttpResponse, ApiError> {
     if !callback::unregister(&api.platform.db, caller.api_key, &at.callback).await? {
         return Err(ApiError::not_found(

@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Api, auth::Caller, error::ApiError, stream::OfSession};
+use super::{Api, auth::Caller, error::ApiError, stream::SessionPath};
 use crate::{
     opentok::{Connection, ConnectionState},
     session::ConnectionId,
@@ -12,12 +12,12 @@ use crate::{
 
 /// A connection's address.
 #[derive(Deserialize)]
-pub struct OfConnection {
+pub struct ConnectionPath {
     pub session: String,
     connection: String,
 }
 
-impl OfConnection {
+impl ConnectionPath {
     /// # Errors
     /// 404: what is no id is nobody's.
     pub fn connection(&self) -> Result<ConnectionId, ApiError> {
@@ -30,7 +30,7 @@ impl OfConnection {
 pub async fn list(
     api: web::Data<Api>,
     caller: Caller,
-    at: web::Path<OfSession>,
+    at: web::Path<SessionPath>,
 ) -> Result<HttpResponse, ApiError> {
     let session = api.session(&caller, &at.session).await?;
     let items: Vec<Connection> = api
@@ -56,7 +56,7 @@ pub async fn list(
 pub async fn disconnect(
     api: web::Data<Api>,
     caller: Caller,
-    at: web::Path<OfConnection>,
+    at: web::Path<ConnectionPath>,
 ) -> Result<HttpResponse, ApiError> {
     let session = api.session(&caller, &at.session).await?;
     let connection = at.connection()?;

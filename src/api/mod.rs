@@ -7,15 +7,15 @@
 
 mod archive;
 mod auth;
-mod body;
 mod callback;
 mod connection;
 mod error;
 mod mute;
 mod openapi;
+mod request_body;
 mod session;
 mod signal;
-mod start;
+mod start_archive;
 mod stream;
 
 use actix_web::{
@@ -27,7 +27,7 @@ use actix_web::{
 use self::{auth::Caller, error::ApiError};
 use crate::{
     app::App,
-    archive::object::Objects,
+    archive::object::ObjectWriter,
     opentok::SessionId,
     platform::{Embedded, Remote},
     project::{self, SessionRecord},
@@ -36,7 +36,7 @@ use crate::{
 /// What every handler of the API shares.
 pub struct Api {
     platform: Embedded,
-    objects: Objects,
+    objects: ObjectWriter,
     /// Whether callbacks may go to private addresses.
     private_callbacks: bool,
     /// Where people reach the server; `None`: as the caller did.
@@ -46,7 +46,7 @@ pub struct Api {
 }
 
 impl Api {
-    pub fn new(app: &App, platform: Embedded, objects: Objects) -> Api {
+    pub fn new(app: &App, platform: Embedded, objects: ObjectWriter) -> Api {
         Api {
             platform,
             objects,

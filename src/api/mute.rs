@@ -6,9 +6,9 @@ use serde::Deserialize;
 use super::{
     Api,
     auth::Caller,
-    body::{Body, object, truth},
     error::ApiError,
-    stream::{OfSession, OfStream},
+    request_body::{Body, object, truth},
+    stream::{SessionPath, StreamPath},
 };
 use crate::{opentok::Project, project, session::StreamId};
 
@@ -25,7 +25,7 @@ struct MuteAll {
 pub async fn one(
     api: web::Data<Api>,
     caller: Caller,
-    at: web::Path<OfStream>,
+    at: web::Path<StreamPath>,
 ) -> Result<HttpResponse, ApiError> {
     let session = api.session(&caller, &at.session).await?;
     let stream = at.stream()?;
@@ -37,7 +37,7 @@ pub async fn one(
 pub async fn all(
     api: web::Data<Api>,
     caller: Caller,
-    at: web::Path<OfSession>,
+    at: web::Path<SessionPath>,
     body: Body,
 ) -> Result<HttpResponse, ApiError> {
     let wanted: MuteAll = object(body)?;

@@ -13,8 +13,8 @@ use time::{OffsetDateTime, macros::format_description};
 use super::{
     Api,
     auth::Caller,
-    body::{Body, bytes},
     error::ApiError,
+    request_body::{Body, bytes},
 };
 use crate::{
     archive::Resolution,
@@ -28,7 +28,7 @@ const MAX_ARCHIVE_NAME: usize = 80;
 
 /// What is asked of a new session.
 #[derive(Debug, PartialEq, Eq)]
-struct Wanted {
+struct SessionRequest {
     media_mode: MediaMode,
     /// An IPv4 address, or empty.
     location: String,
@@ -42,14 +42,14 @@ pub async fn create(
     request: HttpRequest,
     body: Body,
 ) -> Result<HttpResponse, ApiError> {
-    let wanted = wanted(&bytes(body)?)?;
+    let new = read_request(&bytes(body)?)?;
     let now_ms = clock::now_ms();
     let session = SessionRecord {
-        id: SessionId::generate(caller.api_key, &wanted.location, now_ms),
+        id: SessionId::generate(caller.api_key, &new.location, now_ms),
         platform: String::new(),
         api_key: caller.api_key,
-        media_mode: wanted.media_mode,
-        always_archived: wanted.always_archived,
+        media_mode: new.media_mode,
+        always_archived: new.always_archived,
         is_closed: false,
     };
     project::add_session(&api.platform.db, &session, now_ms).await?;
@@ -85,9 +85,9 @@ fn wants_json(request: &HttpRequest) -> bool {
 }
 
 /// Reads the form. Fields that are empty are absent; unknown ones are ignored, since SDKs pass on what they are given.
-fn wanted(form: &[u8]) -> Result<Wanted, ApiError> {
+fn read_request(form: &[u8]) -> Result<SessionRequest, ApiError> {
     let refuse = |sentence: &str| Err(ApiError::bad_request(sentence));
-    let mut wanted = Wanted {
+    let mut new = SessionRequest {
         media_mode: MediaMode::Routed,
         location: String::new(),
         always_archived: None,
@@ -99,14 +99,14 @@ fn wanted(form: &[u8]) -> Result<Wanted, ApiError> {
             continue;
         }
         match (&*name, &*value) {
-            ("p2p.preference", "enabled") => wanted.media_mode = MediaMode::Relayed,
-            ("p2p.preference", "disabled") => wanted.media_mode = MediaMode::Routed,
+            ("p2p.preference", "enabled") => new.media_mode = MediaMode::Relayed,
+            ("p2p.preference", "disabled") => new.media_mode = MediaMode::Routed,
             ("p2p.preference", _) => return refuse("p2p.preference is enabled or disabled"),
             ("location", location) => {
                 if location.parse::<Ipv4Addr>().is_err() {
                     return refuse("location must be an IPv4 address");
                 }
-                wanted.location = value.into_owned();
+                new.location = value.into_owned();
             }
             ("archiveMode", "always") => is_always_archived = true,
             ("archiveMode", "manual") => is_always_archived = false,
@@ -133,14 +133,14 @@ fn wanted(form: &[u8]) -> Result<Wanted, ApiError> {
             _ => {}
         }
     }
-    if is_always_archived && wanted.media_mode == MediaMode::Relayed {
+    if is_always_archived && new.media_mode == MediaMode::Relayed {
         return refuse("a session that is always archived must be routed");
     }
     if !is_always_archived && archive != AutoArchive::default() {
         return refuse("archiveName and archiveResolution go with archiveMode=always only");
     }
-    wanted.always_archived = is_always_archived.then_some(archive);
-    Ok(wanted)
+    new.always_archived = is_always_archived.then_some(archive);
+    Ok(new)
 }
 
 /// `Fri Nov 18 15:50:36 UTC 2016`
@@ -161,13 +161,16 @@ mod tests {
     use super::*;
 
     fn status(form: &str) -> u16 {
-        wanted(form.as_bytes()).unwrap_err().status_code().as_u16()
+        read_request(form.as_bytes())
+            .unwrap_err()
+            .status_code()
+            .as_u16()
     }
 
     #[test]
     fn forms_of_all_sdks_are_read() {
-        let read = |form: &str| wanted(form.as_bytes()).unwrap();
-        let routed = Wanted {
+        let read = |form: &str| read_request(form.as_bytes()).unwrap();
+        let routed = SessionRequest {
             media_mode: MediaMode::Routed,
             location: String::new(),
             always_archived: None,

@@ -7,10 +7,10 @@ use serde_json::Value;
 use super::{
     Api,
     auth::Caller,
-    body::{Body, object},
-    connection::OfConnection,
+    connection::ConnectionPath,
     error::{ApiError, code},
-    stream::OfSession,
+    request_body::{Body, object},
+    stream::SessionPath,
 };
 use crate::{opentok::SessionId, session::ConnectionId};
 
@@ -29,7 +29,7 @@ struct Signal {
 pub async fn to_all(
     api: web::Data<Api>,
     caller: Caller,
-    at: web::Path<OfSession>,
+    at: web::Path<SessionPath>,
     body: Body,
 ) -> Result<HttpResponse, ApiError> {
     let signal = read(body)?;
@@ -41,7 +41,7 @@ pub async fn to_all(
 pub async fn to_one(
     api: web::Data<Api>,
     caller: Caller,
-    at: web::Path<OfConnection>,
+    at: web::Path<ConnectionPath>,
     body: Body,
 ) -> Result<HttpResponse, ApiError> {
     let signal = read(body)?;

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::{
     Api,
     auth::Caller,
-    body::{Body, object},
     error::ApiError,
+    request_body::{Body, object},
 };
 use crate::{
     opentok::{MAX_LAYOUT_CLASSES, SessionId, Stream, StreamClasses, is_layout_class},
@@ -17,18 +17,18 @@ use crate::{
 
 /// A session's address.
 #[derive(Deserialize)]
-pub struct OfSession {
+pub struct SessionPath {
     pub session: String,
 }
 
 /// A stream's address.
 #[derive(Deserialize)]
-pub struct OfStream {
+pub struct StreamPath {
     pub session: String,
     stream: String,
 }
 
-impl OfStream {
+impl StreamPath {
     /// # Errors
     /// 404: what is no id is no stream's.
     pub fn stream(&self) -> Result<StreamId, ApiError> {
@@ -40,7 +40,7 @@ impl OfStream {
 pub async fn list(
     api: web::Data<Api>,
     caller: Caller,
-    at: web::Path<OfSession>,
+    at: web::Path<SessionPath>,
 ) -> Result<HttpResponse, ApiError> {
     let session = api.session(&caller, &at.session).await?;
     Ok(HttpResponse::Ok().json(listed(&api, &session.id)))
@@ -50,7 +50,7 @@ pub async fn list(
 pub async fn find(
     api: web::Data<Api>,
     caller: Caller,
-    at: web::Path<OfStream>,
+    at: web::Path<StreamPath>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let session = api.session(&caller, &at.session).await?;
@@ -76,7 +76,7 @@ fn parses_twice(request: &HttpRequest) -> bool {
 pub async fn set_classes(
     api: web::Data<Api>,
     caller: Caller,
-    at: web::Path<OfSession>,
+    at: web::Path<SessionPath>,
     body: Body,
 ) -> Result<HttpResponse, ApiError> {
     #[derive(Deserialize)]

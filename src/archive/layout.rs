@@ -81,13 +81,13 @@ pub struct Rect {
 
 /// What a stream's place depends on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Seen<'a> {
+pub struct StreamTraits<'a> {
     pub is_screen: bool,
     /// Its layout classes.
     pub classes: &'a [String],
 }
 
-impl Seen<'_> {
+impl StreamTraits<'_> {
     /// Whether its class gives it the large place.
     fn is_chosen(self, arrangement: Arrangement) -> bool {
         let class = match arrangement {
@@ -107,7 +107,7 @@ impl Seen<'_> {
 pub fn arrange(
     layout: Layout,
     (width, height): (u32, u32),
-    streams: &[Seen<'_>],
+    streams: &[StreamTraits<'_>],
 ) -> Vec<Option<Rect>> {
     let canvas = Rect {
         x: 0,
@@ -298,11 +298,11 @@ mod tests {
             arrangement,
             screenshare: None,
         };
-        arrange(layout, size, &seen(screens))
+        arrange(layout, size, &traits(screens))
     }
 
-    fn seen(screens: &[bool]) -> Vec<Seen<'static>> {
-        let of = |&is_screen| Seen {
+    fn traits(screens: &[bool]) -> Vec<StreamTraits<'static>> {
+        let of = |&is_screen| StreamTraits {
             is_screen,
             classes: &[],
         };
@@ -414,11 +414,11 @@ mod tests {
             screenshare: Some(Arrangement::VerticalPresentation),
         };
         assert_eq!(
-            arrange(layout, (640, 480), &seen(&[false, false])),
+            arrange(layout, (640, 480), &traits(&[false, false])),
             places(Arrangement::BestFit, (640, 480), &[false, false])
         );
         assert_eq!(
-            arrange(layout, (640, 480), &seen(&[false, true])),
+            arrange(layout, (640, 480), &traits(&[false, true])),
             [rect(0, 0, 128, 480), rect(128, 0, 512, 480)]
         );
     }
@@ -441,7 +441,7 @@ mod tests {
                 ),
             ] {
                 // A screen came first and would have it otherwise.
-                let mut streams = seen(&[true, false, false]);
+                let mut streams = traits(&[true, false, false]);
                 streams[2].classes = classes;
                 let layout = Layout {
                     arrangement,

@@ -123,7 +123,7 @@ pub async fn resume(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Result<Archi
     done(db, id, changed, Status::Started).await
 }
 
-/// Notes that recording is over. Its streams follow with [`keep_tracks`]; until then the duration is what the clock says.
+/// Notes that recording is over. Its streams follow with [`save_tracks`]; until then the duration is what the clock says.
 ///
 /// # Errors
 /// [`ChangeError::Refused`] unless the archive is started or paused: of two who stop it, one is told so.
@@ -139,7 +139,7 @@ pub async fn stop(
 }
 
 /// Notes that the recorder gave up, for instance on a full disk. What was written before is kept and follows with
-/// [`keep_tracks`].
+/// [`save_tracks`].
 ///
 /// # Errors
 /// [`ChangeError::Refused`] when nothing was being recorded, nor finished.
@@ -153,7 +153,7 @@ pub async fn interrupt(
     warn!("Recording of archive `{id}` was interrupted: {problem}");
     let changed = match store::stop(db, id, Reason::SystemFailure, problem, now_ms).await? {
         // It was being stopped while the recorder gave up.
-        None => store::note_problem(db, id, problem, now_ms).await?,
+        None => store::record_problem(db, id, problem, now_ms).await?,
         changed => changed,
     };
     done(db, id, changed, Status::Stopped).await
@@ -179,13 +179,13 @@ pub async fn stop_abandoned(db: &SqlitePool, now_ms: i64) -> Result<Vec<Archive>
 /// # Errors
 /// [`ChangeError::Refused`] when its tracks are known already, or nobody wants them any more.
 #[instrument(skip_all, fields(archive.id = %id))]
-pub async fn keep_tracks(
+pub async fn save_tracks(
     db: &SqlitePool,
     id: ArchiveId,
     manifest: &Manifest,
     now_ms: i64,
 ) -> Result<Archive, ChangeError> {
-    let changed = store::keep_tracks(db, id, manifest, now_ms).await?;
+    let changed = store::save_tracks(db, id, manifest, now_ms).await?;
     let to = changed.as_ref().map_or(Status::Stopped, |a| a.status);
     done(db, id, changed, to).await
 }
@@ -482,7 +482,7 @@ mod tests {
         assert_eq!(stopped.duration_ms, 62_000);
         assert!(!stopped.is_playable());
 
-        let kept = keep_tracks(&db, archive.id, &manifest(), LATER_MS)
+        let kept = save_tracks(&db, archive.id, &manifest(), LATER_MS)
             .await
             .unwrap();
 
@@ -493,7 +493,7 @@ mod tests {
             (60_000, 1_000_000, 2)
         );
         assert!(kept.is_playable() && kept.is_composing());
-        let again = keep_tracks(&db, archive.id, &manifest(), LATER_MS).await;
+        let again = save_tracks(&db, archive.id, &manifest(), LATER_MS).await;
         assert!(matches!(again, Err(ChangeError::Refused { .. })));
         assert_eq!(store::streams(&db, &kept).await.unwrap().len(), 2);
     }
@@ -504,7 +504,7 @@ mod tests {
         let mut manifest = manifest();
         manifest.streams[1].file = None;
         manifest.streams[1].shown.clear();
-        let kept = keep_tracks(&db, archive.id, &manifest, LATER_MS)
+        let kept = save_tracks(&db, archive.id, &manifest, LATER_MS)
             .await
             .unwrap();
         assert_eq!(store::streams(&db, &kept).await.unwrap(), manifest.streams);
@@ -517,7 +517,7 @@ mod tests {
             .await
             .unwrap();
 
-        let failed = keep_tracks(&db, archive.id, &Manifest::default(), LATER_MS)
+        let failed = save_tracks(&db, archive.id, &Manifest::default(), LATER_MS)
             .await
             .unwrap();
 
@@ -537,7 +537,7 @@ mod tests {
             .await
             .unwrap();
 
-        let kept = keep_tracks(&db, archive.id, &manifest(), LATER_MS)
+        let kept = save_tracks(&db, archive.id, &manifest(), LATER_MS)
             .await
             .unwrap();
 
@@ -554,7 +554,7 @@ mod tests {
         interrupt(&db, archive.id, "the disk is full", LATER_MS)
             .await
             .unwrap();
-        keep_tracks(&db, archive.id, &manifest(), LATER_MS)
+        save_tracks(&db, archive.id, &manifest(), LATER_MS)
             .await
             .unwrap();
 
@@ -586,7 +586,7 @@ mod tests {
                 ..
             }
         ));
-        let late = keep_tracks(&db, archive.id, &manifest(), LATER_MS)
+        let late = save_tracks(&db, archive.id, &manifest(), LATER_MS)
             .await
             .unwrap_err();
         assert!(matches!(
@@ -596,7 +596,7 @@ mod tests {
                 ..
             }
         ));
-        let percent = store::note_composing(&db, archive.id, 50, "")
+        let percent = store::record_composing(&db, archive.id, 50, "")
             .await
             .unwrap();
         assert_eq!(percent, None);

@@ -20,11 +20,11 @@ mod id;
 pub mod layout;
 pub mod lifecycle;
 pub mod object;
+#[cfg(test)]
+mod query_cost;
 pub mod recording;
 pub mod remote;
 pub mod retention;
-#[cfg(test)]
-mod scale;
 mod service;
 mod store;
 #[cfg(test)]

@@ -15,13 +15,13 @@ use crate::{
 
 /// Writes the objects of one server.
 #[derive(Clone)]
-pub struct Objects {
+pub struct ObjectWriter {
     pub links: Links,
     /// Knows which streams were chosen by hand.
     pub sessions: Sessions,
 }
 
-impl Objects {
+impl ObjectWriter {
     /// The object, with a link to the file if there is one; each has a new link, good for ten minutes from `now_ms` on.
     /// `base` is where whoever reads it reaches this server; there is no link if nobody knows.
     pub fn write(&self, archive: &Archive, base: Option<&str>, now_ms: i64) -> ArchiveObject {
@@ -58,7 +58,7 @@ impl Objects {
 /// What changes of a row with its status, as a trigger keeps it for callbacks (see `migrations/`).
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Snapshot {
+pub struct StatusSnapshot {
     status: Status,
     reason: String,
     updated_at_ms: i64,
@@ -70,10 +70,10 @@ pub struct Snapshot {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn as_it_was(
+pub async fn find_as_of(
     db: &SqlitePool,
     id: ArchiveId,
-    then: Snapshot,
+    then: StatusSnapshot,
 ) -> Result<Option<Archive>, sqlx::Error> {
     let archive = store::find(db, id).await?;
     Ok(archive.map(|archive| Archive {

@@ -14,8 +14,8 @@ pub trait Recorder: Send + Sync {
     /// Opens a recording. The engine copies packets into the sink that comes back.
     ///
     /// # Errors
-    /// [`CannotRecord`] says what the operator can do.
-    fn start(&self, archive: ArchiveId, now: Instant) -> Result<Sink, CannotRecord>;
+    /// [`RecordError`] says what the operator can do.
+    fn start(&self, archive: ArchiveId, now: Instant) -> Result<Sink, RecordError>;
 
     /// Tells a recording what happened to a stream. Unknown archives are ignored: a recording may
     /// end at any moment.
@@ -27,7 +27,7 @@ pub trait Recorder: Send + Sync {
 
 /// Why a recording cannot begin.
 #[derive(Debug, thiserror::Error)]
-pub enum CannotRecord {
+pub enum RecordError {
     /// OpenTok has no word for it; the page answers 507.
     #[error(
         "the disk is almost full ({free_mib} MiB left, {needed_mib} MiB are needed to record): delete archives or make room"

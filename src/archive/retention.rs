@@ -64,7 +64,7 @@ pub async fn clear_all(db: &SqlitePool, archives: &Path) -> Result<(), sqlx::Err
 pub async fn clear(db: &SqlitePool, archives: &Path, id: ArchiveId) -> Result<(), sqlx::Error> {
     match remove(&folder(archives, id)).await {
         Ok(()) => {
-            store::note_cleared(db, id).await?;
+            store::record_cleared(db, id).await?;
             info!(archive.id = %id, "The files of archive `{id}` are removed");
         }
         Err(error) => {

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// An archive as SQLite has it.
-pub(super) struct Row {
+pub(super) struct ArchiveRow {
     pub(super) seq: i64,
     pub(super) id: String,
     pub(super) api_key: i64,
@@ -47,10 +47,10 @@ pub(super) struct Row {
     pub(super) pulled: bool,
 }
 
-impl TryFrom<Row> for Archive {
+impl TryFrom<ArchiveRow> for Archive {
     type Error = sqlx::Error;
 
-    fn try_from(row: Row) -> Result<Archive, sqlx::Error> {
+    fn try_from(row: ArchiveRow) -> Result<Archive, sqlx::Error> {
         Ok(Archive {
             seq: row.seq,
             id: parsed("id", ArchiveId::parse(&row.id))?,
@@ -97,7 +97,7 @@ impl TryFrom<Row> for Archive {
 macro_rules! rows {
     ($before:literal, $after:literal $(, $argument:expr)* $(,)?) => {
         sqlx::query_as!(
-            Row,
+            ArchiveRow,
             $before
                 + r#" seq AS "seq!: i64", id AS "id!: String", api_key AS "api_key!: i64",
                      session_id AS "session_id!: String", room AS "room!: String", name AS "name!: String",
@@ -120,25 +120,27 @@ macro_rules! rows {
 
 pub(super) use rows;
 
-pub(super) type Found = Result<Option<Archive>, sqlx::Error>;
-pub(super) type List = Result<Vec<Archive>, sqlx::Error>;
-
 /// The archive that a statement has changed. All of the statement's rows are asked for, though there is one at most:
 /// whoever stops reading before the end does not hear that the change could not be written, on a full disk for one.
-pub(super) fn changed(rows: Vec<Row>) -> Found {
+pub(super) fn changed(rows: Vec<ArchiveRow>) -> sqlx::Result<Option<Archive>> {
     one(rows.into_iter().next())
 }
 
-fn one(row: Option<Row>) -> Found {
+fn one(row: Option<ArchiveRow>) -> sqlx::Result<Option<Archive>> {
     row.map(Archive::try_from).transpose()
 }
 
-pub(super) fn all(rows: Vec<Row>) -> List {
+pub(super) fn all(rows: Vec<ArchiveRow>) -> sqlx::Result<Vec<Archive>> {
     rows.into_iter().map(Archive::try_from).collect()
 }
 
 /// `None` when the session is being recorded under the same tag.
-pub(super) async fn insert(db: &SqlitePool, id: ArchiveId, new: &NewArchive, now_ms: i64) -> Found {
+pub(super) async fn insert(
+    db: &SqlitePool,
+    id: ArchiveId,
+    new: &NewArchive,
+    now_ms: i64,
+) -> sqlx::Result<Option<Archive>> {
     let id = id.to_string();
     let session_id = new.session_id.as_str();
     let (output_mode, stream_mode) = (new.output_mode.as_str(), new.stream_mode.as_str());
@@ -179,7 +181,7 @@ pub(super) async fn insert(db: &SqlitePool, id: ArchiveId, new: &NewArchive, now
     changed(rows)
 }
 
-pub(super) async fn find(db: &SqlitePool, id: ArchiveId) -> Found {
+pub(super) async fn find(db: &SqlitePool, id: ArchiveId) -> sqlx::Result<Option<Archive>> {
     let id = id.to_string();
     let row = rows!("SELECT", "FROM archives WHERE id = $1", id)
         .fetch_optional(db)
@@ -187,7 +189,11 @@ pub(super) async fn find(db: &SqlitePool, id: ArchiveId) -> Found {
     one(row)
 }
 
-pub(super) async fn running_of(db: &SqlitePool, session: &SessionId, tag: &str) -> Found {
+pub(super) async fn running_of(
+    db: &SqlitePool,
+    session: &SessionId,
+    tag: &str,
+) -> sqlx::Result<Option<Archive>> {
     let session = session.as_str();
     let row = rows!(
         "SELECT",
@@ -204,7 +210,7 @@ pub(super) async fn running_of(db: &SqlitePool, session: &SessionId, tag: &str) 
 }
 
 /// All of a session that record, the oldest first.
-pub(super) async fn running_in(db: &SqlitePool, session: &SessionId) -> List {
+pub(super) async fn running_in(db: &SqlitePool, session: &SessionId) -> sqlx::Result<Vec<Archive>> {
     let session = session.as_str();
     let rows = rows!(
         "SELECT",
@@ -222,7 +228,7 @@ pub(super) async fn running_in(db: &SqlitePool, session: &SessionId) -> List {
 // is needed: the condition of `archives_unfinished`.
 
 /// All that record, the oldest first.
-pub(super) async fn running(db: &SqlitePool) -> List {
+pub(super) async fn running(db: &SqlitePool) -> sqlx::Result<Vec<Archive>> {
     let rows = rows!(
         "SELECT",
         "FROM archives
@@ -235,7 +241,7 @@ pub(super) async fn running(db: &SqlitePool) -> List {
 }
 
 /// All that were recorded here and whose file is not made yet, the oldest first.
-pub(super) async fn stopped(db: &SqlitePool) -> List {
+pub(super) async fn stopped(db: &SqlitePool) -> sqlx::Result<Vec<Archive>> {
     let rows = rows!(
         "SELECT",
         "FROM archives
@@ -247,7 +253,11 @@ pub(super) async fn stopped(db: &SqlitePool) -> List {
     all(rows)
 }
 
-pub(super) async fn pause(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Found {
+pub(super) async fn pause(
+    db: &SqlitePool,
+    id: ArchiveId,
+    now_ms: i64,
+) -> sqlx::Result<Option<Archive>> {
     let id = id.to_string();
     let rows = rows!(
         "UPDATE archives
@@ -263,7 +273,11 @@ pub(super) async fn pause(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Found 
     changed(rows)
 }
 
-pub(super) async fn resume(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Found {
+pub(super) async fn resume(
+    db: &SqlitePool,
+    id: ArchiveId,
+    now_ms: i64,
+) -> sqlx::Result<Option<Archive>> {
     let id = id.to_string();
     let rows = rows!(
         "UPDATE archives
@@ -285,7 +299,7 @@ pub(super) async fn stop(
     reason: Reason,
     problem: &str,
     now_ms: i64,
-) -> Found {
+) -> sqlx::Result<Option<Archive>> {
     let id = id.to_string();
     let reason = reason.as_str();
     let rows = rows!(
@@ -305,7 +319,7 @@ pub(super) async fn stop(
     changed(rows)
 }
 
-pub(super) async fn stop_abandoned(db: &SqlitePool, now_ms: i64) -> List {
+pub(super) async fn stop_abandoned(db: &SqlitePool, now_ms: i64) -> sqlx::Result<Vec<Archive>> {
     let reason = Reason::ServerRestarted.as_str();
     let rows = rows!(
         "UPDATE archives
@@ -321,12 +335,12 @@ pub(super) async fn stop_abandoned(db: &SqlitePool, now_ms: i64) -> List {
     all(rows)
 }
 
-pub(super) async fn note_problem(
+pub(super) async fn record_problem(
     db: &SqlitePool,
     id: ArchiveId,
     problem: &str,
     now_ms: i64,
-) -> Found {
+) -> sqlx::Result<Option<Archive>> {
     let id = id.to_string();
     let rows = rows!(
         "UPDATE archives
@@ -343,12 +357,12 @@ pub(super) async fn note_problem(
     changed(rows)
 }
 
-pub(super) async fn keep_tracks(
+pub(super) async fn save_tracks(
     db: &SqlitePool,
     id: ArchiveId,
     manifest: &Manifest,
     now_ms: i64,
-) -> Found {
+) -> sqlx::Result<Option<Archive>> {
     let mut names: Vec<&str> = Vec::new();
     let mut connections: Vec<ConnectionId> = Vec::new();
     for stream in &manifest.streams {
@@ -504,7 +518,7 @@ pub(super) async fn fail(
     reason: Reason,
     problem: &str,
     now_ms: i64,
-) -> Found {
+) -> sqlx::Result<Option<Archive>> {
     let id = id.to_string();
     let reason = reason.as_str();
     let rows = rows!(
@@ -528,7 +542,7 @@ pub(super) async fn make_available(
     id: ArchiveId,
     file: &Composed,
     now_ms: i64,
-) -> Found {
+) -> sqlx::Result<Option<Archive>> {
     let id = id.to_string();
     let size_bytes = integer(file.size_bytes);
     let duration_ms = integer(file.duration_ms);
@@ -551,12 +565,12 @@ pub(super) async fn make_available(
 }
 
 /// How far the composed file is, and what is in its way. `None` when nobody waits for it any more.
-pub(super) async fn note_composing(
+pub(super) async fn record_composing(
     db: &SqlitePool,
     id: ArchiveId,
     percent: u8,
     problem: &str,
-) -> Found {
+) -> sqlx::Result<Option<Archive>> {
     let id = id.to_string();
     let rows = rows!(
         "UPDATE archives
@@ -573,7 +587,11 @@ pub(super) async fn note_composing(
     changed(rows)
 }
 
-pub(super) async fn expire(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Found {
+pub(super) async fn expire(
+    db: &SqlitePool,
+    id: ArchiveId,
+    now_ms: i64,
+) -> sqlx::Result<Option<Archive>> {
     let id = id.to_string();
     let rows = rows!(
         "UPDATE archives
@@ -589,7 +607,11 @@ pub(super) async fn expire(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Found
     changed(rows)
 }
 
-pub(super) async fn delete(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Found {
+pub(super) async fn delete(
+    db: &SqlitePool,
+    id: ArchiveId,
+    now_ms: i64,
+) -> sqlx::Result<Option<Archive>> {
     let id = id.to_string();
     let rows = rows!(
         "UPDATE archives
@@ -641,7 +663,7 @@ pub(super) async fn to_clear(db: &SqlitePool) -> Result<Vec<ArchiveId>, sqlx::Er
 }
 
 /// Notes that an archive's folder is gone. Of a deleted one, the names of people go with it.
-pub(super) async fn note_cleared(db: &SqlitePool, id: ArchiveId) -> Result<(), sqlx::Error> {
+pub(super) async fn record_cleared(db: &SqlitePool, id: ArchiveId) -> Result<(), sqlx::Error> {
     let id = id.to_string();
     let mut transaction = db.begin().await?;
     sqlx::query!(

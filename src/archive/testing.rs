@@ -92,7 +92,7 @@ pub async fn bring(db: &SqlitePool, archive: Archive, status: Status) -> Archive
     lifecycle::stop(db, id, Reason::UserInitiated, LATER_MS)
         .await
         .unwrap();
-    let stopped = lifecycle::keep_tracks(db, id, &manifest(), LATER_MS)
+    let stopped = lifecycle::save_tracks(db, id, &manifest(), LATER_MS)
         .await
         .unwrap();
     if status == Status::Stopped {

@@ -292,7 +292,7 @@ impl Callbacks {
             .ok_or_else(|| sqlx::Error::Decode("a damaged id of an archive".into()))?;
         let then = serde_json::from_str(&event.body)
             .map_err(|problem| sqlx::Error::Decode(Box::new(problem)))?;
-        let archive = object::as_it_was(&self.0.db, id, then).await?;
+        let archive = object::find_as_of(&self.0.db, id, then).await?;
         let base = self.0.settings.base.as_deref();
         if base.is_none() {
             self.0.no_links.call_once(|| {

@@ -45,7 +45,7 @@ pub use self::{
     topic::Topic,
 };
 use crate::{
-    archive::{ArchiveUpdate, object::Objects},
+    archive::{ArchiveUpdate, object::ObjectWriter},
     session::{Monitor, Report},
 };
 
@@ -140,7 +140,7 @@ pub struct Callbacks(Arc<Inner>);
 struct Inner {
     db: SqlitePool,
     settings: Settings,
-    objects: Objects,
+    objects: ObjectWriter,
     poster: Poster,
     reports: mpsc::Sender<Report>,
     counters: Counters,
@@ -167,7 +167,7 @@ impl Callbacks {
     /// When no request could ever be sent.
     pub fn start(
         db: SqlitePool,
-        objects: Objects,
+        objects: ObjectWriter,
         changes: broadcast::Receiver<ArchiveUpdate>,
         settings: Settings,
     ) -> anyhow::Result<Callbacks> {

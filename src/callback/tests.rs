@@ -13,8 +13,8 @@ use crate::{
         ArchiveId, NewArchive, Reason, Status,
         download::Links,
         lifecycle,
-        object::{Objects, as_it_was},
-        recording::{CannotRecord, Recorder, TimelineEvent},
+        object::{ObjectWriter, find_as_of},
+        recording::{RecordError, Recorder, TimelineEvent},
         testing::in_status,
     },
     config::Secret,
@@ -168,7 +168,7 @@ async fn every_status_of_an_archive_is_kept_as_it_was(db: SqlitePool) {
         assert_eq!(event.archive, Some(id.to_string()));
         assert_eq!(event.secret.expose(), "the secret of 123456");
         let then = serde_json::from_str(&event.body).unwrap();
-        let then = as_it_was(&db, id, then).await.unwrap().unwrap();
+        let then = find_as_of(&db, id, then).await.unwrap().unwrap();
         assert_eq!(then.updated_at_ms, event.happened_at_ms);
         told.push((
             then.status,
@@ -199,7 +199,7 @@ async fn every_status_of_an_archive_is_kept_as_it_was(db: SqlitePool) {
     assert_eq!(ids.len(), told.len());
     let nobody = json!({ "status": "started", "reason": "", "updatedAtMs": 1, "durationMs": 0, "sizeBytes": 0 });
     let nobody = serde_json::from_value(nobody).unwrap();
-    let unknown = as_it_was(&db, ArchiveId::random(), nobody).await.unwrap();
+    let unknown = find_as_of(&db, ArchiveId::random(), nobody).await.unwrap();
     assert_eq!(unknown, None);
 }
 
@@ -323,7 +323,7 @@ impl Media for Deaf {
 }
 
 impl Recorder for Deaf {
-    fn start(&self, _: ArchiveId, _: Instant) -> Result<Sink, CannotRecord> {
+    fn start(&self, _: ArchiveId, _: Instant) -> Result<Sink, RecordError> {
         Ok(std::sync::mpsc::sync_channel(1).0)
     }
     fn record(&self, _: ArchiveId, _: Instant, _: TimelineEvent) {}
@@ -336,7 +336,7 @@ fn callbacks(
     change: impl FnOnce(&mut Settings),
 ) -> (Callbacks, broadcast::Sender<ArchiveUpdate>) {
     let (happenings, _) = mpsc::channel(1);
-    let objects = Objects {
+    let objects = ObjectWriter {
         links: Links::new(b"secret"),
         sessions: Sessions::new(Arc::new(Deaf), Arc::new(Deaf), happenings),
     };

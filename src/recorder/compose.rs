@@ -167,9 +167,9 @@ fn tiles(seen: &[Seen<'_>], frame: u64, layout: Layout, resolution: Resolution) 
         .iter()
         .filter(|stream| stream.is_present(frame))
         .collect();
-    let streams: Vec<layout::Seen<'_>> = present
+    let streams: Vec<layout::StreamTraits<'_>> = present
         .iter()
-        .map(|stream| layout::Seen {
+        .map(|stream| layout::StreamTraits {
             is_screen: stream.recorded.video_type == "screen",
             classes: stream.classes(frame),
         })

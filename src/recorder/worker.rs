@@ -24,7 +24,7 @@ use crate::{
     archive::{
         ArchiveId,
         disk::free_bytes,
-        recording::{self, CannotRecord, RecorderEvent, TimelineEvent},
+        recording::{self, RecordError, RecorderEvent, TimelineEvent},
     },
     session::media::{Recorded, Sink},
 };
@@ -85,11 +85,11 @@ impl Recorder {
 
 impl recording::Recorder for Recorder {
     /// Makes a folder and a file, which takes the disk a moment.
-    fn start(&self, archive: ArchiveId, now: Instant) -> Result<Sink, CannotRecord> {
+    fn start(&self, archive: ArchiveId, now: Instant) -> Result<Sink, RecordError> {
         fs::create_dir_all(&self.config.data_dir)?;
         let free_bytes = free_bytes(&self.config.data_dir)?;
         if free_bytes < self.config.min_free_bytes {
-            return Err(CannotRecord::DiskFull {
+            return Err(RecordError::DiskFull {
                 free_mib: free_bytes / MIB,
                 needed_mib: self.config.min_free_bytes.div_ceil(MIB),
             });

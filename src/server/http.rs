@@ -9,7 +9,7 @@ use tracing_actix_web::TracingLogger;
 use crate::{
     api::{self, Api},
     app::App,
-    archive::object::Objects,
+    archive::object::ObjectWriter,
     callback::Callbacks,
     platform::{Backend, LocalSessions, PresenceAdmission},
     session::{Admission, Sessions},
@@ -40,7 +40,7 @@ pub(super) fn signaling_routes(
 }
 
 /// The OpenTok REST API. When calls are on another platform, its routes refer to that platform.
-pub(super) fn api_routes(backend: &Backend, app: &App, objects: Objects) -> Arc<RouteConfig> {
+pub(super) fn api_routes(backend: &Backend, app: &App, objects: ObjectWriter) -> Arc<RouteConfig> {
     match backend {
         Backend::Embedded(embedded) => {
             let api = web::Data::new(Api::new(app, embedded.clone(), objects));

@@ -19,7 +19,7 @@ use tracing::{info, warn};
 use self::background::Events;
 use crate::{
     app::App,
-    archive::{Archives, download::Links, object::Objects, recording},
+    archive::{Archives, download::Links, object::ObjectWriter, recording},
     buddies::Buddies,
     callback::Callbacks,
     clock::Clock,
@@ -74,7 +74,7 @@ impl Server {
         let (session_events, session_events_rx) = mpsc::channel(ARCHIVE_EVENTS);
         let sessions = Sessions::new(engine, Arc::clone(&recorder), session_events);
         let archives = settings::archives(&config.archives, &data);
-        let objects = Objects {
+        let objects = ObjectWriter {
             links: Links::new(project.api_secret.expose().as_bytes()),
             sessions: sessions.clone(),
         };

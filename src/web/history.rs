@@ -25,7 +25,7 @@ use crate::{
     app::App,
     archive::{
         Archive, ArchiveUpdate, Status,
-        history::{self, List, Search},
+        history::{self, ArchiveFilter, Search},
     },
 };
 
@@ -114,7 +114,7 @@ pub async fn list(
     if shown.text.is_empty() {
         show_page(&app, shown, status, query.page.unwrap_or(1)).await
     } else {
-        show_hits(&app, shown, status, query.from).await
+        show_results(&app, shown, status, query.from).await
     }
 }
 
@@ -125,8 +125,8 @@ async fn show_page(
     number: u64,
 ) -> Result<HttpResponse, WebError> {
     let api_key = app.project.api_key;
-    let list = status.map_or(List::Project(api_key), |status| {
-        List::Status(api_key, status)
+    let list = status.map_or(ArchiveFilter::Project(api_key), |status| {
+        ArchiveFilter::Status(api_key, status)
     });
     let found = history::page(app.db(), &list, number, app.config.archives.history_page).await?;
     if number == 0 || (found.archives.is_empty() && number > 1 && number > found.last()) {
@@ -155,7 +155,7 @@ async fn show_page(
     page(&shown)
 }
 
-async fn show_hits(
+async fn show_results(
     app: &App,
     mut shown: HistoryPage,
     status: Option<Status>,
@@ -167,17 +167,17 @@ async fn show_hits(
         status,
         from,
     };
-    let hits = history::search(app.db(), &search, app.config.archives.history_page).await?;
-    shown.older = hits.further.map(|further| {
+    let results = history::search(app.db(), &search, app.config.archives.history_page).await?;
+    shown.older = results.next.map(|next| {
         let query = form_urlencoded::Serializer::new(String::new())
             .append_pair("q", &shown.text)
             .append_pair("status", &shown.status)
-            .append_pair("from", &further.to_string())
+            .append_pair("from", &next.to_string())
             .finish();
         format!("/history?{query}")
     });
     shown.summary = format!("Archives with “{}”, newest first", shown.text);
-    shown.rows = hits
+    shown.rows = results
         .archives
         .iter()
         .map(|archive| row(app, archive))

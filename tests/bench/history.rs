@@ -8,7 +8,7 @@
 use std::time::{Duration, Instant};
 
 use parlor::{
-    archive::history::{self, List},
+    archive::history::{self, ArchiveFilter},
     data::DataFolder,
     opentok::SessionId,
 };
@@ -29,13 +29,13 @@ async fn main() {
         began.elapsed().as_secs_f64()
     );
 
-    let list = List::Project(API_KEY);
+    let list = ArchiveFilter::Project(API_KEY);
     let total = history::page(&many.1, &list, 1, PER_PAGE)
         .await
         .unwrap()
         .total;
     let last = total.div_ceil(u64::from(PER_PAGE));
-    let session = List::Session(API_KEY, SessionId::from("2_7"));
+    let session = ArchiveFilter::Session(API_KEY, SessionId::from("2_7"));
     let session_last = history::page(&many.1, &session, 1, PER_PAGE)
         .await
         .unwrap()

@@ -305,7 +305,7 @@ impl Parlor {
         };
         let manifest = manifest.into();
         app.archives
-            .recorder_reported(RecorderEvent::Ready { archive, manifest })
+            .apply_recorder_event(RecorderEvent::Ready { archive, manifest })
             .await;
         let composed = Composed {
             size_bytes: 15,

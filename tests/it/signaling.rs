@@ -15,7 +15,7 @@ use futures_util::{SinkExt, StreamExt};
 use parlor::{
     archive::{
         ArchiveId,
-        recording::{CannotRecord, Recorder, TimelineEvent},
+        recording::{RecordError, Recorder, TimelineEvent},
     },
     clock,
     opentok::{NewToken, Role, SessionId, Token},
@@ -103,7 +103,7 @@ impl Media for Engine {
 struct Notebook(Mutex<Vec<TimelineEvent>>);
 
 impl Recorder for Notebook {
-    fn start(&self, _: ArchiveId, _: Instant) -> Result<SyncSender<Recorded>, CannotRecord> {
+    fn start(&self, _: ArchiveId, _: Instant) -> Result<SyncSender<Recorded>, RecordError> {
         unreachable!("sessions do not start recorders")
     }
 

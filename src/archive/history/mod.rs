@@ -16,12 +16,12 @@ const LEVEL_BITS: u32 = 7;
 /// Levels of buckets; the highest has one bucket per two million archives.
 const LEVELS: u32 = 3;
 
-/// Archives that one search looks at; the next goes on behind them. Higher: rarer "look further"; lower: a quicker answer.
+/// Archives that one search looks at; the next goes on behind them. Higher: rarer "look next"; lower: a quicker answer.
 const SEARCH_WINDOW: i64 = 20_000;
 
 /// Which archives a list has.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum List {
+pub enum ArchiveFilter {
     /// All of a project.
     Project(u32),
     /// Those of one status.
@@ -30,13 +30,13 @@ pub enum List {
     Session(u32, SessionId),
 }
 
-impl List {
+impl ArchiveFilter {
     /// The list's name in `archive_lists`.
     fn name(&self) -> String {
         match self {
-            List::Project(api_key) => api_key.to_string(),
-            List::Status(api_key, status) => format!("{api_key} {status}"),
-            List::Session(api_key, session) => format!("{api_key} {session}"),
+            ArchiveFilter::Project(api_key) => api_key.to_string(),
+            ArchiveFilter::Status(api_key, status) => format!("{api_key} {status}"),
+            ArchiveFilter::Session(api_key, session) => format!("{api_key} {session}"),
         }
     }
 }
@@ -75,7 +75,7 @@ impl Page {
 /// When the database does not answer.
 pub async fn page(
     db: &SqlitePool,
-    list: &List,
+    list: &ArchiveFilter,
     number: u64,
     per_page: u32,
 ) -> Result<Page, sqlx::Error> {
@@ -95,7 +95,7 @@ pub async fn page(
 /// When the database does not answer.
 pub async fn part(
     db: &SqlitePool,
-    list: &List,
+    list: &ArchiveFilter,
     offset: u64,
     count: u32,
 ) -> Result<Page, sqlx::Error> {
@@ -117,14 +117,14 @@ pub async fn part(
         let (from, skip) = descend(&mut snapshot, totals.list, offset).await?;
         let window = (skip, i64::from(count));
         page.archives = match list {
-            List::Project(api_key) => {
+            ArchiveFilter::Project(api_key) => {
                 store::page_of_project(&mut snapshot, *api_key, from, window).await?
             }
-            List::Status(api_key, status) => {
+            ArchiveFilter::Status(api_key, status) => {
                 let status = status.as_str();
                 store::page_of_status(&mut snapshot, *api_key, status, from, window).await?
             }
-            List::Session(api_key, session) => {
+            ArchiveFilter::Session(api_key, session) => {
                 store::page_of_session(&mut snapshot, *api_key, session, from, window).await?
             }
         };
@@ -192,31 +192,35 @@ pub struct Search {
     /// A part of the archive's name, its room's or a person's, in any case of ASCII letters.
     pub text: String,
     pub status: Option<Status>,
-    /// [`Hits::further`] of the hits before; `None` begins with the newest.
+    /// [`SearchResults::next`] of the results before; `None` begins with the newest.
     pub from: Option<i64>,
 }
 
 /// What was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hits {
+pub struct SearchResults {
     /// The newest first.
     pub archives: Vec<Archive>,
-    /// Where to look further: there are older archives, whether they fit or not.
-    pub further: Option<i64>,
+    /// Where to look next: there are older archives, whether they fit or not.
+    pub next: Option<i64>,
 }
 
 /// Looks through a part of a project's archives, the newest first, until `limit` are found.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn search(db: &SqlitePool, search: &Search, limit: u32) -> Result<Hits, sqlx::Error> {
+pub async fn search(
+    db: &SqlitePool,
+    search: &Search,
+    limit: u32,
+) -> Result<SearchResults, sqlx::Error> {
     let from = search.from.unwrap_or(i64::MAX);
     let escaped = search
         .text
         .replace('\\', r"\\")
         .replace('%', r"\%")
         .replace('_', r"\_");
-    let wanted = store::Wanted {
+    let query = store::SearchQuery {
         api_key: search.api_key,
         pattern: &format!("%{escaped}%"),
         status: search.status.map(Status::as_str),
@@ -224,13 +228,13 @@ pub async fn search(db: &SqlitePool, search: &Search, limit: u32) -> Result<Hits
         window: SEARCH_WINDOW,
         limit: i64::from(limit),
     };
-    let archives = store::search(db, &wanted).await?;
+    let archives = store::search(db, &query).await?;
     let full = archives.len() as u64 >= u64::from(limit);
-    let further = match archives.last() {
+    let next = match archives.last() {
         Some(last) if full => store::after_window(db, search.api_key, last.seq - 1, 0).await?,
         _ => store::after_window(db, search.api_key, from, SEARCH_WINDOW).await?,
     };
-    Ok(Hits { archives, further })
+    Ok(SearchResults { archives, next })
 }
 
 #[cfg(test)]
@@ -270,7 +274,7 @@ mod tests {
 
     /// An archive as the simplest list would keep it.
     #[derive(Clone, Debug)]
-    struct Kept {
+    struct ModelRow {
         seq: i64,
         session: usize,
         status: Status,
@@ -286,7 +290,7 @@ mod tests {
             .unwrap();
     }
 
-    async fn take(db: &SqlitePool, list: &mut Vec<Kept>, step: Step) {
+    async fn apply(db: &SqlitePool, list: &mut Vec<ModelRow>, step: Step) {
         match step {
             Step::Start { session, after } => {
                 let seq = list.iter().map(|kept| kept.seq).max().unwrap_or(0) + after;
@@ -304,7 +308,7 @@ mod tests {
                 .execute(db)
                 .await
                 .unwrap();
-                list.push(Kept {
+                list.push(ModelRow {
                     seq,
                     session,
                     status: Status::Started,
@@ -343,8 +347,13 @@ mod tests {
     }
 
     /// Every page of `list` is what is left of `all` by `fits`, the newest first.
-    async fn same(db: &SqlitePool, list: &List, all: &[Kept], fits: impl Fn(&Kept) -> bool) {
-        let mut expected: Vec<&Kept> = all
+    async fn same(
+        db: &SqlitePool,
+        list: &ArchiveFilter,
+        all: &[ModelRow],
+        fits: impl Fn(&ModelRow) -> bool,
+    ) {
+        let mut expected: Vec<&ModelRow> = all
             .iter()
             .filter(|kept| kept.status != Status::Deleted && fits(kept))
             .collect();
@@ -388,15 +397,15 @@ mod tests {
                 sqlx::migrate!("./migrations").run(&db).await.unwrap();
                 let mut kept = Vec::new();
                 for step in steps {
-                    take(&db, &mut kept, step).await;
+                    apply(&db, &mut kept, step).await;
                 }
-                same(&db, &List::Project(API_KEY), &kept, |_| true).await;
+                same(&db, &ArchiveFilter::Project(API_KEY), &kept, |_| true).await;
                 for number in 0..3 {
-                    let list = List::Session(API_KEY, session(&number.to_string()));
+                    let list = ArchiveFilter::Session(API_KEY, session(&number.to_string()));
                     same(&db, &list, &kept, |kept| kept.session == number).await;
                 }
                 for status in Status::ALL {
-                    let list = List::Status(API_KEY, *status);
+                    let list = ArchiveFilter::Status(API_KEY, *status);
                     same(&db, &list, &kept, |kept| kept.status == *status).await;
                 }
                 db.close().await;
@@ -423,7 +432,7 @@ mod tests {
         .await
         .unwrap();
 
-        let list = List::Project(API_KEY);
+        let list = ArchiveFilter::Project(API_KEY);
         let pages = expected.len().div_ceil(5) as u64;
         for number in (1..=pages).step_by(997).chain([2, 3, pages - 1, pages]) {
             let page = page(&db, &list, number, 5).await.unwrap();
@@ -462,7 +471,9 @@ mod tests {
         foreign.api_key = API_KEY + 1;
         lifecycle::start(&db, foreign, STARTED_MS).await.unwrap();
 
-        let page = page(&db, &List::Project(API_KEY), 1, 5).await.unwrap();
+        let page = page(&db, &ArchiveFilter::Project(API_KEY), 1, 5)
+            .await
+            .unwrap();
 
         assert_eq!(page.archives, [second, first.clone()]);
         assert_eq!((page.total, page.last()), (2, 1));
@@ -476,9 +487,9 @@ mod tests {
     async fn a_deleted_archive_is_in_no_list(db: SqlitePool) {
         let archive = in_status(&db, Status::Deleted).await;
         for list in [
-            List::Project(API_KEY),
-            List::Session(API_KEY, archive.session_id.clone()),
-            List::Status(API_KEY, Status::Deleted),
+            ArchiveFilter::Project(API_KEY),
+            ArchiveFilter::Session(API_KEY, archive.session_id.clone()),
+            ArchiveFilter::Status(API_KEY, Status::Deleted),
         ] {
             let page = page(&db, &list, 1, 5).await.unwrap();
             assert_eq!((page.archives.len(), page.total), (0, 0), "{list:?}");
@@ -488,7 +499,9 @@ mod tests {
 
     #[sqlx::test]
     async fn an_empty_history_has_one_empty_page(db: SqlitePool) {
-        let page = page(&db, &List::Project(API_KEY), 0, 5).await.unwrap();
+        let page = page(&db, &ArchiveFilter::Project(API_KEY), 0, 5)
+            .await
+            .unwrap();
         assert_eq!((page.number, page.last(), page.archives.len()), (1, 1, 0));
     }
 
@@ -496,7 +509,9 @@ mod tests {
     async fn a_page_behind_the_last_is_empty_and_leads_back(db: SqlitePool) {
         in_status(&db, Status::Available).await;
         for number in [2, 20_000, u64::MAX] {
-            let page = page(&db, &List::Project(API_KEY), number, 5).await.unwrap();
+            let page = page(&db, &ArchiveFilter::Project(API_KEY), number, 5)
+                .await
+                .unwrap();
             assert_eq!((page.archives.len(), page.total), (0, 1));
             assert_eq!((page.newer(), page.older()), (Some(1), None));
         }
@@ -520,34 +535,35 @@ mod tests {
             status,
             from,
         };
-        let names = |hits: &Hits| -> Vec<String> {
-            hits.archives
+        let names = |results: &SearchResults| -> Vec<String> {
+            results
+                .archives
                 .iter()
                 .map(|archive| archive.name.clone())
                 .collect()
         };
 
-        let hits = search(&db, &look("WEEKLY", None, None), 5).await.unwrap();
-        assert_eq!(names(&hits), ["weekly review", "Weekly 100%"]);
-        assert_eq!(hits.further, None);
+        let results = search(&db, &look("WEEKLY", None, None), 5).await.unwrap();
+        assert_eq!(names(&results), ["weekly review", "Weekly 100%"]);
+        assert_eq!(results.next, None);
 
-        let hits = search(&db, &look("weekly", None, None), 1).await.unwrap();
-        assert_eq!(names(&hits), ["weekly review"]);
-        let hits = search(&db, &look("weekly", None, hits.further), 1)
+        let results = search(&db, &look("weekly", None, None), 1).await.unwrap();
+        assert_eq!(names(&results), ["weekly review"]);
+        let results = search(&db, &look("weekly", None, results.next), 1)
             .await
             .unwrap();
-        assert_eq!(names(&hits), ["Weekly 100%"]);
-        assert_eq!(hits.further, None);
+        assert_eq!(names(&results), ["Weekly 100%"]);
+        assert_eq!(results.next, None);
 
-        let hits = search(&db, &look("100%", None, None), 5).await.unwrap();
-        assert_eq!(names(&hits), ["Weekly 100%"]);
-        let hits = search(&db, &look("0_", None, None), 5).await.unwrap();
-        assert_eq!(names(&hits), [""; 0]);
-        let hits = search(&db, &look("bob", None, None), 5).await.unwrap();
-        assert_eq!(hits.archives.len(), 3);
-        let hits = search(&db, &look("", Some(Status::Started), None), 5)
+        let results = search(&db, &look("100%", None, None), 5).await.unwrap();
+        assert_eq!(names(&results), ["Weekly 100%"]);
+        let results = search(&db, &look("0_", None, None), 5).await.unwrap();
+        assert_eq!(names(&results), [""; 0]);
+        let results = search(&db, &look("bob", None, None), 5).await.unwrap();
+        assert_eq!(results.archives.len(), 3);
+        let results = search(&db, &look("", Some(Status::Started), None), 5)
             .await
             .unwrap();
-        assert_eq!(names(&hits), [""]);
+        assert_eq!(names(&results), [""]);
     }
 }

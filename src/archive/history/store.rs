@@ -3,7 +3,10 @@
 use sqlx::{SqliteConnection, SqlitePool};
 
 use crate::{
-    archive::store::{List, Row, all, number, rows},
+    archive::{
+        Archive,
+        store::{ArchiveRow, all, number, rows},
+    },
     opentok::SessionId,
 };
 
@@ -69,7 +72,7 @@ pub(super) async fn page_of_project(
     api_key: u32,
     from: i64,
     (skip, limit): (i64, i64),
-) -> List {
+) -> sqlx::Result<Vec<Archive>> {
     let rows = rows!(
         "SELECT",
         "FROM archives
@@ -93,7 +96,7 @@ pub(super) async fn page_of_session(
     session: &SessionId,
     from: i64,
     (skip, limit): (i64, i64),
-) -> List {
+) -> sqlx::Result<Vec<Archive>> {
     let session = session.as_str();
     let rows = rows!(
         "SELECT",
@@ -119,7 +122,7 @@ pub(super) async fn page_of_status(
     status: &str,
     from: i64,
     (skip, limit): (i64, i64),
-) -> List {
+) -> sqlx::Result<Vec<Archive>> {
     let rows = rows!(
         "SELECT",
         "FROM archives
@@ -138,7 +141,7 @@ pub(super) async fn page_of_status(
 }
 
 /// What [`search`] looks for.
-pub(super) struct Wanted<'a> {
+pub(super) struct SearchQuery<'a> {
     pub api_key: u32,
     /// For `LIKE … ESCAPE '\'`; in the name, the room or a person's name.
     pub pattern: &'a str,
@@ -150,7 +153,7 @@ pub(super) struct Wanted<'a> {
 }
 
 /// The archives that fit, the newest first.
-pub(super) async fn search(db: &SqlitePool, wanted: &Wanted<'_>) -> List {
+pub(super) async fn search(db: &SqlitePool, query: &SearchQuery<'_>) -> sqlx::Result<Vec<Archive>> {
     let rows = rows!(
         "SELECT",
         r"FROM (SELECT *
@@ -162,12 +165,12 @@ pub(super) async fn search(db: &SqlitePool, wanted: &Wanted<'_>) -> List {
             AND (name LIKE $5 ESCAPE '\' OR room LIKE $5 ESCAPE '\' OR people_names LIKE $5 ESCAPE '\')
           ORDER BY seq DESC
           LIMIT $6",
-        wanted.api_key,
-        wanted.from,
-        wanted.window,
-        wanted.status,
-        wanted.pattern,
-        wanted.limit,
+        query.api_key,
+        query.from,
+        query.window,
+        query.status,
+        query.pattern,
+        query.limit,
     )
     .fetch_all(db)
     .await?;

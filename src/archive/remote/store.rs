@@ -7,8 +7,8 @@ use sqlx::SqlitePool;
 
 use super::{LocalContext, RemoteArchive};
 use crate::archive::{
-    ArchiveId, Layout,
-    store::{Found, List, Row, all, changed, integer, rows},
+    Archive, ArchiveId, Layout,
+    store::{ArchiveRow, all, changed, integer, rows},
     words::Status,
 };
 
@@ -32,7 +32,7 @@ pub async fn adopt(
     remote: &RemoteArchive,
     context: &LocalContext,
     now_ms: i64,
-) -> Found {
+) -> sqlx::Result<Option<Archive>> {
     let id = remote.id.to_string();
     let session_id = remote.session_id.as_str();
     let status = remote.status.as_str();
@@ -83,7 +83,11 @@ pub async fn adopt(
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn apply(db: &SqlitePool, remote: &RemoteArchive, now_ms: i64) -> Found {
+pub async fn apply(
+    db: &SqlitePool,
+    remote: &RemoteArchive,
+    now_ms: i64,
+) -> sqlx::Result<Option<Archive>> {
     let id = remote.id.to_string();
     let (status, how_far) = (remote.status.as_str(), how_far(remote.status));
     let (duration_ms, size_bytes) = (integer(remote.duration_ms), integer(remote.size_bytes));
@@ -118,7 +122,11 @@ pub async fn apply(db: &SqlitePool, remote: &RemoteArchive, now_ms: i64) -> Foun
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn mark_lost(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Found {
+pub async fn mark_lost(
+    db: &SqlitePool,
+    id: ArchiveId,
+    now_ms: i64,
+) -> sqlx::Result<Option<Archive>> {
     let id = id.to_string();
     let rows = rows!(
         "UPDATE archives
@@ -144,7 +152,11 @@ pub async fn mark_lost(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Found {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn fail_others(db: &SqlitePool, platform: &str, now_ms: i64) -> List {
+pub async fn fail_others(
+    db: &SqlitePool,
+    platform: &str,
+    now_ms: i64,
+) -> sqlx::Result<Vec<Archive>> {
     let rows = rows!(
         "UPDATE archives
          SET status = 'failed', reason = 'this server does not use the video platform any more that made it',
@@ -166,7 +178,7 @@ pub async fn fail_others(db: &SqlitePool, platform: &str, now_ms: i64) -> List {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn delete(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Found {
+pub async fn delete(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> sqlx::Result<Option<Archive>> {
     let id = id.to_string();
     let rows = rows!(
         "UPDATE archives
@@ -187,7 +199,12 @@ pub async fn delete(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Found {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn mark_pulled(db: &SqlitePool, id: ArchiveId, size_bytes: u64, now_ms: i64) -> Found {
+pub async fn mark_pulled(
+    db: &SqlitePool,
+    id: ArchiveId,
+    size_bytes: u64,
+    now_ms: i64,
+) -> sqlx::Result<Option<Archive>> {
     let (id, size_bytes) = (id.to_string(), integer(size_bytes));
     let rows = rows!(
         "UPDATE archives
@@ -208,7 +225,7 @@ pub async fn mark_pulled(db: &SqlitePool, id: ArchiveId, size_bytes: u64, now_ms
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn unfinished(db: &SqlitePool, platform: &str) -> List {
+pub async fn unfinished(db: &SqlitePool, platform: &str) -> sqlx::Result<Vec<Archive>> {
     let rows = rows!(
         "SELECT",
         "FROM archives
@@ -225,7 +242,7 @@ pub async fn unfinished(db: &SqlitePool, platform: &str) -> List {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn not_pulled(db: &SqlitePool, platform: &str) -> List {
+pub async fn not_pulled(db: &SqlitePool, platform: &str) -> sqlx::Result<Vec<Archive>> {
     let rows = rows!(
         "SELECT",
         "FROM archives

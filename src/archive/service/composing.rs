@@ -49,7 +49,7 @@ impl Archives {
                 return Ok(());
             };
             warn!(archive.id = %id, "Composing archive `{id}`: {problem}");
-            self.note_composing(id, 0, &problem.to_string()).await?;
+            self.record_composing(id, 0, &problem.to_string()).await?;
             let wait = match problem {
                 ComposeError::ToolMissing { .. } => None,
                 ComposeError::Failed(_) | ComposeError::TookTooLong { .. } => waits.next(),
@@ -72,14 +72,14 @@ impl Archives {
             return Ok(None);
         }
         let manifest = store::manifest(db, &archive).await?;
-        self.note_composing(id, 0, "").await?;
+        self.record_composing(id, 0, "").await?;
         let composed = match self.run(archive, manifest).await? {
             Ok(composed) => composed,
             Err(problem) => return Ok(Some(problem)),
         };
         match lifecycle::make_available(db, id, &composed, self.now_ms()).await {
             Ok(archive) => {
-                self.tell(archive);
+                self.notify(archive);
             }
             Err(ChangeError::Database(error)) => return Err(error),
             Err(refused) => debug!("Archive `{id}` was composed too late: {refused}"),
@@ -103,7 +103,7 @@ impl Archives {
                 // The sender is alive as long as this function runs.
                 _ = percents.changed() => {
                     let percent = *percents.borrow_and_update();
-                    self.note_composing(id, percent.min(100), "").await?;
+                    self.record_composing(id, percent.min(100), "").await?;
                 }
             }
         }
@@ -145,14 +145,15 @@ impl Archives {
         }
     }
 
-    async fn note_composing(
+    async fn record_composing(
         &self,
         id: ArchiveId,
         percent: u8,
         problem: &str,
     ) -> Result<(), sqlx::Error> {
-        if let Some(archive) = store::note_composing(&self.inner.db, id, percent, problem).await? {
-            self.tell(archive);
+        if let Some(archive) = store::record_composing(&self.inner.db, id, percent, problem).await?
+        {
+            self.notify(archive);
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! The handle that the rest of the house holds: archives start, stop and go through it, and it does what follows by itself.
 //!
 //! ```text
-//! start ─▶ row ─▶ (recorder) ─▶ recorder_reported(Ready) ─▶ tracks kept, playable ─▶ composing ─▶ available
+//! start ─▶ row ─▶ (recorder) ─▶ apply_recorder_event(Ready) ─▶ tracks kept, playable ─▶ composing ─▶ available
 //! ```
 //!
 //! Each step is a guarded change of the row ([`lifecycle`]), so calls may come twice, late or at once; what this process was doing when
@@ -28,7 +28,7 @@ use super::{
     Archive, ArchiveId, NewArchive, Reason, Status,
     composer::Composer,
     download::folder,
-    history::{self, List, Page},
+    history::{self, ArchiveFilter, Page},
     lifecycle::{self, ChangeError, StartError},
     recording::{Manifest, RecorderEvent},
     retention, store,
@@ -84,11 +84,11 @@ pub struct ArchiveUpdate {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SessionChange {
     /// The last stream ended.
-    NobodyPublishes,
+    LastStreamEnded,
     /// The first stream began.
-    SomebodyPublishes,
+    FirstStreamBegan,
     /// There will be no more to record.
-    Over(Reason),
+    Ended(Reason),
 }
 
 /// Reads back what a recorder that was killed had written of an archive, and puts its files in place. Runs on a thread that may block.
@@ -148,7 +148,7 @@ impl Archives {
     /// As [`lifecycle::start`].
     pub async fn start(&self, new: NewArchive) -> Result<Archive, StartError> {
         let archive = lifecycle::start(&self.inner.db, new, self.now_ms()).await?;
-        Ok(self.tell(archive))
+        Ok(self.notify(archive))
     }
 
     /// Notes that recording is over. The caller makes the recorder stop; its report completes the archive.
@@ -157,7 +157,7 @@ impl Archives {
     /// As [`lifecycle::stop`].
     pub async fn stop(&self, id: ArchiveId, reason: Reason) -> Result<Archive, ChangeError> {
         let archive = lifecycle::stop(&self.inner.db, id, reason, self.now_ms()).await?;
-        Ok(self.tell(archive))
+        Ok(self.notify(archive))
     }
 
     /// Notes that nothing came of an archive, with a sentence that says why.
@@ -167,7 +167,7 @@ impl Archives {
     pub async fn fail(&self, id: ArchiveId, problem: &str) -> Result<Archive, ChangeError> {
         let reason = Reason::SystemFailure;
         let archive = lifecycle::fail(&self.inner.db, id, reason, problem, self.now_ms()).await?;
-        Ok(self.tell(archive))
+        Ok(self.notify(archive))
     }
 
     /// Deletes an archive, and then its files. Once the row says so, the rest happens also if the caller does not wait for it.
@@ -176,7 +176,7 @@ impl Archives {
     /// As [`lifecycle::delete`].
     pub async fn delete(&self, id: ArchiveId) -> Result<Archive, ChangeError> {
         let archive = lifecycle::delete(&self.inner.db, id, self.now_ms()).await?;
-        let archive = self.tell(archive);
+        let archive = self.notify(archive);
         let this = self.clone();
         let cleared = tokio::spawn(async move { this.clear(id).await });
         let _ = cleared.await;
@@ -200,7 +200,12 @@ impl Archives {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn page(&self, list: &List, number: u64, per_page: u32) -> Result<Page, sqlx::Error> {
+    pub async fn page(
+        &self,
+        list: &ArchiveFilter,
+        number: u64,
+        per_page: u32,
+    ) -> Result<Page, sqlx::Error> {
         history::page(&self.inner.db, list, number, per_page).await
     }
 
@@ -221,7 +226,7 @@ impl Archives {
     }
 
     /// An archive follows its session: returns it if its status changed. The caller makes the recorder stop what
-    /// [`SessionChange::Over`] stopped. Others of the same session may record other streams, and go on.
+    /// [`SessionChange::Ended`] stopped. Others of the same session may record other streams, and go on.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -232,12 +237,12 @@ impl Archives {
     ) -> Result<Option<Archive>, sqlx::Error> {
         let (db, now_ms) = (&self.inner.db, self.now_ms());
         let outcome = match change {
-            SessionChange::NobodyPublishes => lifecycle::pause(db, id, now_ms).await,
-            SessionChange::SomebodyPublishes => lifecycle::resume(db, id, now_ms).await,
-            SessionChange::Over(reason) => lifecycle::stop(db, id, reason, now_ms).await,
+            SessionChange::LastStreamEnded => lifecycle::pause(db, id, now_ms).await,
+            SessionChange::FirstStreamBegan => lifecycle::resume(db, id, now_ms).await,
+            SessionChange::Ended(reason) => lifecycle::stop(db, id, reason, now_ms).await,
         };
         match outcome {
-            Ok(archive) => Ok(Some(self.tell(archive))),
+            Ok(archive) => Ok(Some(self.notify(archive))),
             // It is as it should be, or somebody else was quicker.
             Err(ChangeError::NotFound(_) | ChangeError::Refused { .. }) => Ok(None),
             Err(ChangeError::Database(error)) => Err(error),
@@ -247,9 +252,9 @@ impl Archives {
     /// Takes a recorder's report: an archive whose streams are in place can be watched, and is composed next.
     ///
     /// Returns once the database has taken it, however long that takes: reports of one archive stay in order.
-    pub async fn recorder_reported(&self, event: RecorderEvent) {
+    pub async fn apply_recorder_event(&self, event: RecorderEvent) {
         loop {
-            match self.take_report(&event).await {
+            match self.apply_recorder_event_once(&event).await {
                 Ok(()) => return,
                 // The next start finds what is left to do.
                 Err(ChangeError::Database(sqlx::Error::PoolClosed)) => return,
@@ -265,15 +270,15 @@ impl Archives {
         }
     }
 
-    async fn take_report(&self, event: &RecorderEvent) -> Result<(), ChangeError> {
+    async fn apply_recorder_event_once(&self, event: &RecorderEvent) -> Result<(), ChangeError> {
         match event {
             RecorderEvent::Ready { archive, manifest } => {
-                self.keep_tracks(*archive, manifest).await
+                self.save_tracks(*archive, manifest).await
             }
             RecorderEvent::Failed { archive, reason } => {
                 let db = &self.inner.db;
                 let archive = lifecycle::interrupt(db, *archive, reason, self.now_ms()).await?;
-                self.tell(archive);
+                self.notify(archive);
                 Ok(())
             }
         }
@@ -286,7 +291,7 @@ impl Archives {
     /// When the database does not answer.
     pub async fn begin(&self, recover: Recover) -> Result<(), sqlx::Error> {
         for archive in lifecycle::stop_abandoned(&self.inner.db, self.now_ms()).await? {
-            self.tell(archive);
+            self.notify(archive);
         }
         let unfinished = store::stopped(&self.inner.db).await?;
         let this = self.clone();
@@ -294,7 +299,7 @@ impl Archives {
         if !self.is_closing() {
             tasks.begun = Some(tokio::spawn(async move {
                 this.finish(unfinished, recover).await;
-                this.keep_house().await;
+                this.run_housekeeping().await;
             }));
         }
         Ok(())
@@ -338,10 +343,10 @@ impl Archives {
         *self.inner.closing.borrow()
     }
 
-    async fn keep_tracks(&self, id: ArchiveId, manifest: &Manifest) -> Result<(), ChangeError> {
-        match lifecycle::keep_tracks(&self.inner.db, id, manifest, self.now_ms()).await {
+    async fn save_tracks(&self, id: ArchiveId, manifest: &Manifest) -> Result<(), ChangeError> {
+        match lifecycle::save_tracks(&self.inner.db, id, manifest, self.now_ms()).await {
             Ok(archive) => {
-                let archive = self.tell(archive);
+                let archive = self.notify(archive);
                 if archive.status == Status::Stopped {
                     self.compose(id);
                 }
@@ -374,7 +379,7 @@ impl Archives {
             let recover = recover.clone();
             let rebuilt = tokio::task::spawn_blocking(move || recover(id)).await;
             let outcome = match rebuilt {
-                Ok(Ok(manifest)) => self.keep_tracks(id, &manifest).await,
+                Ok(Ok(manifest)) => self.save_tracks(id, &manifest).await,
                 Ok(Err(problem)) => self.fail(id, &problem).await.map(|_| ()),
                 Err(panic) => {
                     error!(archive.id = %id, "Rebuilding archive `{id}` failed: {panic}");
@@ -391,7 +396,7 @@ impl Archives {
         }
     }
 
-    async fn keep_house(&self) {
+    async fn run_housekeeping(&self) {
         loop {
             if let Err(problem) = self.sweep().await {
                 error!("Old archives were not looked for: {problem}");
@@ -410,7 +415,7 @@ impl Archives {
             let expired = retention::expire_old(&self.inner.db, *keep, self.now_ms()).await?;
             for archive in expired {
                 self.end_composing(archive.id).await;
-                self.tell(archive);
+                self.notify(archive);
             }
         }
         retention::clear_all(&self.inner.db, folder).await
@@ -425,7 +430,7 @@ impl Archives {
         }
     }
 
-    fn tell(&self, archive: Archive) -> Archive {
+    fn notify(&self, archive: Archive) -> Archive {
         let change = ArchiveUpdate {
             archive: Arc::new(archive.clone()),
         };

@@ -17,7 +17,7 @@ impl Archives {
         context: &LocalContext,
     ) -> Result<Option<Archive>, sqlx::Error> {
         let adopted = remote::adopt(&self.inner.db, archive, context, self.now_ms()).await?;
-        Ok(adopted.map(|archive| self.tell(archive)))
+        Ok(adopted.map(|archive| self.notify(archive)))
     }
 
     /// As [`remote::apply`].
@@ -29,7 +29,7 @@ impl Archives {
         archive: &RemoteArchive,
     ) -> Result<Option<Archive>, sqlx::Error> {
         let applied = remote::apply(&self.inner.db, archive, self.now_ms()).await?;
-        Ok(applied.map(|archive| self.tell(archive)))
+        Ok(applied.map(|archive| self.notify(archive)))
     }
 
     /// As [`remote::mark_lost`].
@@ -38,7 +38,7 @@ impl Archives {
     /// When the database does not answer.
     pub async fn mark_lost(&self, id: ArchiveId) -> Result<Option<Archive>, sqlx::Error> {
         let lost = remote::mark_lost(&self.inner.db, id, self.now_ms()).await?;
-        Ok(lost.map(|archive| self.tell(archive)))
+        Ok(lost.map(|archive| self.notify(archive)))
     }
 
     /// As [`remote::fail_others`].
@@ -48,7 +48,7 @@ impl Archives {
     pub async fn fail_others(&self, platform: &str) -> Result<(), sqlx::Error> {
         let now_ms = self.now_ms();
         for archive in remote::fail_others(&self.inner.db, platform, now_ms).await? {
-            self.tell(archive);
+            self.notify(archive);
         }
         Ok(())
     }
@@ -59,7 +59,7 @@ impl Archives {
     /// When the database does not answer.
     pub async fn delete_remote(&self, id: ArchiveId) -> Result<Option<Archive>, sqlx::Error> {
         let deleted = remote::delete(&self.inner.db, id, self.now_ms()).await?;
-        let deleted = deleted.map(|archive| self.tell(archive));
+        let deleted = deleted.map(|archive| self.notify(archive));
         if deleted.is_some() {
             self.clear(id).await;
         }
@@ -78,7 +78,7 @@ impl Archives {
         let db = &self.inner.db;
         let pulled = remote::mark_pulled(db, id, size_bytes, self.now_ms()).await?;
         match pulled {
-            Some(archive) => Ok(Some(self.tell(archive))),
+            Some(archive) => Ok(Some(self.notify(archive))),
             None => {
                 let archive = super::store::find(db, id).await?;
                 if archive.is_none_or(|archive| archive.status == Status::Deleted) {

@@ -11,7 +11,7 @@ use crate::archive::download::folder;
 use crate::archive::testing::{FILE, LATER_MS, in_status, manifest, new_archive};
 
 /// Composes what it is told to, when it is told to.
-struct Told {
+struct FakeComposer {
     /// The archives it was asked for.
     asked: mpsc::Sender<ComposeJob>,
     /// Those that it was asked to pack.
@@ -22,7 +22,7 @@ struct Told {
 }
 
 #[async_trait]
-impl Composer for Told {
+impl Composer for FakeComposer {
     async fn compose(
         &self,
         job: &ComposeJob,
@@ -43,9 +43,9 @@ impl Composer for Told {
     }
 }
 
-struct House {
+struct TestArchives {
     archives: Archives,
-    composer: Arc<Told>,
+    composer: Arc<FakeComposer>,
     asked: mpsc::Receiver<ComposeJob>,
     packed: mpsc::Receiver<PackJob>,
     changes: Receiver<ArchiveUpdate>,
@@ -53,12 +53,12 @@ struct House {
     db: SqlitePool,
 }
 
-impl House {
-    fn new(db: &SqlitePool, keep: Option<Duration>) -> House {
+impl TestArchives {
+    fn new(db: &SqlitePool, keep: Option<Duration>) -> TestArchives {
         let folder = TempDir::new().unwrap();
         let (sender, asked) = mpsc::channel(16);
         let (packs, packed) = mpsc::channel(16);
-        let composer = Arc::new(Told {
+        let composer = Arc::new(FakeComposer {
             asked: sender,
             packed: packs,
             may: Semaphore::new(0),
@@ -71,7 +71,7 @@ impl House {
             ..Settings::new(folder.path().to_owned(), || LATER_MS)
         };
         let archives = Archives::new(db.clone(), composer.clone(), settings);
-        House {
+        TestArchives {
             changes: archives.subscribe(),
             archives,
             composer,
@@ -102,7 +102,7 @@ impl House {
     async fn ready(&self, archive: ArchiveId) {
         let manifest = Arc::new(manifest());
         let ready = RecorderEvent::Ready { archive, manifest };
-        self.archives.recorder_reported(ready).await;
+        self.archives.apply_recorder_event(ready).await;
     }
 
     async fn find(&self, id: ArchiveId) -> Archive {
@@ -116,50 +116,50 @@ fn nothing_to_recover() -> Recover {
 
 #[sqlx::test]
 async fn a_recording_can_be_watched_at_once_and_downloaded_later(db: SqlitePool) {
-    let mut house = House::new(&db, None);
-    let id = house.recorded().await;
+    let mut fixture = TestArchives::new(&db, None);
+    let id = fixture.recorded().await;
 
-    let stopped = house.find(id).await;
+    let stopped = fixture.find(id).await;
     assert!(stopped.is_playable() && stopped.status == Status::Stopped);
-    let job = house.asked.recv().await.unwrap();
+    let job = fixture.asked.recv().await.unwrap();
     assert_eq!((job.archive, job.manifest.duration_ms), (id, 60_000));
     assert_eq!(job.manifest.streams.len(), 2);
     loop {
-        let change = house.until(id, Status::Stopped).await;
+        let change = fixture.until(id, Status::Stopped).await;
         if change.compose_percent == 50 {
             break;
         }
     }
-    house.composer.may.add_permits(1);
-    let available = house.until(id, Status::Available).await;
+    fixture.composer.may.add_permits(1);
+    let available = fixture.until(id, Status::Available).await;
     assert_eq!(available.size_bytes, FILE.size_bytes);
 }
 
 #[sqlx::test]
 async fn an_individual_archive_is_watched_at_once_packed_and_then_available(db: SqlitePool) {
-    let house = House::new(&db, None);
+    let fixture = TestArchives::new(&db, None);
     let mut new = new_archive();
     new.output_mode = OutputMode::Individual;
     new.name = "Weekly".to_owned();
-    let id = house.archives.start(new.clone()).await.unwrap().id;
-    house
+    let id = fixture.archives.start(new.clone()).await.unwrap().id;
+    fixture
         .archives
         .stop(id, Reason::UserInitiated)
         .await
         .unwrap();
-    house.ready(id).await;
-    let stopped = house.find(id).await;
+    fixture.ready(id).await;
+    let stopped = fixture.find(id).await;
     assert!(stopped.is_playable() && stopped.is_composing());
 
     // The server ends while the ZIP is made; the next start makes it.
-    house.archives.close().await;
-    let mut next = House::new(&db, None);
+    fixture.archives.close().await;
+    let mut next = TestArchives::new(&db, None);
     next.archives.begin(nothing_to_recover()).await.unwrap();
     let job = next.packed.recv().await.unwrap();
     assert_eq!((job.archive, &job.session), (id, &new.session_id));
     assert_eq!((job.name.as_str(), job.created_at_ms), ("Weekly", LATER_MS));
     assert_eq!(job.manifest.streams, {
-        let archive = house.find(id).await;
+        let archive = fixture.find(id).await;
         store::streams(&db, &archive).await.unwrap()
     });
     assert_eq!(job.manifest.streams[0].connection_data, r#"{"name":"Ann"}"#);
@@ -171,44 +171,44 @@ async fn an_individual_archive_is_watched_at_once_packed_and_then_available(db: 
 
 #[sqlx::test]
 async fn a_report_that_comes_twice_changes_nothing(db: SqlitePool) {
-    let mut house = House::new(&db, None);
-    let id = house.recorded().await;
-    house.ready(id).await;
-    house.composer.may.add_permits(2);
-    house.until(id, Status::Available).await;
-    house.ready(id).await;
-    assert_eq!(house.find(id).await.status, Status::Available);
-    assert!(house.asked.recv().await.is_some());
-    assert!(house.asked.try_recv().is_err(), "it is composed once");
+    let mut fixture = TestArchives::new(&db, None);
+    let id = fixture.recorded().await;
+    fixture.ready(id).await;
+    fixture.composer.may.add_permits(2);
+    fixture.until(id, Status::Available).await;
+    fixture.ready(id).await;
+    assert_eq!(fixture.find(id).await.status, Status::Available);
+    assert!(fixture.asked.recv().await.is_some());
+    assert!(fixture.asked.try_recv().is_err(), "it is composed once");
 }
 
 #[sqlx::test]
 async fn files_are_composed_one_after_the_other(db: SqlitePool) {
-    let mut house = House::new(&db, None);
-    let first = house.recorded().await;
-    let second = house.recorded().await;
-    assert_eq!(house.asked.recv().await.unwrap().archive, first);
-    assert!(house.asked.try_recv().is_err());
-    house.composer.may.add_permits(1);
-    house.until(first, Status::Available).await;
-    assert_eq!(house.asked.recv().await.unwrap().archive, second);
+    let mut fixture = TestArchives::new(&db, None);
+    let first = fixture.recorded().await;
+    let second = fixture.recorded().await;
+    assert_eq!(fixture.asked.recv().await.unwrap().archive, first);
+    assert!(fixture.asked.try_recv().is_err());
+    fixture.composer.may.add_permits(1);
+    fixture.until(first, Status::Available).await;
+    assert_eq!(fixture.asked.recv().await.unwrap().archive, second);
 }
 
 #[sqlx::test]
 async fn composing_is_tried_three_times_and_then_explained(db: SqlitePool) {
-    let mut house = House::new(&db, None);
+    let mut fixture = TestArchives::new(&db, None);
     let failed = || {
         Err(ComposeError::Failed(
             "ffmpeg was killed (signal 9)".to_owned(),
         ))
     };
-    *house.composer.outcomes.lock().unwrap() = vec![failed(), failed(), failed()];
-    house.composer.may.add_permits(3);
-    let id = house.recorded().await;
+    *fixture.composer.outcomes.lock().unwrap() = vec![failed(), failed(), failed()];
+    fixture.composer.may.add_permits(3);
+    let id = fixture.recorded().await;
     for _ in 0..3 {
-        assert_eq!(house.asked.recv().await.unwrap().archive, id);
+        assert_eq!(fixture.asked.recv().await.unwrap().archive, id);
         loop {
-            let change = house.until(id, Status::Stopped).await;
+            let change = fixture.until(id, Status::Stopped).await;
             if !change.compose_problem.is_empty() {
                 assert!(change.compose_problem.contains("killed"));
                 assert!(change.is_playable());
@@ -217,8 +217,8 @@ async fn composing_is_tried_three_times_and_then_explained(db: SqlitePool) {
         }
     }
     // The next start tries again.
-    house.archives.close().await;
-    let mut next = House::new(&db, None);
+    fixture.archives.close().await;
+    let mut next = TestArchives::new(&db, None);
     next.archives.begin(nothing_to_recover()).await.unwrap();
     next.composer.may.add_permits(1);
     let available = next.until(id, Status::Available).await;
@@ -227,13 +227,13 @@ async fn composing_is_tried_three_times_and_then_explained(db: SqlitePool) {
 
 #[sqlx::test]
 async fn without_ffmpeg_an_archive_stays_playable_and_says_why(db: SqlitePool) {
-    let mut house = House::new(&db, None);
+    let mut fixture = TestArchives::new(&db, None);
     let program = "ffmpeg".to_owned();
-    *house.composer.outcomes.lock().unwrap() = vec![Err(ComposeError::ToolMissing { program })];
-    house.composer.may.add_permits(1);
-    let id = house.recorded().await;
+    *fixture.composer.outcomes.lock().unwrap() = vec![Err(ComposeError::ToolMissing { program })];
+    fixture.composer.may.add_permits(1);
+    let id = fixture.recorded().await;
     let archive = loop {
-        let change = house.until(id, Status::Stopped).await;
+        let change = fixture.until(id, Status::Stopped).await;
         if !change.compose_problem.is_empty() {
             break change;
         }
@@ -245,18 +245,18 @@ async fn without_ffmpeg_an_archive_stays_playable_and_says_why(db: SqlitePool) {
 
 #[sqlx::test]
 async fn deleting_ends_composing_and_removes_the_files(db: SqlitePool) {
-    let mut house = House::new(&db, None);
-    let id = house.recorded().await;
-    let job = house.asked.recv().await.unwrap();
+    let mut fixture = TestArchives::new(&db, None);
+    let id = fixture.recorded().await;
+    let job = fixture.asked.recv().await.unwrap();
     assert!(job.folder.exists());
 
-    let deleted = house.archives.delete(id).await.unwrap();
+    let deleted = fixture.archives.delete(id).await.unwrap();
 
     assert_eq!(deleted.status, Status::Deleted);
     assert!(!job.folder.exists());
-    assert!(house.archives.tasks().composing.is_empty());
+    assert!(fixture.archives.tasks().composing.is_empty());
     assert_eq!(
-        house.archives.find(deleted.api_key, id).await.unwrap(),
+        fixture.archives.find(deleted.api_key, id).await.unwrap(),
         None
     );
     let streams = store::streams(&db, &deleted).await.unwrap();
@@ -265,21 +265,21 @@ async fn deleting_ends_composing_and_removes_the_files(db: SqlitePool) {
 
 #[sqlx::test]
 async fn what_arrives_for_a_deleted_archive_is_removed(db: SqlitePool) {
-    let house = House::new(&db, None);
-    let id = house.archives.start(new_archive()).await.unwrap().id;
-    house
+    let fixture = TestArchives::new(&db, None);
+    let id = fixture.archives.start(new_archive()).await.unwrap().id;
+    fixture
         .archives
         .stop(id, Reason::UserInitiated)
         .await
         .unwrap();
-    house.archives.delete(id).await.unwrap();
-    let late = folder(house.folder.path(), id);
+    fixture.archives.delete(id).await.unwrap();
+    let late = folder(fixture.folder.path(), id);
     std::fs::create_dir_all(&late).unwrap();
 
-    house.ready(id).await;
+    fixture.ready(id).await;
 
     assert!(!late.exists());
-    assert_eq!(house.find(id).await.status, Status::Deleted);
+    assert_eq!(fixture.find(id).await.status, Status::Deleted);
 }
 
 #[sqlx::test]
@@ -289,10 +289,10 @@ async fn a_start_finishes_what_a_kill_interrupted(db: SqlitePool) {
     let lost = in_status(&db, Status::Started).await;
     let waiting = in_status(&db, Status::Stopped).await;
     let deleted = in_status(&db, Status::Deleted).await;
-    let mut house = House::new(&db, None);
-    let leftover = folder(house.folder.path(), deleted.id);
+    let mut fixture = TestArchives::new(&db, None);
+    let leftover = folder(fixture.folder.path(), deleted.id);
     std::fs::create_dir_all(&leftover).unwrap();
-    house.composer.may.add_permits(9);
+    fixture.composer.may.add_permits(9);
     let (silent_id, lost_id) = (silent.id, lost.id);
     let recover: Recover = Arc::new(move |id| match id {
         id if id == silent_id => Ok(Manifest::default()),
@@ -300,11 +300,11 @@ async fn a_start_finishes_what_a_kill_interrupted(db: SqlitePool) {
         _ => Ok(manifest()),
     });
 
-    house.archives.begin(recover).await.unwrap();
+    fixture.archives.begin(recover).await.unwrap();
 
     let mut done = HashMap::new();
     while done.len() < 4 {
-        let archive = house.changes.recv().await.unwrap().archive;
+        let archive = fixture.changes.recv().await.unwrap().archive;
         if matches!(archive.status, Status::Available | Status::Failed) {
             done.insert(archive.id, archive);
         }
@@ -315,55 +315,55 @@ async fn a_start_finishes_what_a_kill_interrupted(db: SqlitePool) {
     assert!(!done[&waiting.id].recovered);
     assert_eq!(done[&silent.id].reason, "nobody published");
     assert_eq!(done[&lost.id].problem, "the journal is gone");
-    house.archives.sweep().await.unwrap();
+    fixture.archives.sweep().await.unwrap();
     assert!(!leftover.exists());
 }
 
 #[sqlx::test]
 async fn an_archive_follows_its_session_and_others_of_it_go_on(db: SqlitePool) {
-    let house = House::new(&db, None);
-    let archive = house.archives.start(new_archive()).await.unwrap();
+    let fixture = TestArchives::new(&db, None);
+    let archive = fixture.archives.start(new_archive()).await.unwrap();
     let tagged = NewArchive {
         multi_archive_tag: "another".to_owned(),
         ..NewArchive::of(archive.api_key, archive.session_id.clone())
     };
-    let other = house.archives.start(tagged).await.unwrap();
+    let other = fixture.archives.start(tagged).await.unwrap();
     for (change, status) in [
-        (SessionChange::NobodyPublishes, Status::Paused),
-        (SessionChange::SomebodyPublishes, Status::Started),
-        (SessionChange::Over(Reason::SessionEnded), Status::Stopped),
+        (SessionChange::LastStreamEnded, Status::Paused),
+        (SessionChange::FirstStreamBegan, Status::Started),
+        (SessionChange::Ended(Reason::SessionEnded), Status::Stopped),
     ] {
-        let changed = house
+        let changed = fixture
             .archives
             .session_changed(archive.id, change)
             .await
             .unwrap()
             .unwrap();
         assert_eq!((changed.id, changed.status), (archive.id, status));
-        let again = house
+        let again = fixture
             .archives
             .session_changed(archive.id, change)
             .await
             .unwrap();
         assert_eq!(again, None);
     }
-    assert_eq!(house.find(archive.id).await.reason, "session ended");
-    assert_eq!(house.archives.running().await.unwrap(), [other]);
+    assert_eq!(fixture.find(archive.id).await.reason, "session ended");
+    assert_eq!(fixture.archives.running().await.unwrap(), [other]);
 }
 
 #[sqlx::test]
 async fn a_recorder_that_gives_up_leaves_its_reason(db: SqlitePool) {
-    let mut house = House::new(&db, None);
-    let id = house.archives.start(new_archive()).await.unwrap().id;
+    let mut fixture = TestArchives::new(&db, None);
+    let id = fixture.archives.start(new_archive()).await.unwrap().id;
     let reason = "the disk is full".to_owned();
     let failed = RecorderEvent::Failed {
         archive: id,
         reason,
     };
-    house.archives.recorder_reported(failed).await;
-    house.ready(id).await;
-    house.composer.may.add_permits(1);
-    let available = house.until(id, Status::Available).await;
+    fixture.archives.apply_recorder_event(failed).await;
+    fixture.ready(id).await;
+    fixture.composer.may.add_permits(1);
+    let available = fixture.until(id, Status::Available).await;
     assert_eq!(available.problem, "the disk is full");
     assert_eq!(available.reason, "system failure");
 }
@@ -372,16 +372,16 @@ async fn a_recorder_that_gives_up_leaves_its_reason(db: SqlitePool) {
 async fn old_archives_expire_and_their_files_go(db: SqlitePool) {
     let archive = in_status(&db, Status::Available).await;
     let recording = in_status(&db, Status::Started).await;
-    let forever = House::new(&db, None);
+    let forever = TestArchives::new(&db, None);
     forever.archives.sweep().await.unwrap();
     assert_eq!(forever.find(archive.id).await.status, Status::Available);
 
-    let house = House::new(&db, Some(Duration::from_secs(60)));
-    let files = folder(house.folder.path(), archive.id);
+    let fixture = TestArchives::new(&db, Some(Duration::from_secs(60)));
+    let files = folder(fixture.folder.path(), archive.id);
     std::fs::create_dir_all(&files).unwrap();
-    house.archives.sweep().await.unwrap();
+    fixture.archives.sweep().await.unwrap();
 
-    assert_eq!(house.find(archive.id).await.status, Status::Expired);
-    assert_eq!(house.find(recording.id).await.status, Status::Started);
+    assert_eq!(fixture.find(archive.id).await.status, Status::Expired);
+    assert_eq!(fixture.find(recording.id).await.status, Status::Started);
     assert!(!files.exists());
 }

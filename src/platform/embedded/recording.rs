@@ -118,9 +118,9 @@ impl Embedded {
     /// Applies a session's change to its archive.
     async fn archive_changed(&self, change: session::ArchiveChange) {
         let followed = match change.phase {
-            Phase::Paused => SessionChange::NobodyPublishes,
-            Phase::Resumed => SessionChange::SomebodyPublishes,
-            Phase::Abandoned => SessionChange::Over(Reason::SessionEnded),
+            Phase::Paused => SessionChange::LastStreamEnded,
+            Phase::Resumed => SessionChange::FirstStreamBegan,
+            Phase::Abandoned => SessionChange::Ended(Reason::SessionEnded),
         };
         match self
             .archives
@@ -150,7 +150,7 @@ impl Embedded {
             self.sessions
                 .stop_recording(&archive.session_id, archive.id);
         }
-        self.archives.recorder_reported(event).await;
+        self.archives.apply_recorder_event(event).await;
     }
 
     /// The archives that this process records now.

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     archive::{
         ArchiveId,
-        recording::{CannotRecord, Manifest, Recorder as _, RecorderEvent, TimelineEvent},
+        recording::{Manifest, RecordError, Recorder as _, RecorderEvent, TimelineEvent},
     },
     session::{
         ConnectionId, StreamId,
@@ -113,7 +113,7 @@ fn an_almost_full_disk_refuses_to_record_and_says_so() {
         events,
     );
     let refused = recorder.start(ArchiveId::random(), Instant::now()).err();
-    assert!(matches!(refused, Some(CannotRecord::DiskFull { .. })));
+    assert!(matches!(refused, Some(RecordError::DiskFull { .. })));
     assert_eq!(fs::read_dir(data.path()).unwrap().count(), 0);
 }
 
@@ -123,7 +123,7 @@ fn a_folder_that_cannot_be_made_refuses_to_record() {
     fs::write(data.path().join("archives"), b"in the way").unwrap();
     let (recorder, _heard) = recorder(data.path());
     let refused = recorder.start(ArchiveId::random(), Instant::now()).err();
-    assert!(matches!(refused, Some(CannotRecord::Io(_))));
+    assert!(matches!(refused, Some(RecordError::Io(_))));
 }
 
 #[test]

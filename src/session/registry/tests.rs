@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    archive::recording::{CannotRecord, TimelineEvent},
+    archive::recording::{RecordError, TimelineEvent},
     opentok::{Claims, Role},
     session::{
         ReplyBody,
@@ -30,7 +30,7 @@ impl Media for Engine {
 struct Deaf;
 
 impl Recorder for Deaf {
-    fn start(&self, _: ArchiveId, _: Instant) -> Result<Sink, CannotRecord> {
+    fn start(&self, _: ArchiveId, _: Instant) -> Result<Sink, RecordError> {
         Ok(std::sync::mpsc::sync_channel(1).0)
     }
     fn record(&self, _: ArchiveId, _: Instant, _: TimelineEvent) {}

@@ -29,7 +29,8 @@ use libfuzzer_sys::fuzz_target;
 use parlor::{
     api::{self, Api},
     archive::{
-        ArchiveId, NewArchive, Reason, StreamMode, download::Links, history::List, object::Objects,
+        ArchiveId, NewArchive, Reason, StreamMode, download::Links, history::ArchiveFilter,
+        object::ObjectWriter,
     },
     config::{Config, Secret},
     opentok::{Claims, Role, SessionId},
@@ -113,7 +114,7 @@ impl World {
                 platform.create_session().await.unwrap(),
                 platform.create_chat_session().await.unwrap(),
             ];
-            let objects = Objects {
+            let objects = ObjectWriter {
                 links: Links::new(SECRET.as_bytes()),
                 sessions: platform.sessions.clone(),
             };
@@ -202,7 +203,10 @@ impl World {
                 .await
                 .unwrap();
         }
-        let page = archives.page(&List::Project(KEY), 1, 100).await.unwrap();
+        let page = archives
+            .page(&ArchiveFilter::Project(KEY), 1, 100)
+            .await
+            .unwrap();
         for archive in page.archives {
             // What is being finished is deleted the next time.
             let _ = platform.delete_archive(archive.id).await;

@@ -19,7 +19,7 @@ use libfuzzer_sys::fuzz_target;
 use parlor::{
     archive::{
         ArchiveId,
-        recording::{CannotRecord, Recorder, TimelineEvent},
+        recording::{RecordError, Recorder, TimelineEvent},
     },
     opentok::{Claims, Role, SessionId},
     session::{
@@ -182,8 +182,8 @@ impl Media for Engine {
 struct NoRecorder;
 
 impl Recorder for NoRecorder {
-    fn start(&self, _: ArchiveId, _: Instant) -> Result<Sink, CannotRecord> {
-        Err(CannotRecord::DiskFull {
+    fn start(&self, _: ArchiveId, _: Instant) -> Result<Sink, RecordError> {
+        Err(RecordError::DiskFull {
             free_mib: 0,
             needed_mib: 0,
         })

@@ -66,7 +66,7 @@ async fn available(world: &World, api_key: u32, session: &str) -> ArchiveId {
         layouts: Vec::new(),
         streams: vec![stream],
     };
-    lifecycle::keep_tracks(db, id, &manifest, now_ms)
+    lifecycle::save_tracks(db, id, &manifest, now_ms)
         .await
         .unwrap();
     let file = Composed {

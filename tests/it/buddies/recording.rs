@@ -246,7 +246,7 @@ async fn available(call: &Call) -> ArchiveId {
         archive: id,
         manifest: manifest.into(),
     };
-    app.archives.recorder_reported(ready).await;
+    app.archives.apply_recorder_event(ready).await;
     let composed = Composed {
         size_bytes: 15,
         duration_ms: 1_000,

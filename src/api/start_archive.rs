@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{body::truth, error::ApiError};
+use super::{error::ApiError, request_body::truth};
 use crate::{
     archive::{
         self, NewArchive, OutputMode, Quality, Resolution, StreamMode,
@@ -15,7 +15,7 @@ use crate::{
 /// The body. What is null is absent: one of the SDKs writes every field.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct Start {
+pub struct StartRequest {
     session_id: Option<String>,
     name: Option<String>,
     #[serde(deserialize_with = "truth")]
@@ -33,7 +33,7 @@ pub struct Start {
     has_transcription: Option<bool>,
 }
 
-impl Start {
+impl StartRequest {
     /// # Errors
     /// 400: it does not go together. 501: it does, and this server cannot do it.
     pub fn checked(self, api_key: u32) -> Result<NewArchive, ApiError> {
@@ -144,7 +144,7 @@ mod tests {
         let mut body = json!({ "sessionId": "2_x" });
         let more = fields.as_object().unwrap().clone();
         body.as_object_mut().unwrap().extend(more);
-        let start: Start = serde_json::from_value(body).map_err(|_| 400_u16)?;
+        let start: StartRequest = serde_json::from_value(body).map_err(|_| 400_u16)?;
         start
             .checked(123_456)
             .map_err(|error| error.status_code().as_u16())
