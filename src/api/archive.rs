@@ -22,7 +22,7 @@ use crate::{
     opentok::{Layout, SessionId},
     platform::PlatformError,
     project,
-    session::{Chosen, StreamId},
+    session::{StreamId, TrackSelection},
 };
 
 /// Archives in a list when nothing else is asked for.
@@ -200,7 +200,7 @@ pub async fn choose_streams(
         (Some(stream), None) => {
             let audio = change.has_audio.unwrap_or(true);
             let video = change.has_video.unwrap_or(true);
-            (stream, Some(Chosen { audio, video }))
+            (stream, Some(TrackSelection { audio, video }))
         }
         (None, Some(stream)) => (stream, None),
         _ => {

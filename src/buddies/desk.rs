@@ -8,7 +8,8 @@ use std::{
 use super::{kit::Kit, now, watch::Claims};
 use crate::{
     archive::ArchiveId,
-    invitation::{ChatEnd, ChatRecord, Event, Moment, Switchboard},
+    clock::Now,
+    invitation::{ChatEnd, ChatRecord, Event, Switchboard},
     opentok::SessionId,
     presence::{Availability, Name, UserId},
     session::ConnectionId,
@@ -104,7 +105,7 @@ impl Desk {
         }
     }
 
-    pub(super) fn act<T>(&mut self, act: impl FnOnce(&mut Switchboard, Moment) -> T) -> T {
+    pub(super) fn act<T>(&mut self, act: impl FnOnce(&mut Switchboard, Now) -> T) -> T {
         let now = now();
         let done = act(&mut self.switchboard, now);
         self.settle(now);
@@ -119,7 +120,7 @@ impl Desk {
     }
 
     /// Turns what has happened into orders.
-    pub(super) fn settle(&mut self, now: Moment) {
+    pub(super) fn settle(&mut self, now: Now) {
         for event in self.switchboard.poll(now) {
             self.kit
                 .translate(&event, &self.switchboard, &mut self.orders);

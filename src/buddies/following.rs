@@ -58,14 +58,14 @@ impl Observer for Inner {
         self.work.notify_one();
     }
 
-    fn judges(&self, session: &SessionId) -> bool {
+    fn mediates(&self, session: &SessionId) -> bool {
         *session == self.presence
     }
 
     fn signalled(&self, _: &SessionId, signal: ClientSignal) -> Result<(), Refusal> {
-        let judgement = self.desk().answer_kit(signal);
+        let verdict = self.desk().answer_kit(signal);
         self.work.notify_one();
-        judgement
+        verdict
     }
 }
 

@@ -18,7 +18,7 @@ mod watch;
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use serde::Serialize;
@@ -28,10 +28,10 @@ use tracing::info;
 
 use self::desk::{Desk, Keep, Order};
 use crate::{
-    clock,
+    clock::{self, Now},
     invitation::{
-        self, AnswerError, ChatView, InvitationId, Invite, Invited, JoinError, Mine, Moment,
-        Outcome, Outgoing, RecordingAction, RecordingError, Refused, Switchboard,
+        self, AnswerError, ChatView, InvitationId, Invite, Invited, JoinError, Mine, Outcome,
+        Outgoing, RecordingAction, RecordingError, Refused, Switchboard,
     },
     opentok::SessionId,
     platform::{LocalPresence, Platform, PlatformError},
@@ -328,7 +328,7 @@ impl Buddies {
     }
 
     /// Does something on the switchboard, and has carried out what comes of it.
-    fn act<T>(&self, act: impl FnOnce(&mut Switchboard, Moment) -> T) -> T {
+    fn act<T>(&self, act: impl FnOnce(&mut Switchboard, Now) -> T) -> T {
         let done = self.0.desk().act(act);
         self.0.work.notify_one();
         done
@@ -352,11 +352,8 @@ fn own(board: &Switchboard, user: UserId, tab: Option<ConnectionId>) -> Option<C
     tab.filter(|tab| board.roster().user_of(*tab) == Some(user))
 }
 
-fn now() -> Moment {
-    Moment {
-        at: Instant::now(),
-        unix_ms: clock::now_ms(),
-    }
+fn now() -> Now {
+    Now::read()
 }
 
 /// The session where buddies meet; made when there is none.

@@ -4,7 +4,10 @@ use serde::Serialize;
 
 use crate::{
     opentok::SessionId,
-    session::{ConnectionId, ConnectionInfo, EndReason, Occurrence, Report, StreamId, StreamInfo},
+    session::{
+        ConnectionId, ConnectionInfo, EndReason, MonitorEvent, MonitorEventKind, StreamId,
+        StreamInfo,
+    },
 };
 
 #[derive(Serialize)]
@@ -73,7 +76,7 @@ fn of_opentok(reason: EndReason) -> EndReason {
 }
 
 /// The JSON of what happened in a session of the project.
-pub fn of_report(report: &Report, api_key: u32) -> String {
+pub fn of_report(report: &MonitorEvent, api_key: u32) -> String {
     let body = Body {
         session_id: &report.session,
         project_id: api_key.to_string(),
@@ -83,32 +86,32 @@ pub fn of_report(report: &Report, api_key: u32) -> String {
         connection: None,
         stream: None,
     };
-    let body = match &report.occurrence {
-        Occurrence::SessionCreated => Body {
+    let body = match &report.kind {
+        MonitorEventKind::SessionCreated => Body {
             event: "sessionCreated",
             ..body
         },
-        Occurrence::SessionDestroyed => Body {
+        MonitorEventKind::SessionDestroyed => Body {
             event: "sessionDestroyed",
             ..body
         },
-        Occurrence::ConnectionCreated(connection) => Body {
+        MonitorEventKind::ConnectionCreated(connection) => Body {
             event: "connectionCreated",
             connection: Some(connection.into()),
             ..body
         },
-        Occurrence::ConnectionDestroyed { connection, reason } => Body {
+        MonitorEventKind::ConnectionDestroyed { connection, reason } => Body {
             event: "connectionDestroyed",
             connection: Some(connection.into()),
             reason: Some(of_opentok(*reason)),
             ..body
         },
-        Occurrence::StreamCreated { stream, connection } => Body {
+        MonitorEventKind::StreamCreated { stream, connection } => Body {
             event: "streamCreated",
             stream: Some(Stream::new(stream, connection)),
             ..body
         },
-        Occurrence::StreamDestroyed {
+        MonitorEventKind::StreamDestroyed {
             stream,
             connection,
             reason,
@@ -148,11 +151,11 @@ mod tests {
             height: 480,
             frame_rate: None,
         };
-        let told = |occurrence| -> Value {
-            let report = Report {
+        let told = |kind| -> Value {
+            let report = MonitorEvent {
                 session: SessionId::from("2_x"),
                 at_ms: 1_470_257_688_309,
-                occurrence,
+                kind,
             };
             serde_json::from_str(&of_report(&report, 123_456)).unwrap()
         };
@@ -171,21 +174,21 @@ mod tests {
             body.as_object_mut().unwrap().extend(more);
             body
         };
-        for (occurrence, expected) in [
+        for (kind, expected) in [
             (
-                Occurrence::SessionCreated,
+                MonitorEventKind::SessionCreated,
                 body("sessionCreated", json!({})),
             ),
             (
-                Occurrence::SessionDestroyed,
+                MonitorEventKind::SessionDestroyed,
                 body("sessionDestroyed", json!({})),
             ),
             (
-                Occurrence::ConnectionCreated(ann.clone()),
+                MonitorEventKind::ConnectionCreated(ann.clone()),
                 body("connectionCreated", json!({ "connection": connection })),
             ),
             (
-                Occurrence::ConnectionDestroyed {
+                MonitorEventKind::ConnectionDestroyed {
                     connection: ann.clone(),
                     reason: EndReason::NetworkDisconnected,
                 },
@@ -195,14 +198,14 @@ mod tests {
                 ),
             ),
             (
-                Occurrence::StreamCreated {
+                MonitorEventKind::StreamCreated {
                     stream: camera.clone(),
                     connection: ann.clone(),
                 },
                 body("streamCreated", json!({ "stream": stream })),
             ),
             (
-                Occurrence::StreamDestroyed {
+                MonitorEventKind::StreamDestroyed {
                     stream: camera,
                     connection: ann.clone(),
                     reason: EndReason::ForceUnpublished,
@@ -213,7 +216,7 @@ mod tests {
                 ),
             ),
             (
-                Occurrence::ConnectionDestroyed {
+                MonitorEventKind::ConnectionDestroyed {
                     connection: ann,
                     reason: EndReason::ServerStopping,
                 },
@@ -223,7 +226,7 @@ mod tests {
                 ),
             ),
         ] {
-            assert_eq!(told(occurrence), expected);
+            assert_eq!(told(kind), expected);
         }
     }
 }

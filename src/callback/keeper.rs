@@ -12,7 +12,7 @@ use super::{
     Callback, Callbacks, Topic, body, count,
     store::{self, NewEvent},
 };
-use crate::{archive::ArchiveUpdate, session::Report};
+use crate::{archive::ArchiveUpdate, session::MonitorEvent};
 
 /// Reports that are written in one transaction.
 const BATCH: usize = 256;
@@ -27,7 +27,7 @@ const AGAIN_AFTER: Duration = Duration::from_secs(5);
 /// Runs until callbacks are closed, and then until nothing is left to be written.
 pub async fn keep(
     callbacks: Callbacks,
-    mut reports: mpsc::Receiver<Report>,
+    mut reports: mpsc::Receiver<MonitorEvent>,
     mut changes: broadcast::Receiver<ArchiveUpdate>,
 ) {
     let mut batch = Vec::new();
@@ -57,7 +57,7 @@ pub async fn keep(
 
 impl Callbacks {
     /// Writes a batch down, however long that takes, unless the server stops.
-    async fn keep_batch(&self, batch: &mut Vec<Report>) {
+    async fn keep_batch(&self, batch: &mut Vec<MonitorEvent>) {
         while let Err(problem) = self.write(batch).await {
             error!("Events of sessions cannot be kept for their callbacks yet: {problem}");
             if tokio::time::timeout(AGAIN_AFTER, self.closed())
@@ -71,7 +71,7 @@ impl Callbacks {
         batch.clear();
     }
 
-    async fn write(&self, batch: &[Report]) -> Result<(), sqlx::Error> {
+    async fn write(&self, batch: &[MonitorEvent]) -> Result<(), sqlx::Error> {
         let keys: BTreeSet<u32> = batch.iter().filter_map(|r| r.session.api_key()).collect();
         // Registrations are made by other processes, too, and count at once.
         let mut registered = HashMap::new();
@@ -84,7 +84,7 @@ impl Callbacks {
         let mut events = Vec::new();
         let mut lists = BTreeSet::new();
         for report in batch {
-            let topic = Topic::of_occurrence(&report.occurrence);
+            let topic = Topic::of_occurrence(&report.kind);
             if let Some(api_key) = report.session.api_key()
                 && let Some(callback) = registered.get(&(api_key, topic))
             {

@@ -46,7 +46,7 @@ pub use self::{
 };
 use crate::{
     archive::{ArchiveUpdate, object::ObjectWriter},
-    session::{Monitor, Report},
+    session::{Monitor, MonitorEvent},
 };
 
 /// Reports of sessions that wait to be written: about a second of the largest crowd. Further ones are dropped, and counted.
@@ -142,7 +142,7 @@ struct Inner {
     settings: Settings,
     objects: ObjectWriter,
     poster: Poster,
-    reports: mpsc::Sender<Report>,
+    reports: mpsc::Sender<MonitorEvent>,
     counters: Counters,
     /// The operator was told that archives come without links.
     no_links: Once,
@@ -237,7 +237,7 @@ impl Callbacks {
 }
 
 impl Monitor for Callbacks {
-    fn report(&self, report: Report) {
+    fn report(&self, report: MonitorEvent) {
         if self.0.reports.try_send(report).is_err() && !*self.0.closing.borrow() {
             count(&self.0.counters.dropped, 1);
         }

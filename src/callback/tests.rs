@@ -21,7 +21,7 @@ use crate::{
     opentok::SessionId,
     project::{self, Project},
     session::{
-        Occurrence, Sessions,
+        MonitorEventKind, Sessions,
         media::{EngineBusy, EngineCommand, Media, Sink},
     },
 };
@@ -359,11 +359,11 @@ async fn until(callbacks: &Callbacks, wished: impl Fn(Counts) -> bool) {
     panic!("{:?}", callbacks.counts().await);
 }
 
-fn created(session: &SessionId, number: i64) -> Report {
-    Report {
+fn created(session: &SessionId, number: i64) -> MonitorEvent {
+    MonitorEvent {
         session: session.clone(),
         at_ms: NOW + 1_000_000 + number, // Nothing is due before the test is over.
-        occurrence: Occurrence::SessionCreated,
+        kind: MonitorEventKind::SessionCreated,
     }
 }
 

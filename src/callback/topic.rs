@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::session::Occurrence;
+use crate::session::MonitorEventKind;
 
 /// One kind of event of a project.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -53,14 +53,14 @@ impl Topic {
         all.find(|topic| topic.group() == group && topic.event() == event)
     }
 
-    pub(super) fn of_occurrence(occurrence: &Occurrence) -> Topic {
-        match occurrence {
-            Occurrence::SessionCreated => Topic::SessionCreated,
-            Occurrence::SessionDestroyed => Topic::SessionDestroyed,
-            Occurrence::ConnectionCreated(_) => Topic::ConnectionCreated,
-            Occurrence::ConnectionDestroyed { .. } => Topic::ConnectionDestroyed,
-            Occurrence::StreamCreated { .. } => Topic::StreamCreated,
-            Occurrence::StreamDestroyed { .. } => Topic::StreamDestroyed,
+    pub(super) fn of_occurrence(kind: &MonitorEventKind) -> Topic {
+        match kind {
+            MonitorEventKind::SessionCreated => Topic::SessionCreated,
+            MonitorEventKind::SessionDestroyed => Topic::SessionDestroyed,
+            MonitorEventKind::ConnectionCreated(_) => Topic::ConnectionCreated,
+            MonitorEventKind::ConnectionDestroyed { .. } => Topic::ConnectionDestroyed,
+            MonitorEventKind::StreamCreated { .. } => Topic::StreamCreated,
+            MonitorEventKind::StreamDestroyed { .. } => Topic::StreamDestroyed,
         }
     }
 

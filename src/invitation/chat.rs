@@ -7,8 +7,9 @@ use std::{
 
 use serde::Serialize;
 
-use super::{Moment, news::ChatView};
+use super::news::ChatView;
 use crate::{
+    clock::Now,
     opentok::SessionId,
     presence::{Absence, Leaving, Person, UserId},
     session::ConnectionId,
@@ -88,7 +89,7 @@ pub(super) struct Chats {
 
 impl Chats {
     /// Opens a chat of two who are in none.
-    pub(super) fn begin(&mut self, session: SessionId, parties: [Party; 2], now: Moment) -> &Chat {
+    pub(super) fn begin(&mut self, session: SessionId, parties: [Party; 2], now: Now) -> &Chat {
         let sides = parties.map(|Party { person, tab }| {
             let absence = Absence::first(JOIN_WITHIN, now.at);
             self.absent.insert((absence.until(), person.id));

@@ -16,8 +16,8 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Event, JoinError, Moment, News, Switchboard};
-use crate::{opentok::SessionId, presence::UserId};
+use super::{Event, JoinError, News, Switchboard};
+use crate::{clock::Now, opentok::SessionId, presence::UserId};
 
 /// Silence for so long is a refusal.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
@@ -122,7 +122,7 @@ impl Switchboard {
         session: &SessionId,
         by: UserId,
         action: RecordingAction,
-        now: Moment,
+        now: Now,
     ) -> Result<(), RecordingError> {
         self.advance(now);
         let chat = self.chats.get(session).ok_or(JoinError::NotFound)?;
@@ -196,7 +196,7 @@ impl Switchboard {
     }
 
     /// Questions that nobody answered are answered with no.
-    pub(super) fn lapse(&mut self, now: Moment) {
+    pub(super) fn lapse(&mut self, now: Now) {
         while let Some(session) = self.consents.overdue(now.at) {
             if let Some(Consent::Asked { other, .. }) = self.consents.of.get(&session).copied() {
                 self.consents.end(&session);

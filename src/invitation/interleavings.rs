@@ -10,6 +10,7 @@ use proptest::{prelude::*, test_runner::RngAlgorithm};
 
 use super::*;
 use crate::{
+    clock::Now,
     opentok::SessionId,
     presence::{Activity, Arrival, Availability, Entry, Leaving, Name, Query, UserId},
     session::ConnectionId,
@@ -90,7 +91,7 @@ struct Heard {
 
 struct World {
     board: Switchboard,
-    now: Moment,
+    now: Now,
     people: Vec<UserId>,
     names: Vec<Name>,
     in_chat: BTreeMap<UserId, Vec<ConnectionId>>,
@@ -108,7 +109,7 @@ impl World {
     fn new() -> World {
         let mut world = World {
             board: Switchboard::default(),
-            now: Moment {
+            now: Now {
                 at: Instant::now(),
                 unix_ms: 1_795_316_400_000,
             },

@@ -10,12 +10,13 @@ use std::{
 };
 
 use super::{
-    InvitationId, Moment, News, Outcome, Switchboard,
+    InvitationId, News, Outcome, Switchboard,
     chat::Party,
     news::{Incoming, Outgoing},
     over::{Ended, Over},
 };
 use crate::{
+    clock::Now,
     opentok::SessionId,
     presence::{Activity, Person, Unavailable, UserId},
     session::ConnectionId,
@@ -103,7 +104,7 @@ impl Switchboard {
     ///
     /// # Errors
     /// The reason.
-    pub fn may_invite(&mut self, from: UserId, to: UserId, now: Moment) -> Result<(), Refused> {
+    pub fn may_invite(&mut self, from: UserId, to: UserId, now: Now) -> Result<(), Refused> {
         self.advance(now);
         self.may_call(from, to)?;
         self.limit
@@ -115,7 +116,7 @@ impl Switchboard {
     ///
     /// # Errors
     /// When the inviter may not send it; then nobody else hears of it.
-    pub fn invite(&mut self, invite: Invite, now: Moment) -> Result<Invited, Refused> {
+    pub fn invite(&mut self, invite: Invite, now: Now) -> Result<Invited, Refused> {
         self.advance(now);
         let from = self.may_call(invite.from, invite.to)?;
         self.may_use(&invite.session, invite.from)?;
@@ -162,7 +163,7 @@ impl Switchboard {
         id: InvitationId,
         by: UserId,
         tab: Option<ConnectionId>,
-        now: Moment,
+        now: Now,
     ) -> Result<SessionId, AnswerError> {
         self.advance(now);
         self.answerable(id, by, |invitation| invitation.to.id)?;
@@ -173,12 +174,7 @@ impl Switchboard {
     ///
     /// # Errors
     /// When it is not for this user to decline, or something else came first.
-    pub fn decline(
-        &mut self,
-        id: InvitationId,
-        by: UserId,
-        now: Moment,
-    ) -> Result<(), AnswerError> {
+    pub fn decline(&mut self, id: InvitationId, by: UserId, now: Now) -> Result<(), AnswerError> {
         self.advance(now);
         self.answerable(id, by, |invitation| invitation.to.id)?;
         self.close(id, Outcome::Declined, now);
@@ -189,7 +185,7 @@ impl Switchboard {
     ///
     /// # Errors
     /// When it is not for this user to cancel, or something else came first.
-    pub fn cancel(&mut self, id: InvitationId, by: UserId, now: Moment) -> Result<(), AnswerError> {
+    pub fn cancel(&mut self, id: InvitationId, by: UserId, now: Now) -> Result<(), AnswerError> {
         self.advance(now);
         self.answerable(id, by, |invitation| invitation.from.id)?;
         self.close(id, Outcome::Cancelled, now);
@@ -286,7 +282,7 @@ impl Switchboard {
         &mut self,
         id: InvitationId,
         tab: Option<ConnectionId>,
-        now: Moment,
+        now: Now,
     ) -> Option<SessionId> {
         let invitation = self.close(id, Outcome::Accepted, now)?;
         for user in [invitation.from.id, invitation.to.id] {

@@ -27,7 +27,7 @@ mod over;
 pub mod store;
 mod switchboard;
 
-use std::{fmt, time::Instant};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -43,15 +43,6 @@ use crate::session::id;
 id! {
     /// An invitation, from its sending until a while after its answer.
     InvitationId
-}
-
-/// Now, on both clocks.
-#[derive(Clone, Copy, Debug)]
-pub struct Moment {
-    /// For everything that is waited for; never goes back.
-    pub at: Instant,
-    /// Unix time, ms, for what people are shown and the database keeps.
-    pub unix_ms: i64,
 }
 
 /// How an invitation ended.

@@ -8,8 +8,7 @@ use std::{
 };
 
 use super::{
-    ChatEnd, ChatRecording, ChatView, EndReason, Event, InvitationId, Mine, Moment, News, Outcome,
-    Refused,
+    ChatEnd, ChatRecording, ChatView, EndReason, Event, InvitationId, Mine, News, Outcome, Refused,
     chat::{Chats, Party},
     consent::Consents,
     lifecycle::{Invitation, Lines},
@@ -17,6 +16,7 @@ use super::{
     missed::MissedCalls,
 };
 use crate::{
+    clock::Now,
     opentok::SessionId,
     presence::{Activity, Arrival, Availability, Leaving, Person, Roster, UserId},
     session::ConnectionId,
@@ -71,27 +71,27 @@ impl Default for Switchboard {
 /// What happens in the presence session.
 impl Switchboard {
     /// A tab has connected, or is back after its socket was lost.
-    pub fn arrived(&mut self, arrival: Arrival<'_>, now: Moment) {
+    pub fn arrived(&mut self, arrival: Arrival<'_>, now: Now) {
         self.advance(now);
         self.roster.arrived(arrival, now.at);
     }
 
     /// A tab's connection is gone.
-    pub fn left(&mut self, connection: ConnectionId, how: Leaving, now: Moment) {
+    pub fn left(&mut self, connection: ConnectionId, how: Leaving, now: Now) {
         self.advance(now);
         self.roster.left(connection, how, now.at);
     }
 
     /// The user's browser has asked for the page of the buddies. To be told on every such request: it is
     /// how a reload is told from a closed tab.
-    pub fn expect_back(&mut self, user: UserId, now: Moment) {
+    pub fn expect_back(&mut self, user: UserId, now: Now) {
         self.advance(now);
         self.roster.expect_back(user, now.at);
         self.chats.expect_back(user);
     }
 
     /// The user chooses what to be. Whoever is ringing the user and no longer may is answered.
-    pub fn choose(&mut self, user: UserId, availability: Availability, now: Moment) {
+    pub fn choose(&mut self, user: UserId, availability: Availability, now: Now) {
         self.advance(now);
         if !self.roster.set_availability(user, availability, now.at) {
             return;
@@ -113,7 +113,7 @@ impl Switchboard {
     }
 
     /// All that concerns the user now; `None`: not here.
-    pub fn mine(&self, user: UserId, now: Moment) -> Option<Mine> {
+    pub fn mine(&self, user: UserId, now: Now) -> Option<Mine> {
         let me = self.roster.person(user)?.clone();
         let (availability, _) = self.roster.doing(user)?;
         let tabs = self.roster.tabs(user);
@@ -158,7 +158,7 @@ impl Switchboard {
     ///
     /// # Errors
     /// When `by` may not invite anybody now, or the session is another call's.
-    pub fn offer(&mut self, session: SessionId, by: UserId, now: Moment) -> Result<(), Refused> {
+    pub fn offer(&mut self, session: SessionId, by: UserId, now: Now) -> Result<(), Refused> {
         self.advance(now);
         self.may_send(by)?;
         self.may_use(&session, by)?;
@@ -174,7 +174,7 @@ impl Switchboard {
     ///
     /// # Errors
     /// The reason.
-    pub fn may_offer(&mut self, by: UserId, now: Moment) -> Result<(), Refused> {
+    pub fn may_offer(&mut self, by: UserId, now: Now) -> Result<(), Refused> {
         self.advance(now);
         self.may_send(by)?;
         self.limit
@@ -207,14 +207,14 @@ impl Switchboard {
         session: &SessionId,
         user: UserId,
         connection: ConnectionId,
-        now: Moment,
+        now: Now,
     ) -> bool {
         self.advance(now);
         self.chats.joined(session, user, connection)
     }
 
     /// A connection in the session of a chat is gone.
-    pub fn left_chat(&mut self, connection: ConnectionId, how: Leaving, now: Moment) {
+    pub fn left_chat(&mut self, connection: ConnectionId, how: Leaving, now: Now) {
         self.advance(now);
         let roster = &self.roster;
         self.chats.left(
@@ -229,12 +229,7 @@ impl Switchboard {
     ///
     /// # Errors
     /// When the chat is between others, or over already: then both have been told.
-    pub fn end_chat(
-        &mut self,
-        session: &SessionId,
-        by: UserId,
-        now: Moment,
-    ) -> Result<(), JoinError> {
+    pub fn end_chat(&mut self, session: &SessionId, by: UserId, now: Now) -> Result<(), JoinError> {
         self.advance(now);
         let chat = self.chats.get(session).ok_or(JoinError::NotFound)?;
         if !chat.has(by) {
@@ -245,7 +240,7 @@ impl Switchboard {
     }
 
     /// Connects two who are in no chat.
-    pub(super) fn begin_chat(&mut self, session: SessionId, parties: [Party; 2], now: Moment) {
+    pub(super) fn begin_chat(&mut self, session: SessionId, parties: [Party; 2], now: Now) {
         let chat = self.chats.begin(session, parties, now);
         self.events.push(Event::ChatStarted(chat.record()));
         let people = chat.people().map(|person| person.id);
@@ -262,7 +257,7 @@ impl Switchboard {
     }
 
     /// Ends the chat that `by` is in, if any.
-    fn hang_up(&mut self, by: UserId, reason: EndReason, now: Moment) {
+    fn hang_up(&mut self, by: UserId, reason: EndReason, now: Now) {
         let Some(session) = self.chats.of(by).map(|chat| chat.session().clone()) else {
             return;
         };
@@ -296,7 +291,7 @@ impl Switchboard {
 impl Switchboard {
     /// What is to be carried out now. Calls that change something take effect for others only here.
     #[must_use]
-    pub fn poll(&mut self, now: Moment) -> Vec<Event> {
+    pub fn poll(&mut self, now: Now) -> Vec<Event> {
         self.advance(now);
         if let Some(delta) = self.roster.delta(now.at) {
             self.events.push(Event::Roster(delta));
@@ -312,7 +307,7 @@ impl Switchboard {
 
     /// Lets happen what is due. Every method that changes something begins with it, so that an answer
     /// that comes too late is too late, however late the timers run.
-    pub(super) fn advance(&mut self, now: Moment) {
+    pub(super) fn advance(&mut self, now: Now) {
         while let Some(id) = self.lines.overdue(now.at) {
             self.close(id, Outcome::NoAnswer, now);
         }
@@ -336,7 +331,7 @@ impl Switchboard {
     }
 
     /// Whatever the user was part of is over.
-    fn depart(&mut self, user: UserId, now: Moment) {
+    fn depart(&mut self, user: UserId, now: Now) {
         self.hang_up(user, EndReason::Gone, now);
         if let Some(id) = self.lines.from(user) {
             self.close(id, Outcome::InviterGone, now);
@@ -351,7 +346,7 @@ impl Switchboard {
         &mut self,
         id: InvitationId,
         outcome: Outcome,
-        now: Moment,
+        now: Now,
     ) -> Option<Invitation> {
         let invitation = self.lines.remove(id, outcome, now.at)?;
         let (from, to) = (invitation.from.id, invitation.to.id);
@@ -379,7 +374,7 @@ impl Switchboard {
     }
 
     /// Lists a call that `user` did not answer.
-    pub(super) fn miss(&mut self, user: UserId, from: Person, outcome: Outcome, now: Moment) {
+    pub(super) fn miss(&mut self, user: UserId, from: Person, outcome: Outcome, now: Now) {
         let call = self.missed.add(user, from, outcome, now.unix_ms);
         self.tell(user, News::Missed { call });
     }

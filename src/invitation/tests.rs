@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
+    clock::Now,
     opentok::SessionId,
     presence::{Arrival, Availability, Leaving, Name, Query, UserId},
     session::ConnectionId,
@@ -14,7 +15,7 @@ use crate::{
 /// A switchboard, with a clock to move by hand and an ear on everything.
 struct Scene {
     board: Switchboard,
-    now: Moment,
+    now: Now,
     heard: Vec<(UserId, Value)>,
     records: Vec<Event>,
 }
@@ -23,7 +24,7 @@ impl Scene {
     fn new() -> Scene {
         Scene {
             board: Switchboard::default(),
-            now: Moment {
+            now: Now {
                 at: Instant::now(),
                 unix_ms: 1_795_316_400_000,
             },

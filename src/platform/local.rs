@@ -100,7 +100,7 @@ impl LocalSessions {
     pub(super) async fn close(&self, session: &SessionId) -> Result<(), PlatformError> {
         let reason = session::EndReason::ForceDisconnected;
         self.sessions.disconnect_everybody(session, reason);
-        for closed in self.sessions.separate(session).iter().chain([session]) {
+        for closed in self.sessions.unalias(session).iter().chain([session]) {
             project::close_session(&self.db, closed, clock::now_ms()).await?;
             self.session_cache.invalidate(closed);
         }
@@ -170,6 +170,6 @@ impl LocalPresence for LocalSessions {
     }
 
     fn alias(&self, from: &SessionId, into: &SessionId) {
-        self.sessions.unite(from, into);
+        self.sessions.alias(from, into);
     }
 }

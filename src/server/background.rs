@@ -16,7 +16,7 @@ const DURATION_CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The events that the embedded platform handles.
 pub(super) struct Events {
-    pub sessions: mpsc::Receiver<session::Happening>,
+    pub sessions: mpsc::Receiver<session::RegistryEvent>,
     pub recorders: mpsc::Receiver<recording::RecorderEvent>,
 }
 
@@ -49,7 +49,10 @@ fn spawn_remote(remote: &Remote, config: &Config, min_free_bytes: u64) -> Vec<Jo
     tasks
 }
 
-async fn handle_session_events(embedded: Embedded, mut events: mpsc::Receiver<session::Happening>) {
+async fn handle_session_events(
+    embedded: Embedded,
+    mut events: mpsc::Receiver<session::RegistryEvent>,
+) {
     while let Some(event) = events.recv().await {
         embedded.apply_session_event(event).await;
     }

@@ -15,7 +15,7 @@ pub struct Admitted {
 
 /// Somebody who is let in.
 #[derive(Clone, Debug)]
-pub struct Newcomer {
+pub struct NewConnection {
     /// What the token lets its holder do.
     pub claims: Claims,
     /// The media of the session it joins go from browser to browser.

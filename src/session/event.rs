@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     ConnectionId, Refusal, StreamId,
-    request::{Candidate, Description, Want},
+    request::{Candidate, Description, PeerSettings},
 };
 use crate::{archive::ArchiveId, opentok::Role};
 
@@ -125,7 +125,7 @@ pub enum SessionEvent {
         stream_id: StreamId,
         pair: u32,
         #[serde(flatten)]
-        want: Want,
+        want: PeerSettings,
     },
     #[serde(rename = "peer.sdp")]
     PeerSdp {

@@ -1,8 +1,8 @@
 //! A live session: connections, streams, signals, moderation, and who is being recorded.
 //!
 //! [`LiveSession`] holds the rules and does nothing by itself: requests, the media engine's events
-//! and the time go in, [`Output`]s come out. [`Sessions`] keeps the live sessions of this process
-//! and carries their outputs to sockets, media engine, recorder and archives.
+//! and the time go in, [`Effect`]s come out. [`Sessions`] keeps the live sessions of this process
+//! and carries their effects to sockets, media engine, recorder and archives.
 
 mod admission;
 mod backlog;
@@ -14,21 +14,23 @@ pub mod media;
 mod monitor;
 mod observer;
 mod outbox;
-mod pace;
 pub mod refusal;
 mod registry;
 pub mod request;
+mod timers;
 
-pub use admission::{Admission, AdmissionError, Admitted, Newcomer};
+pub use admission::{Admission, AdmissionError, Admitted, NewConnection};
 pub use event::{
     ArchiveInfo, ConnectionInfo, EndReason, ReplyBody, Rerouting, SessionEvent, StreamInfo,
 };
 pub(crate) use id::id;
 pub use id::{ConnectionId, StreamId};
-pub use live::{Chosen, Closing, LiveSession, Now, Outgoing, Output, Phase, SocketId};
-pub use monitor::{Monitor, Occurrence, Report};
+pub use live::{
+    Closing, Effect, LiveSession, OutboundMessage, RecordingPhase, SocketId, TrackSelection,
+};
+pub use monitor::{Monitor, MonitorEvent, MonitorEventKind};
 pub use observer::{ClientSignal, Observer};
 pub use outbox::Outbox;
 pub use refusal::Refusal;
-pub use registry::{ArchiveChange, Attachment, Counts, Happening, Sessions};
+pub use registry::{Attachment, Counts, RecordingUpdate, RegistryEvent, Sessions};
 pub use request::{Request, Resume};

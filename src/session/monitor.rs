@@ -5,23 +5,23 @@ use crate::opentok::SessionId;
 
 /// Something that happened in a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Report {
+pub struct MonitorEvent {
     pub session: SessionId,
     /// Unix time, ms.
     pub at_ms: i64,
-    pub occurrence: Occurrence,
+    pub kind: MonitorEventKind,
 }
 
 /// What happened. Connections and streams are told of when others can hear of them, and each that was created is
 /// destroyed once.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Occurrence {
-    /// Somebody connects while nobody else is connected. [`Occurrence::ConnectionCreated`] follows.
+pub enum MonitorEventKind {
+    /// Somebody connects while nobody else is connected. [`MonitorEventKind::ConnectionCreated`] follows.
     SessionCreated,
     /// Nobody is connected any more.
     SessionDestroyed,
     ConnectionCreated(ConnectionInfo),
-    /// Comes behind [`Occurrence::StreamDestroyed`] of each of its streams.
+    /// Comes behind [`MonitorEventKind::StreamDestroyed`] of each of its streams.
     ConnectionDestroyed {
         connection: ConnectionInfo,
         reason: EndReason,
@@ -40,5 +40,5 @@ pub enum Occurrence {
 /// Is told of all of it, in the session's order, while the session is locked: it must not wait, and must not ask
 /// anything of the live sessions.
 pub trait Monitor: Send + Sync {
-    fn report(&self, report: Report);
+    fn report(&self, report: MonitorEvent);
 }

@@ -17,9 +17,9 @@ pub trait Observer: Send + Sync {
     /// Whether the observer stands between the clients of this session: they hear none of each other's signals
     /// ([`Observer::signalled`]), and see one another only when it says so
     /// ([`Sessions::show`](super::Sessions::show)). Asked when the session comes to life.
-    fn judges(&self, session: &SessionId) -> bool;
+    fn mediates(&self, session: &SessionId) -> bool;
 
-    /// A client signals in a session that is judged. Nobody else hears of it; what the sender hears is this.
+    /// A client signals in a session that is mediated. Nobody else hears of it; what the sender hears is this.
     ///
     /// # Errors
     /// Told to the sender.

@@ -11,7 +11,7 @@ use std::{
 
 use super::{
     backlog,
-    live::{Closing, Outgoing},
+    live::{Closing, OutboundMessage},
 };
 
 /// Messages. Higher: slower clients keep their socket through a storm; lower: less memory.
@@ -51,7 +51,7 @@ struct Shared(Mutex<Queue>);
 
 #[derive(Default)]
 struct Queue {
-    messages: VecDeque<Outgoing>,
+    messages: VecDeque<OutboundMessage>,
     bytes: usize,
     /// Why nothing more comes.
     closing: Option<Closing>,
@@ -83,7 +83,7 @@ pub(super) struct OutboxSender {
 
 impl OutboxSender {
     /// `false` when the client is too far behind, or gone.
-    pub fn send(&self, message: Outgoing) -> bool {
+    pub fn send(&self, message: OutboundMessage) -> bool {
         let fits = self.put(message);
         if fits {
             self.shared.wake();
@@ -92,7 +92,7 @@ impl OutboxSender {
     }
 
     /// As [`OutboxSender::send`], but the socket goes on sleeping until it is nudged, or has another reason to wake.
-    pub fn put(&self, message: Outgoing) -> bool {
+    pub fn put(&self, message: OutboundMessage) -> bool {
         let size = size(&message);
         let mut queue = self.shared.lock();
         let fits = queue.messages.len() < self.max_messages && queue.bytes + size <= self.max_bytes;
@@ -140,7 +140,10 @@ pub struct Outbox(Arc<Shared>);
 
 impl Outbox {
     /// The next message; an error means to close the socket. The latest who polls is woken.
-    pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Result<Outgoing, Closing>> {
+    pub fn poll_next(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<OutboundMessage, Closing>> {
         let mut queue = self.0.lock();
         let Some(next) = queue.take() else {
             queue.waiting = Some(context.waker().clone());
@@ -150,14 +153,14 @@ impl Outbox {
     }
 
     #[cfg(test)]
-    pub async fn next(&mut self) -> Result<Outgoing, Closing> {
+    pub async fn next(&mut self) -> Result<OutboundMessage, Closing> {
         std::future::poll_fn(|context| self.poll_next(context)).await
     }
 }
 
 impl Queue {
     /// `None` when there is nothing at the moment.
-    fn take(&mut self) -> Option<Result<Outgoing, Closing>> {
+    fn take(&mut self) -> Option<Result<OutboundMessage, Closing>> {
         if self.closing == Some(Closing::Overflow) {
             return Some(Err(Closing::Overflow));
         }
@@ -180,10 +183,10 @@ impl Drop for Outbox {
     }
 }
 
-fn size(message: &Outgoing) -> usize {
+fn size(message: &OutboundMessage) -> usize {
     match message {
-        Outgoing::Reply { outcome, .. } => outcome.size(),
-        Outgoing::Event { event, .. } => event.json.len() + 16,
+        OutboundMessage::Reply { outcome, .. } => outcome.size(),
+        OutboundMessage::Event { event, .. } => event.json.len() + 16,
     }
 }
 
@@ -192,8 +195,8 @@ mod tests {
     use super::*;
     use crate::session::event::{ReplyBody, SessionEvent, SharedEvent};
 
-    fn reply() -> Outgoing {
-        Outgoing::Reply {
+    fn reply() -> OutboundMessage {
+        OutboundMessage::Reply {
             request: 1,
             outcome: ReplyBody::Done {},
         }
@@ -243,12 +246,12 @@ mod tests {
         tokio::task::yield_now().await;
         let event = Arc::new(SharedEvent::new(SessionEvent::MuteForced { active: true }));
         let size_of_event = event.json.len() + 16;
-        assert!(sender.put(Outgoing::Event { n: 1, event }));
+        assert!(sender.put(OutboundMessage::Event { n: 1, event }));
         sender.nudge().wake();
         tokio::task::yield_now().await;
         assert_eq!(sender.shared.lock().bytes, 0, "nudged");
         let event = Arc::new(SharedEvent::new(SessionEvent::MuteForced { active: true }));
-        assert!(sender.put(Outgoing::Event { n: 2, event }));
+        assert!(sender.put(OutboundMessage::Event { n: 2, event }));
         tokio::task::yield_now().await;
         assert_eq!(sender.shared.lock().bytes, size_of_event, "asleep");
         assert!(sender.send(reply()));
@@ -282,11 +285,11 @@ mod tests {
         }));
         for n in 0..1000 {
             let event = Arc::clone(&event);
-            assert!(sender.send(Outgoing::Event { n, event }));
+            assert!(sender.send(OutboundMessage::Event { n, event }));
             outbox.next().await.unwrap();
         }
         let size = event.json.len() + 16;
-        let event = |n| Outgoing::Event {
+        let event = |n| OutboundMessage::Event {
             n,
             event: Arc::clone(&event),
         };

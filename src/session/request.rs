@@ -74,28 +74,28 @@ pub enum Request {
     #[serde(rename = "peer.want")]
     PeerWant {
         #[serde(flatten)]
-        pair: Pair,
+        pair: PeerLink,
         #[serde(flatten)]
-        want: Want,
+        want: PeerSettings,
     },
     /// The publisher offers, the other answers.
     #[serde(rename = "peer.sdp")]
     PeerSdp {
         #[serde(flatten)]
-        pair: Pair,
+        pair: PeerLink,
         description: Description,
     },
     #[serde(rename = "peer.ice")]
     PeerIce {
         #[serde(flatten)]
-        pair: Pair,
+        pair: PeerLink,
         candidates: Vec<Candidate>,
     },
     /// One side has ended it.
     #[serde(rename = "peer.bye")]
     PeerBye {
         #[serde(flatten)]
-        pair: Pair,
+        pair: PeerLink,
     },
     /// Two browsers found no way to one another: the session's media are to go through the server.
     #[serde(rename = "peer.failed")]
@@ -167,7 +167,7 @@ pub struct SubscriptionUpdate {
 /// One subscriber's view of one stream, in a relayed session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Pair {
+pub struct PeerLink {
     /// The other side: the stream's publisher, or who subscribes to it.
     pub to: ConnectionId,
     pub stream_id: StreamId,
@@ -175,10 +175,10 @@ pub struct Pair {
     pub pair: u32,
 }
 
-/// What is said from one side of a [`Pair`] to the other.
+/// What is said from one side of a [`PeerLink`] to the other.
 #[derive(Clone, Debug, PartialEq)]
 pub enum PeerMessage {
-    Want(Want),
+    Want(PeerSettings),
     Description(Description),
     Candidates(Vec<Candidate>),
     Bye,
@@ -187,7 +187,7 @@ pub enum PeerMessage {
 /// How a stream is wanted; absent means as it was.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Want {
+pub struct PeerSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub audio: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]

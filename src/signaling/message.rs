@@ -13,7 +13,7 @@ pub use crate::session::{
     refusal::Refusal,
     request::{NewStream, Request, Resume, StreamUpdate, SubscriptionUpdate},
 };
-use crate::{opentok::SessionId, session::Outgoing};
+use crate::{opentok::SessionId, session::OutboundMessage};
 
 /// The first message of every socket.
 #[derive(Debug, Deserialize)]
@@ -61,10 +61,10 @@ pub struct Reply<'a> {
 }
 
 /// The text of a message to a client.
-pub fn text(message: &Outgoing) -> String {
+pub fn text(message: &OutboundMessage) -> String {
     match message {
-        Outgoing::Reply { request, outcome } => reply_text(*request, outcome),
-        Outgoing::Event { n, event } => event_text(*n, event),
+        OutboundMessage::Reply { request, outcome } => reply_text(*request, outcome),
+        OutboundMessage::Event { n, event } => event_text(*n, event),
     }
 }
 

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     clock,
     opentok::SessionId,
-    session::{Admission, Admitted, Attachment, Newcomer, Outbox, Sessions, live},
+    session::{Admission, Admitted, Attachment, NewConnection, Outbox, Sessions, live},
 };
 
 /// How long a client may take to say hello.
@@ -290,7 +290,7 @@ async fn admit(
         .admission
         .admit(session_id, token, clock::now_s())
         .await?;
-    let newcomer = Newcomer {
+    let newcomer = NewConnection {
         claims,
         relayed,
         quiet,

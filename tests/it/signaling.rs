@@ -20,8 +20,8 @@ use parlor::{
     clock,
     opentok::{NewToken, Role, SessionId, Token},
     session::{
-        Admission, AdmissionError, Admitted, ArchiveChange, ArchiveInfo, Counts, EndReason,
-        Happening, Phase, Sessions,
+        Admission, AdmissionError, Admitted, ArchiveInfo, Counts, EndReason, RecordingPhase,
+        RecordingUpdate, RegistryEvent, Sessions,
         media::{self, EngineBusy, EngineCommand, Media, Recorded, Scope},
     },
     signaling,
@@ -53,7 +53,7 @@ struct Server {
     session: SessionId,
     engine: Arc<Engine>,
     recorder: Arc<Notebook>,
-    changes: mpsc::Receiver<Happening>,
+    changes: mpsc::Receiver<RegistryEvent>,
 }
 
 /// Answers every offer at once.
@@ -745,13 +745,13 @@ async fn everybody_hears_of_a_recording() {
 
     ann.ask(json!({ "type": "unpublish", "streamId": stream }))
         .await;
-    let paused = ArchiveChange {
+    let paused = RecordingUpdate {
         archive: archive.id,
-        phase: Phase::Paused,
+        phase: RecordingPhase::Paused,
     };
     for expected in [
-        Happening::Begun(server.session.clone()),
-        Happening::Archive(paused),
+        RegistryEvent::FirstStream(server.session.clone()),
+        RegistryEvent::Recording(paused),
     ] {
         let happening = timeout(PATIENCE, server.changes.recv()).await.unwrap();
         assert_eq!(happening, Some(expected));

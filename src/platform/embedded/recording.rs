@@ -12,7 +12,7 @@ use crate::{
     opentok::SessionId,
     platform::PlatformError,
     project::{self, MediaMode, SessionRecord},
-    session::{self, ArchiveInfo, Happening, Phase, media::Scope},
+    session::{self, ArchiveInfo, RecordingPhase, RegistryEvent, media::Scope},
 };
 
 impl Embedded {
@@ -82,10 +82,10 @@ impl Embedded {
     }
 
     /// Applies an event of the live sessions to their archives.
-    pub async fn apply_session_event(&self, event: Happening) {
+    pub async fn apply_session_event(&self, event: RegistryEvent) {
         match event {
-            Happening::Archive(change) => self.archive_changed(change).await,
-            Happening::Begun(session) => self.archive_automatically(&session).await,
+            RegistryEvent::Recording(change) => self.archive_changed(change).await,
+            RegistryEvent::FirstStream(session) => self.archive_automatically(&session).await,
         }
     }
 
@@ -116,11 +116,11 @@ impl Embedded {
     }
 
     /// Applies a session's change to its archive.
-    async fn archive_changed(&self, change: session::ArchiveChange) {
+    async fn archive_changed(&self, change: session::RecordingUpdate) {
         let followed = match change.phase {
-            Phase::Paused => SessionChange::LastStreamEnded,
-            Phase::Resumed => SessionChange::FirstStreamBegan,
-            Phase::Abandoned => SessionChange::Ended(Reason::SessionEnded),
+            RecordingPhase::Paused => SessionChange::LastStreamEnded,
+            RecordingPhase::Resumed => SessionChange::FirstStreamBegan,
+            RecordingPhase::Abandoned => SessionChange::Ended(Reason::SessionEnded),
         };
         match self
             .archives

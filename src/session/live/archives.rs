@@ -7,7 +7,7 @@ use std::{
 
 use serde::Deserialize;
 
-use super::{LiveSession, Output, Phase};
+use super::{Effect, LiveSession, RecordingPhase};
 use crate::{
     archive::{ArchiveId, Layout, recording::TimelineEvent},
     session::{
@@ -26,7 +26,7 @@ pub(super) struct RecordedArchive {
     info: ArchiveInfo,
     scope: Scope,
     /// The streams that were ever chosen by hand and are still there, and what of them is recorded.
-    chosen: HashMap<StreamId, Chosen>,
+    chosen: HashMap<StreamId, TrackSelection>,
     published: Published,
     /// Since when nobody has been connected.
     alone_since: Option<Instant>,
@@ -36,12 +36,12 @@ pub(super) struct RecordedArchive {
 
 /// What of a stream that was chosen by hand is recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Chosen {
+pub struct TrackSelection {
     pub audio: bool,
     pub video: bool,
 }
 
-impl Chosen {
+impl TrackSelection {
     fn is_any(self) -> bool {
         self.audio || self.video
     }
@@ -70,7 +70,7 @@ impl LiveSession {
         if !scope.by_hand {
             for stream in self.streams() {
                 let note = self.created_note(&stream);
-                self.outputs.push(Output::Note { archive, note });
+                self.effects.push(Effect::Note { archive, note });
             }
         }
         self.archives.push(RecordedArchive {
@@ -114,7 +114,7 @@ impl LiveSession {
         &mut self,
         archive: ArchiveId,
         stream: StreamId,
-        chosen: Option<Chosen>,
+        chosen: Option<TrackSelection>,
         now: Instant,
     ) -> Result<(), Refusal> {
         let no_stream = || Refusal::no_stream(code::UNABLE_TO_SUBSCRIBE);
@@ -128,21 +128,23 @@ impl LiveSession {
             return Err(not_recording());
         };
         let before = recorded.chosen.get(&stream).copied();
-        if chosen.is_none() && !before.is_some_and(Chosen::is_any) {
+        if chosen.is_none() && !before.is_some_and(TrackSelection::is_any) {
             return Err(no_stream());
         }
-        let Chosen { audio, video } = chosen.unwrap_or_default();
-        recorded.chosen.insert(stream, Chosen { audio, video });
+        let TrackSelection { audio, video } = chosen.unwrap_or_default();
+        recorded
+            .chosen
+            .insert(stream, TrackSelection { audio, video });
         if before.is_none() {
             let note = created;
-            self.outputs.push(Output::Note { archive, note });
+            self.effects.push(Effect::Note { archive, note });
         }
         let note = TimelineEvent::StreamChosen {
             stream,
             has_audio: audio,
             has_video: video,
         };
-        self.outputs.push(Output::Note { archive, note });
+        self.effects.push(Effect::Note { archive, note });
         self.media(EngineCommand::Choose {
             archive,
             stream,
@@ -154,7 +156,7 @@ impl LiveSession {
     }
 
     /// The streams that were chosen by hand for an archive.
-    pub fn chosen_streams(&self, archive: ArchiveId) -> Vec<(StreamId, Chosen)> {
+    pub fn chosen_streams(&self, archive: ArchiveId) -> Vec<(StreamId, TrackSelection)> {
         let recorded = self.archives.iter().find(|a| a.info.id == archive);
         let mut chosen: Vec<_> = recorded
             .into_iter()
@@ -175,7 +177,7 @@ impl LiveSession {
             return Err(not_recording());
         }
         let note = TimelineEvent::LayoutChanged { layout };
-        self.outputs.push(Output::Note { archive, note });
+        self.effects.push(Effect::Note { archive, note });
         Ok(())
     }
 
@@ -193,7 +195,7 @@ impl LiveSession {
                     continue;
                 }
             }
-            self.outputs.push(Output::Note {
+            self.effects.push(Effect::Note {
                 archive: recorded.info.id,
                 note: note.clone(),
             });
@@ -225,7 +227,7 @@ impl LiveSession {
         let anything = self.streams.values().any(|stream| stream.announced);
         let anybody = !self.connections.is_empty();
         if anything && !self.has_begun {
-            self.outputs.push(Output::Begun);
+            self.effects.push(Effect::FirstStream);
         }
         self.has_begun = anybody && (self.has_begun || anything);
         for recorded in &mut self.archives {
@@ -237,16 +239,16 @@ impl LiveSession {
             let phase = match (recorded.published, publishing) {
                 (Published::Now, false) => {
                     recorded.published = Published::NoMore;
-                    Some(Phase::Paused)
+                    Some(RecordingPhase::Paused)
                 }
                 (before, true) => {
                     recorded.published = Published::Now;
-                    (before == Published::NoMore).then_some(Phase::Resumed)
+                    (before == Published::NoMore).then_some(RecordingPhase::Resumed)
                 }
                 (Published::NotYet | Published::NoMore, false) => None,
             };
             if let Some(phase) = phase {
-                self.outputs.push(Output::Archive { archive, phase });
+                self.effects.push(Effect::Recording { archive, phase });
             }
             if anybody {
                 recorded.alone_since = None;
@@ -261,9 +263,9 @@ impl LiveSession {
         for recorded in &mut self.archives {
             if recorded.abandoned_at().is_some_and(|at| at <= now) {
                 recorded.abandoned = true;
-                self.outputs.push(Output::Archive {
+                self.effects.push(Effect::Recording {
                     archive: recorded.info.id,
-                    phase: Phase::Abandoned,
+                    phase: RecordingPhase::Abandoned,
                 });
             }
         }

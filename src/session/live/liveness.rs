@@ -12,7 +12,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Closing, LiveSession, Now, SocketId};
+use super::{Closing, LiveSession, SocketId};
+use crate::clock::Now;
 use crate::session::{ConnectionId, EndReason};
 
 /// How long a socket may be silent before it is pinged, and pinged again. Longer: a dead one is noticed later; shorter: more work for

@@ -1,7 +1,7 @@
 //! The rules of one live session.
 //!
 //! ```text
-//! requests, media events, now ──▶ LiveSession ──▶ outputs: replies and events to sockets,
+//! requests, media events, now ──▶ LiveSession ──▶ effects: replies and events to sockets,
 //!                                                 media commands, recorder's notes, archive phases
 //! ```
 //!
@@ -9,10 +9,10 @@
 //! socket for a while (`liveness.rs`), so what happens meanwhile is kept and told on resuming.
 
 mod archives;
+mod effect;
 mod liveness;
 mod moderation;
 mod negotiation;
-mod output;
 mod relaying;
 mod signals;
 mod streams;
@@ -25,18 +25,18 @@ use std::{
     time::Instant,
 };
 
-pub use self::{
-    archives::Chosen,
-    liveness::{PING_PERIOD, SOCKET_SILENCE},
-    output::{Closing, Outgoing, Output, Phase, SocketId},
-};
 use self::{
     archives::RecordedArchive, liveness::Lost, negotiation::PendingOffer, streams::Stream,
     subscriptions::Subscription,
 };
+pub use self::{
+    archives::TrackSelection,
+    effect::{Closing, Effect, OutboundMessage, RecordingPhase, SocketId},
+    liveness::{PING_PERIOD, SOCKET_SILENCE},
+};
 use super::{
-    ClientSignal, ConnectionId, Occurrence, Refusal, Request, Resume, StreamId,
-    admission::Newcomer,
+    ClientSignal, ConnectionId, MonitorEventKind, Refusal, Request, Resume, StreamId,
+    admission::NewConnection,
     backlog::Backlog,
     event::{ConnectionInfo, EndReason, ReplyBody, SessionEvent, SharedEvent, StreamInfo, Welcome},
     limits::{Crowd, Limits},
@@ -44,21 +44,13 @@ use super::{
     refusal::code,
     request::PeerMessage,
 };
-use crate::{archive::recording::TimelineEvent, opentok::Role};
+use crate::{archive::recording::TimelineEvent, clock::Now, opentok::Role};
 
 /// The version of the browser protocol.
 pub const VERSION: u32 = 1;
 
 /// A session is one broadcast domain; beyond this, every coming and going would cost too much.
 const MAX_CONNECTIONS: usize = 20_000;
-
-/// The time, read once at the rim for everything that happens "now".
-#[derive(Clone, Copy, Debug)]
-pub struct Now {
-    pub at: Instant,
-    /// Unix time, ms.
-    pub unix_ms: i64,
-}
 
 /// One live session.
 #[derive(Default)]
@@ -79,7 +71,7 @@ pub struct LiveSession {
     mutes_newcomers: bool,
     /// An observer decides what clients hear of one another: their signals go to it, and nobody is seen
     /// before it says so.
-    is_judged: bool,
+    is_mediated: bool,
     /// Those of whom others know nothing.
     hidden: HashSet<ConnectionId>,
     /// Media go from browser to browser.
@@ -88,7 +80,7 @@ pub struct LiveSession {
     came: u64,
     /// Numbers connections, streams and offers in the order of their coming.
     counter: u64,
-    outputs: Vec<Output>,
+    effects: Vec<Effect>,
 }
 
 struct Connection {
@@ -126,7 +118,7 @@ impl LiveSession {
         &mut self,
         socket: SocketId,
         request: u64,
-        newcomer: &Newcomer,
+        new: &NewConnection,
         key: String,
         now: Now,
     ) -> Result<ConnectionId, Refusal> {
@@ -137,11 +129,11 @@ impl LiveSession {
                 format!("the session is full: {MAX_CONNECTIONS} people are in it"),
             ));
         }
-        let Newcomer {
+        let NewConnection {
             claims,
             relayed,
             quiet,
-        } = newcomer;
+        } = new;
         let id = ConnectionId::random();
         let info = ConnectionInfo {
             connection_id: id,
@@ -153,9 +145,9 @@ impl LiveSession {
         }
         self.came += 1;
         if self.connections.is_empty() {
-            self.report(Occurrence::SessionCreated);
+            self.report(MonitorEventKind::SessionCreated);
         }
-        if self.is_judged {
+        if self.is_mediated {
             self.hidden.insert(id);
         } else {
             self.tell_curious(SessionEvent::ConnectionCreated {
@@ -198,9 +190,11 @@ impl LiveSession {
             streams: self.streams(),
             archives: self.archives(),
         };
-        self.outputs
-            .push(Output::Joined(welcome.connection.clone()));
-        self.report(Occurrence::ConnectionCreated(welcome.connection.clone()));
+        self.effects
+            .push(Effect::Joined(welcome.connection.clone()));
+        self.report(MonitorEventKind::ConnectionCreated(
+            welcome.connection.clone(),
+        ));
         self.reply(socket, request, ReplyBody::Welcome(Box::new(welcome)));
         self.follow_archives(now.at);
         Ok(id)
@@ -243,7 +237,7 @@ impl LiveSession {
             ));
         };
         let missed: Vec<_> = missed
-            .map(|(n, event)| Outgoing::Event {
+            .map(|(n, event)| OutboundMessage::Event {
                 n,
                 event: Arc::clone(event),
             })
@@ -253,16 +247,16 @@ impl LiveSession {
             self.lost.remove(&(lost.looked_at, id));
         }
         if let Some(replaced) = connection.socket.replace(socket) {
-            self.outputs.push(Output::Close {
+            self.effects.push(Effect::Close {
                 socket: replaced,
                 why: Closing::Replaced,
             });
         }
         self.reply(socket, request, ReplyBody::Resumed { resumed: true });
-        self.outputs.extend(
+        self.effects.extend(
             missed
                 .into_iter()
-                .map(|message| Output::Send { socket, message }),
+                .map(|message| Effect::Send { socket, message }),
         );
         Ok(id)
     }
@@ -287,7 +281,7 @@ impl LiveSession {
             }
             return;
         }
-        if self.is_judged
+        if self.is_mediated
             && let Request::Signal {
                 signal_type,
                 data,
@@ -300,13 +294,13 @@ impl LiveSession {
                 signal_type,
                 data,
             };
-            // The observer's judgement is the reply.
+            // The observer's verdict is the reply.
             if let Err(refusal) = self.submit_signal(socket, id, signal, now.at) {
                 self.reply(socket, id, refusal.into());
             }
             return;
         }
-        let place = self.outputs.len();
+        let place = self.effects.len();
         self.reply(socket, id, ReplyBody::Done {});
         let done = match request {
             Request::Offer(_) | Request::Ping => Ok(ReplyBody::Done {}),
@@ -371,10 +365,10 @@ impl LiveSession {
                 Ok(ReplyBody::Done {})
             }
         };
-        if let Some(Output::Send {
-            message: Outgoing::Reply { outcome, .. },
+        if let Some(Effect::Send {
+            message: OutboundMessage::Reply { outcome, .. },
             ..
-        }) = self.outputs.get_mut(place)
+        }) = self.effects.get_mut(place)
         {
             *outcome = done.unwrap_or_else(ReplyBody::from);
         }
@@ -408,18 +402,18 @@ impl LiveSession {
             if connection.has_peer {
                 self.media(EngineCommand::Close { connection: id });
             }
-            connection.end(&event, reason, &mut self.outputs);
-            self.outputs.push(Output::Left {
+            connection.end(&event, reason, &mut self.effects);
+            self.effects.push(Effect::Left {
                 connection: id,
                 reason,
             });
-            self.report(Occurrence::ConnectionDestroyed {
+            self.report(MonitorEventKind::ConnectionDestroyed {
                 connection: connection.info,
                 reason,
             });
         }
         if was_anybody {
-            self.report(Occurrence::SessionDestroyed);
+            self.report(MonitorEventKind::SessionDestroyed);
         }
         for stream in self.streams() {
             self.note(&TimelineEvent::StreamDestroyed {
@@ -436,8 +430,8 @@ impl LiveSession {
     }
 
     /// What is to be done now.
-    pub fn outputs(&mut self) -> Vec<Output> {
-        std::mem::take(&mut self.outputs)
+    pub fn effects(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.effects)
     }
 
     /// Everybody who is connected, in the order in which they came.
@@ -514,18 +508,18 @@ impl LiveSession {
         }
         if matches!(closing, Closing::Ended(_)) {
             let event = Arc::new(SharedEvent::new(SessionEvent::Disconnected { reason }));
-            connection.end(&event, reason, &mut self.outputs);
+            connection.end(&event, reason, &mut self.effects);
         } else if let Some(socket) = connection.socket {
-            self.outputs.push(Output::Close {
+            self.effects.push(Effect::Close {
                 socket,
                 why: closing,
             });
         }
-        self.outputs.push(Output::Left {
+        self.effects.push(Effect::Left {
             connection: id,
             reason,
         });
-        self.report(Occurrence::ConnectionDestroyed {
+        self.report(MonitorEventKind::ConnectionDestroyed {
             connection: connection.info,
             reason,
         });
@@ -537,28 +531,28 @@ impl LiveSession {
         }
         if self.connections.is_empty() {
             self.mutes_newcomers = false;
-            self.report(Occurrence::SessionDestroyed);
+            self.report(MonitorEventKind::SessionDestroyed);
         }
         self.follow_archives(now);
     }
 
-    fn report(&mut self, occurrence: Occurrence) {
-        self.outputs.push(Output::Report(occurrence));
+    fn report(&mut self, kind: MonitorEventKind) {
+        self.effects.push(Effect::Monitor(kind));
     }
 
     fn reply(&mut self, socket: SocketId, request: u64, outcome: ReplyBody) {
-        let message = Outgoing::Reply { request, outcome };
-        self.outputs.push(Output::Send { socket, message });
+        let message = OutboundMessage::Reply { request, outcome };
+        self.effects.push(Effect::Send { socket, message });
     }
 
     fn media(&mut self, command: EngineCommand) {
-        self.outputs.push(Output::Media(command));
+        self.effects.push(Effect::Media(command));
     }
 
     fn tell(&mut self, id: ConnectionId, event: SessionEvent) {
         if let Some(connection) = self.connections.get_mut(&id) {
             let event = Arc::new(SharedEvent::new(event));
-            connection.tell(event, &mut self.outputs);
+            connection.tell(event, &mut self.effects);
         }
     }
 
@@ -566,7 +560,7 @@ impl LiveSession {
         let event = Arc::new(SharedEvent::new(event));
         for (id, connection) in &mut self.connections {
             if Some(*id) != but {
-                connection.tell(Arc::clone(&event), &mut self.outputs);
+                connection.tell(Arc::clone(&event), &mut self.effects);
             }
         }
     }
@@ -579,7 +573,7 @@ impl LiveSession {
         let event = Arc::new(SharedEvent::new(event));
         for id in &self.curious {
             if let Some(connection) = self.connections.get_mut(id) {
-                connection.tell(Arc::clone(&event), &mut self.outputs);
+                connection.tell(Arc::clone(&event), &mut self.effects);
             }
         }
     }
@@ -604,19 +598,19 @@ impl LiveSession {
 }
 
 impl Connection {
-    fn tell(&mut self, event: Arc<SharedEvent>, outputs: &mut Vec<Output>) {
+    fn tell(&mut self, event: Arc<SharedEvent>, effects: &mut Vec<Effect>) {
         let n = self.backlog.push(Arc::clone(&event));
         if let Some(socket) = self.socket {
-            let message = Outgoing::Event { n, event };
-            outputs.push(Output::Send { socket, message });
+            let message = OutboundMessage::Event { n, event };
+            effects.push(Effect::Send { socket, message });
         }
     }
 
     /// Tells a connection that it is over.
-    fn end(&mut self, event: &Arc<SharedEvent>, reason: EndReason, outputs: &mut Vec<Output>) {
-        self.tell(Arc::clone(event), outputs);
+    fn end(&mut self, event: &Arc<SharedEvent>, reason: EndReason, effects: &mut Vec<Effect>) {
+        self.tell(Arc::clone(event), effects);
         if let Some(socket) = self.socket {
-            outputs.push(Output::Close {
+            effects.push(Effect::Close {
                 socket,
                 why: Closing::Ended(reason),
             });

@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use super::{LiveSession, Now, SocketId};
+use super::{LiveSession, SocketId};
+use crate::clock::Now;
 use crate::session::{
     ConnectionId, Refusal, StreamId,
     event::ReplyBody,

@@ -16,7 +16,7 @@ use crate::session::{
     ConnectionId, Refusal, StreamId,
     event::{ReplyBody, Rerouting, SessionEvent},
     refusal::code,
-    request::{Description, DescriptionKind, Pair, PeerMessage},
+    request::{Description, DescriptionKind, PeerLink, PeerMessage},
 };
 
 /// Candidates in one message: more than a browser with many addresses gathers.
@@ -56,7 +56,7 @@ impl LiveSession {
     pub(super) fn relay(
         &mut self,
         from: ConnectionId,
-        pair: Pair,
+        pair: PeerLink,
         message: PeerMessage,
         now: Instant,
     ) -> Result<ReplyBody, Refusal> {

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use super::{Connection, LiveSession, Output, SocketId};
+use super::{Connection, Effect, LiveSession, SocketId};
 use crate::session::{
     ClientSignal, ConnectionId, Refusal,
     event::{ReplyBody, SessionEvent},
@@ -18,13 +18,18 @@ const MAX_DATA: usize = 8192;
 
 impl LiveSession {
     /// From now on an observer answers the signals of clients, and says who of them is seen.
-    pub fn have_judged(&mut self) {
-        self.is_judged = true;
+    pub fn set_mediated(&mut self) {
+        self.is_mediated = true;
     }
 
-    /// The observer's answer to [`Output::Judge`].
-    pub fn judged(&mut self, socket: SocketId, request: u64, judgement: Result<(), Refusal>) {
-        let outcome = judgement.map_or_else(ReplyBody::from, |()| ReplyBody::Done {});
+    /// The observer's answer to [`Effect::Mediate`].
+    pub fn answer_mediated(
+        &mut self,
+        socket: SocketId,
+        request: u64,
+        verdict: Result<(), Refusal>,
+    ) {
+        let outcome = verdict.map_or_else(ReplyBody::from, |()| ReplyBody::Done {});
         self.reply(socket, request, outcome);
     }
 
@@ -38,7 +43,7 @@ impl LiveSession {
     ) -> Result<(), Refusal> {
         self.may_signal(signal.from, now)?;
         check(signal.signal_type.as_deref(), as_json(signal.data.as_ref()))?;
-        self.outputs.push(Output::Judge {
+        self.effects.push(Effect::Mediate {
             socket,
             request,
             signal,

@@ -7,11 +7,12 @@
 
 use std::{collections::HashMap, time::Instant};
 
-use super::{LiveSession, Now};
+use super::LiveSession;
+use crate::clock::Now;
 use crate::{
     archive::recording::TimelineEvent,
     session::{
-        ConnectionId, ConnectionInfo, Occurrence, Refusal, StreamId,
+        ConnectionId, ConnectionInfo, MonitorEventKind, Refusal, StreamId,
         event::{EndReason, ReplyBody, SessionEvent, StreamInfo},
         media::EngineCommand,
         refusal::code,
@@ -138,7 +139,7 @@ impl LiveSession {
         let muted = std::mem::take(&mut stream.muted_unheard);
         let info = stream.info.clone();
         let connection = stream.publisher.clone();
-        self.report(Occurrence::StreamCreated {
+        self.report(MonitorEventKind::StreamCreated {
             stream: info.clone(),
             connection,
         });
@@ -226,7 +227,7 @@ impl LiveSession {
         if let Some(stream) = self.streams.get(&stream_id)
             && stream.announced
         {
-            self.report(Occurrence::StreamDestroyed {
+            self.report(MonitorEventKind::StreamDestroyed {
                 stream: stream.info.clone(),
                 connection: stream.publisher.clone(),
                 reason,

@@ -1,4 +1,4 @@
-//! Who is seen by others, in a session that is judged.
+//! Who is seen by others, in a session that is mediated.
 
 use super::LiveSession;
 use crate::session::{

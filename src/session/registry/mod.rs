@@ -16,16 +16,18 @@ use std::{
 use tokio::sync::mpsc::{self, error::TrySendError};
 
 use super::{
-    ArchiveInfo, ClientSignal, ConnectionId, ConnectionInfo, EndReason, Monitor, Newcomer,
-    Observer, Refusal, Report, Request, Rerouting, Resume, StreamId, StreamInfo,
-    live::{Chosen, Closing, LiveSession, Now, Outgoing, Output, Phase, SocketId},
+    ArchiveInfo, ClientSignal, ConnectionId, ConnectionInfo, EndReason, Monitor, MonitorEvent,
+    NewConnection, Observer, Refusal, Request, Rerouting, Resume, StreamId, StreamInfo,
+    live::{
+        Closing, Effect, LiveSession, OutboundMessage, RecordingPhase, SocketId, TrackSelection,
+    },
     media::{self, EngineCommand, Media, Scope, Sink},
     outbox::{Nudge, Outbox, OutboxSender, outbox, resumed_outbox},
-    pace::{self, Crowd},
+    timers::{self, WakeBatch},
 };
 use crate::{
     archive::{ArchiveId, Layout, recording::Recorder},
-    clock,
+    clock::Now,
     opentok::SessionId,
 };
 
@@ -34,17 +36,17 @@ const TICK: Duration = Duration::from_millis(250);
 
 /// Something happened to an archive for reasons of its session.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ArchiveChange {
+pub struct RecordingUpdate {
     pub archive: ArchiveId,
-    pub phase: Phase,
+    pub phase: RecordingPhase,
 }
 
 /// What whoever keeps the archives hears of the sessions.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Happening {
-    Archive(ArchiveChange),
+pub enum RegistryEvent {
+    Recording(RecordingUpdate),
     /// Somebody publishes, for the first time since people came.
-    Begun(SessionId),
+    FirstStream(SessionId),
 }
 
 /// How much is going on.
@@ -66,13 +68,13 @@ struct Shared {
     observer: OnceLock<Arc<dyn Observer>>,
     /// Likewise.
     monitor: OnceLock<Arc<dyn Monitor>>,
-    happenings: mpsc::Sender<Happening>,
-    /// To who wakes crowds a few at a time; set once somebody does.
-    crowds: OnceLock<mpsc::Sender<Crowd>>,
+    events: mpsc::Sender<RegistryEvent>,
+    /// To the task that wakes the sockets a batch at a time; set once that task runs.
+    wake_batches: OnceLock<mpsc::Sender<WakeBatch>>,
     /// Locked for a look-up only, never while a session is locked by the same call before.
     sessions: Mutex<HashMap<SessionId, Arc<Mutex<Hosted>>>>,
     /// Sessions whose clients join another one; locked for a look-up only, with nothing else.
-    united: Mutex<HashMap<SessionId, SessionId>>,
+    aliases: Mutex<HashMap<SessionId, SessionId>>,
     /// When something is due, and in which session.
     alarms: Mutex<BTreeSet<(Instant, SessionId)>>,
     /// Nobody may join any more.
@@ -91,7 +93,7 @@ struct Hosted {
     /// would make more are refused; the rest is bounded by the people and streams there are.
     waiting_commands: VecDeque<EngineCommand>,
     /// What the archives had no room for; one or two for each archive, and one more.
-    waiting_happenings: VecDeque<Happening>,
+    waiting_events: VecDeque<RegistryEvent>,
     /// The earliest alarm that is set.
     alarm: Option<Instant>,
     /// What the totals count of this session.
@@ -101,21 +103,21 @@ struct Hosted {
 }
 
 impl Sessions {
-    /// `happenings` is read by whoever keeps the archives.
+    /// `events` is read by whoever keeps the archives.
     pub fn new(
         media: Arc<dyn Media>,
         recorder: Arc<dyn Recorder>,
-        happenings: mpsc::Sender<Happening>,
+        events: mpsc::Sender<RegistryEvent>,
     ) -> Self {
         Sessions(Arc::new(Shared {
             media,
             recorder,
             observer: OnceLock::new(),
             monitor: OnceLock::new(),
-            happenings,
-            crowds: OnceLock::new(),
+            events,
+            wake_batches: OnceLock::new(),
             sessions: Mutex::default(),
-            united: Mutex::default(),
+            aliases: Mutex::default(),
             alarms: Mutex::default(),
             stopping: AtomicBool::new(false),
             last_socket: AtomicU64::new(0),
@@ -137,11 +139,11 @@ impl Sessions {
     /// Carries the engine's events to the sessions, and time: to be spawned once. Ends when the
     /// engine does.
     pub async fn run(self, events: mpsc::Receiver<media::EngineEvent>) {
-        let (crowds, waiting) = pace::crowds();
-        let _ = self.0.crowds.set(crowds);
+        let (wake_batches, waiting) = timers::channel();
+        let _ = self.0.wake_batches.set(wake_batches);
         tokio::select! {
             () = self.follow(events) => {}
-            () = pace::pace(waiting) => {}
+            () = timers::run(waiting) => {}
         }
     }
 
@@ -167,7 +169,7 @@ impl Sessions {
     pub fn join(
         &self,
         session: &SessionId,
-        newcomer: &Newcomer,
+        new: &NewConnection,
         request: u64,
     ) -> Result<(Attachment, Outbox), Refusal> {
         if self.0.stopping.load(Ordering::Relaxed) {
@@ -180,7 +182,7 @@ impl Sessions {
         let key = uuid::Uuid::new_v4().simple().to_string();
         self.hosted(session, true, now, |hosted| {
             self.attach(hosted, outbox(), |live, socket| {
-                live.join(socket, request, newcomer, key, now)
+                live.join(socket, request, new, key, now)
             })
         })
         .unwrap_or_else(|| Err(Refusal::connect_failed("the session cannot be opened")))
@@ -244,7 +246,7 @@ impl Sessions {
         session: &SessionId,
         archive: ArchiveId,
         stream: StreamId,
-        chosen: Option<Chosen>,
+        chosen: Option<TrackSelection>,
     ) -> Result<(), Refusal> {
         let now = Now::read();
         self.hosted(session, false, now, |hosted| {
@@ -258,7 +260,7 @@ impl Sessions {
         &self,
         session: &SessionId,
         archive: ArchiveId,
-    ) -> Vec<(StreamId, Chosen)> {
+    ) -> Vec<(StreamId, TrackSelection)> {
         self.look(session, |live| live.chosen_streams(archive))
             .unwrap_or_default()
     }
@@ -326,7 +328,7 @@ impl Sessions {
     }
 
     /// A signal in the name of a connection, which need not be there any more. The server's own way to answer for
-    /// the clients of a session that is judged.
+    /// the clients of a session that is mediated.
     ///
     /// # Errors
     /// As [`Sessions::signal`].
@@ -346,18 +348,18 @@ impl Sessions {
     }
 
     /// Lets whoever joins `from` join `into` from now on. Those who are in `from` stay there.
-    pub fn unite(&self, from: &SessionId, into: &SessionId) {
-        lock(&self.0.united).insert(from.clone(), into.clone());
+    pub fn alias(&self, from: &SessionId, into: &SessionId) {
+        lock(&self.0.aliases).insert(from.clone(), into.clone());
     }
 
-    /// Ends what [`Sessions::unite`] began, and returns the sessions that were joined as `into`.
-    pub fn separate(&self, into: &SessionId) -> Vec<SessionId> {
-        let mut united = lock(&self.0.united);
-        let gone = united.extract_if(|_, other| other == into);
+    /// Ends what [`Sessions::alias`] began, and returns the sessions that were joined as `into`.
+    pub fn unalias(&self, into: &SessionId) -> Vec<SessionId> {
+        let mut aliases = lock(&self.0.aliases);
+        let gone = aliases.extract_if(|_, other| other == into);
         gone.map(|(from, _)| from).collect()
     }
 
-    /// Shows a connection to the others in a session that is judged, or hides it as if it had left.
+    /// Shows a connection to the others in a session that is mediated, or hides it as if it had left.
     pub fn show(&self, session: &SessionId, connection: ConnectionId, is_seen: bool) {
         self.hosted(session, false, Now::read(), |hosted| {
             hosted.live.show(connection, is_seen);
@@ -365,7 +367,10 @@ impl Sessions {
     }
 
     fn joined_as(&self, session: &SessionId) -> SessionId {
-        lock(&self.0.united).get(session).unwrap_or(session).clone()
+        lock(&self.0.aliases)
+            .get(session)
+            .unwrap_or(session)
+            .clone()
     }
 
     /// Ends every connection of a session; nobody is told of the others.
@@ -572,8 +577,8 @@ impl Sessions {
                     None => {
                         let mut hosted = Hosted::new(session.clone());
                         let observer = self.0.observer.get();
-                        if observer.is_some_and(|observer| observer.judges(session)) {
-                            hosted.live.have_judged();
+                        if observer.is_some_and(|observer| observer.mediates(session)) {
+                            hosted.live.set_mediated();
                         }
                         let hosted = Arc::new(Mutex::new(hosted));
                         sessions.insert(session.clone(), Arc::clone(&hosted));
@@ -597,19 +602,19 @@ impl Shared {
     /// Carries out what a session wants done, and puts it away when it is over.
     fn settle(&self, hosted: &mut Hosted, now: Now) {
         loop {
-            let outputs = hosted.live.outputs();
-            if outputs.is_empty() {
+            let effects = hosted.live.effects();
+            if effects.is_empty() {
                 break;
             }
-            let mut crowd = Crowd::new();
-            for (place, output) in outputs.into_iter().enumerate() {
-                let can_wait = (place >= pace::AT_ONCE).then_some(&mut crowd);
-                self.carry_out(hosted, output, can_wait, now);
+            let mut batch = WakeBatch::new();
+            for (place, effect) in effects.into_iter().enumerate() {
+                let can_wait = (place >= timers::AT_ONCE).then_some(&mut batch);
+                self.carry_out(hosted, effect, can_wait, now);
             }
-            self.wake(crowd);
+            self.wake(batch);
         }
         hosted.send_commands(&*self.media);
-        hosted.send_happenings(&self.happenings);
+        hosted.send_events(&self.events);
 
         let counted = (hosted.live.connection_count(), hosted.live.stream_count());
         let before = std::mem::replace(&mut hosted.counted, counted);
@@ -632,36 +637,38 @@ impl Shared {
     }
 
     /// Wakes sockets a few at a time.
-    fn wake(&self, crowd: Crowd) {
-        if crowd.is_empty() {
+    fn wake(&self, batch: WakeBatch) {
+        if batch.is_empty() {
             return;
         }
-        let left = match self.crowds.get() {
-            Some(crowds) => crowds.try_send(crowd).map_err(TrySendError::into_inner),
-            None => Err(crowd),
+        let left = match self.wake_batches.get() {
+            Some(wake_batches) => wake_batches
+                .try_send(batch)
+                .map_err(TrySendError::into_inner),
+            None => Err(batch),
         };
-        if let Err(crowd) = left {
-            crowd.iter().for_each(Nudge::wake);
+        if let Err(batch) = left {
+            batch.iter().for_each(Nudge::wake);
         }
     }
 
-    /// An event that `can_wait` does not wake its socket, which joins the crowd instead.
+    /// An event that `can_wait` does not wake its socket, which joins the batch instead.
     fn carry_out(
         &self,
         hosted: &mut Hosted,
-        output: Output,
-        can_wait: Option<&mut Crowd>,
+        effect: Effect,
+        can_wait: Option<&mut WakeBatch>,
         now: Now,
     ) {
-        match output {
-            Output::Send { socket, message } => {
+        match effect {
+            Effect::Send { socket, message } => {
                 let Some((connection, outbox)) = hosted.outboxes.get(&socket) else {
                     return;
                 };
                 let connection = *connection;
                 let fits = match (can_wait, &message) {
-                    (Some(crowd), Outgoing::Event { .. }) => {
-                        crowd.push(outbox.nudge());
+                    (Some(batch), OutboundMessage::Event { .. }) => {
+                        batch.push(outbox.nudge());
                         outbox.put(message)
                     }
                     _ => outbox.send(message),
@@ -671,54 +678,54 @@ impl Shared {
                     hosted.live.socket_lost(connection, socket, now.at, now);
                 }
             }
-            Output::Close { socket, why } => hosted.close(socket, why),
-            Output::Joined(connection) => {
+            Effect::Close { socket, why } => hosted.close(socket, why),
+            Effect::Joined(connection) => {
                 if let Some(observer) = self.observer.get() {
                     observer.joined(&hosted.id, &connection);
                 }
             }
-            Output::Left { connection, reason } => {
+            Effect::Left { connection, reason } => {
                 if let Some(observer) = self.observer.get() {
                     observer.left(&hosted.id, connection, reason);
                 }
             }
-            Output::Report(occurrence) => {
+            Effect::Monitor(kind) => {
                 if let Some(monitor) = self.monitor.get() {
-                    monitor.report(Report {
+                    monitor.report(MonitorEvent {
                         session: hosted.id.clone(),
                         at_ms: now.unix_ms,
-                        occurrence,
+                        kind,
                     });
                 }
             }
-            Output::Judge {
+            Effect::Mediate {
                 socket,
                 request,
                 signal,
             } => {
-                let judgement = match self.observer.get() {
+                let verdict = match self.observer.get() {
                     Some(observer) => observer.signalled(&hosted.id, signal),
                     None => Ok(()),
                 };
-                hosted.live.judged(socket, request, judgement);
+                hosted.live.answer_mediated(socket, request, verdict);
             }
-            Output::Media(command) => hosted.waiting_commands.push_back(command),
-            Output::Note { archive, note } => self.recorder.record(archive, now.at, note),
-            Output::Archive { archive, phase } => {
+            Effect::Media(command) => hosted.waiting_commands.push_back(command),
+            Effect::Note { archive, note } => self.recorder.record(archive, now.at, note),
+            Effect::Recording { archive, phase } => {
                 // Only the latest matters to an archive, but that it was abandoned.
-                hosted.waiting_happenings.retain(|waiting| match waiting {
-                    Happening::Archive(change) => {
-                        change.archive != archive || change.phase == Phase::Abandoned
+                hosted.waiting_events.retain(|waiting| match waiting {
+                    RegistryEvent::Recording(change) => {
+                        change.archive != archive || change.phase == RecordingPhase::Abandoned
                     }
-                    Happening::Begun(_) => true,
+                    RegistryEvent::FirstStream(_) => true,
                 });
-                let change = Happening::Archive(ArchiveChange { archive, phase });
-                hosted.waiting_happenings.push_back(change);
+                let change = RegistryEvent::Recording(RecordingUpdate { archive, phase });
+                hosted.waiting_events.push_back(change);
             }
-            Output::Begun => {
-                let begun = Happening::Begun(hosted.id.clone());
-                if !hosted.waiting_happenings.contains(&begun) {
-                    hosted.waiting_happenings.push_back(begun);
+            Effect::FirstStream => {
+                let begun = RegistryEvent::FirstStream(hosted.id.clone());
+                if !hosted.waiting_events.contains(&begun) {
+                    hosted.waiting_events.push_back(begun);
                 }
             }
         }
@@ -735,7 +742,7 @@ impl Hosted {
             live: LiveSession::default(),
             outboxes: HashMap::new(),
             waiting_commands: VecDeque::new(),
-            waiting_happenings: VecDeque::new(),
+            waiting_events: VecDeque::new(),
             alarm: None,
             counted: (0, 0),
             retired: false,
@@ -757,19 +764,19 @@ impl Hosted {
         }
     }
 
-    fn send_happenings(&mut self, happenings: &mpsc::Sender<Happening>) {
-        while let Some(happening) = self.waiting_happenings.front() {
-            let sent = happenings.try_send(happening.clone());
+    fn send_events(&mut self, events: &mpsc::Sender<RegistryEvent>) {
+        while let Some(event) = self.waiting_events.front() {
+            let sent = events.try_send(event.clone());
             if let Err(TrySendError::Full(_)) = sent {
                 return;
             }
-            self.waiting_happenings.pop_front();
+            self.waiting_events.pop_front();
         }
     }
 
     /// Nothing waits for the engine or for the archives.
     fn is_settled(&self) -> bool {
-        self.waiting_commands.is_empty() && self.waiting_happenings.is_empty()
+        self.waiting_commands.is_empty() && self.waiting_events.is_empty()
     }
 }
 
@@ -865,16 +872,6 @@ fn needs_media(request: &Request) -> bool {
             | Request::UpdateSubscription { .. }
             | Request::Unsubscribe { .. }
     )
-}
-
-impl Now {
-    /// The time now.
-    pub fn read() -> Self {
-        Now {
-            at: Instant::now(),
-            unix_ms: clock::now_ms(),
-        }
-    }
 }
 
 /// A session in which a bug panicked stays usable for what is still right in it.

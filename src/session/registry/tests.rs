@@ -37,7 +37,7 @@ impl Recorder for Deaf {
     fn stop(&self, _: ArchiveId, _: Instant) {}
 }
 
-fn sessions() -> (Sessions, Arc<Engine>, mpsc::Receiver<Happening>) {
+fn sessions() -> (Sessions, Arc<Engine>, mpsc::Receiver<RegistryEvent>) {
     let engine = Arc::new(Engine::default());
     let (changes, received) = mpsc::channel(1);
     let sessions = Sessions::new(engine.clone(), Arc::new(Deaf), changes);
@@ -58,13 +58,13 @@ async fn join(sessions: &Sessions) -> (Attachment, Outbox, String) {
         created_at: 0,
         expires_at: 0,
     };
-    let newcomer = Newcomer {
+    let newcomer = NewConnection {
         claims,
         relayed: false,
         quiet: false,
     };
     let (attachment, mut outbox) = sessions.join(&id(), &newcomer, 1).unwrap();
-    let Ok(Outgoing::Reply {
+    let Ok(OutboundMessage::Reply {
         outcome: ReplyBody::Welcome(welcome),
         ..
     }) = outbox.next().await
@@ -111,10 +111,13 @@ async fn who_reads_too_slowly_loses_the_socket_and_may_resume() {
         last: 0,
     };
     let (_ann, mut outbox) = sessions.resume(&id(), &resume, 2).unwrap();
-    assert!(matches!(outbox.next().await, Ok(Outgoing::Reply { .. })));
+    assert!(matches!(
+        outbox.next().await,
+        Ok(OutboundMessage::Reply { .. })
+    ));
     for expected in 1..=1200 {
         let next = outbox.next().await;
-        assert!(matches!(next, Ok(Outgoing::Event { n, .. }) if n == expected));
+        assert!(matches!(next, Ok(OutboundMessage::Event { n, .. }) if n == expected));
     }
 }
 
@@ -136,7 +139,7 @@ async fn what_the_engine_has_no_room_for_waits_and_keeps_its_order() {
     let refused = outbox.next().await;
     assert!(matches!(
         refused,
-        Ok(Outgoing::Reply {
+        Ok(OutboundMessage::Reply {
             request: 3,
             outcome: ReplyBody::Error { .. }
         })
@@ -172,9 +175,9 @@ async fn an_archive_hears_the_latest_when_it_listens_again() {
     // Nobody comes; the channel has room for one change.
     sessions.tick(later(61));
     let abandoned = |archive: &ArchiveInfo| {
-        Happening::Archive(ArchiveChange {
+        RegistryEvent::Recording(RecordingUpdate {
             archive: archive.id,
-            phase: Phase::Abandoned,
+            phase: RecordingPhase::Abandoned,
         })
     };
     assert_eq!(changes.recv().await.unwrap(), abandoned(&first));
@@ -187,7 +190,10 @@ async fn nobody_joins_a_server_that_stops() {
     let (sessions, _, _changes) = sessions();
     let (_ann, mut outbox, _) = join(&sessions).await;
     sessions.disconnect_all(EndReason::ServerStopping);
-    assert!(matches!(outbox.next().await, Ok(Outgoing::Event { .. })));
+    assert!(matches!(
+        outbox.next().await,
+        Ok(OutboundMessage::Event { .. })
+    ));
     let closing = outbox.next().await.unwrap_err();
     assert_eq!(closing, Closing::Ended(EndReason::ServerStopping));
     assert_eq!(sessions.counts(), Counts::default());

@@ -36,7 +36,9 @@ use parlor::{
     opentok::{Claims, Role, SessionId},
     platform::Platform,
     server::Server,
-    session::{Attachment, Newcomer, Outgoing, Request as Asked, StreamId, event::ReplyBody},
+    session::{
+        Attachment, NewConnection, OutboundMessage, Request as Asked, StreamId, event::ReplyBody,
+    },
 };
 use serde_json::Value;
 
@@ -260,7 +262,7 @@ impl World {
             created_at: 0,
             expires_at: i64::MAX,
         };
-        let newcomer = Newcomer {
+        let newcomer = NewConnection {
             claims,
             // Whoever publishes says when there is a stream, and no engine has to answer.
             relayed: true,
@@ -272,7 +274,7 @@ impl World {
         present.request(2, serde_json::from_str::<Asked>(publish).unwrap());
         let stream = loop {
             let heard = poll_fn(|context| outbox.poll_next(context)).await.unwrap();
-            if let Outgoing::Reply {
+            if let OutboundMessage::Reply {
                 outcome: ReplyBody::Published { stream_id },
                 ..
             } = heard

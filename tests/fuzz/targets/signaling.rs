@@ -23,7 +23,7 @@ use parlor::{
     },
     opentok::{Claims, Role, SessionId},
     session::{
-        Attachment, Newcomer, Now, Outbox, Outgoing, Refusal, Sessions,
+        Attachment, NewConnection, OutboundMessage, Outbox, Refusal, Sessions,
         media::{EngineBusy, EngineCommand, EngineEvent, Media, Sink},
     },
     signaling::message::{self, FirstMessage, Message, Unreadable},
@@ -68,7 +68,7 @@ fuzz_target!(|input: &[u8]| {
         while let Some(event) = engine.next(&session) {
             sessions.media_event(event);
         }
-        sessions.tick(Now::read());
+        sessions.tick(parlor::clock::Now::read());
         let heard = drain(outbox);
         if let (Some(id), Ok(replies)) = (asked, &heard) {
             assert_eq!(
@@ -103,7 +103,7 @@ fn enter(
         created_at: 0,
         expires_at: i64::MAX,
     };
-    let newcomer = Newcomer {
+    let newcomer = NewConnection {
         claims,
         relayed,
         quiet: false,
@@ -137,7 +137,7 @@ fn drain(outbox: &mut Outbox) -> Result<Vec<u64>, ()> {
             Poll::Ready(Ok(message)) => {
                 let text = message::text(&message);
                 serde_json::from_str::<serde_json::Value>(&text).unwrap();
-                if let Outgoing::Reply { request, .. } = message {
+                if let OutboundMessage::Reply { request, .. } = message {
                     replies.push(request);
                 }
             }

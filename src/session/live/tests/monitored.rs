@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::session::{ConnectionId, ConnectionInfo, LiveSession, Occurrence, StreamId};
+use crate::session::{ConnectionId, ConnectionInfo, LiveSession, MonitorEventKind, StreamId};
 
 #[derive(Default)]
 pub struct Monitored {
@@ -13,27 +13,27 @@ pub struct Monitored {
 
 impl Monitored {
     /// What does not fit to what was told before is a mistake.
-    pub fn hear(&mut self, occurrence: Occurrence) {
-        match occurrence {
-            Occurrence::SessionCreated => {
+    pub fn hear(&mut self, kind: MonitorEventKind) {
+        match kind {
+            MonitorEventKind::SessionCreated => {
                 assert!(self.connections.is_empty());
                 assert!(!std::mem::replace(&mut self.is_live, true));
             }
-            Occurrence::SessionDestroyed => {
+            MonitorEventKind::SessionDestroyed => {
                 assert!(self.connections.is_empty());
                 assert!(std::mem::replace(&mut self.is_live, false));
             }
-            Occurrence::ConnectionCreated(connection) => {
+            MonitorEventKind::ConnectionCreated(connection) => {
                 assert!(self.is_live);
                 let id = connection.connection_id;
                 assert!(self.connections.insert(id, connection).is_none());
             }
-            Occurrence::ConnectionDestroyed { connection, .. } => {
+            MonitorEventKind::ConnectionDestroyed { connection, .. } => {
                 let id = connection.connection_id;
                 assert!(!self.streams.values().any(|publisher| *publisher == id));
                 assert_eq!(self.connections.remove(&id), Some(connection));
             }
-            Occurrence::StreamCreated { stream, connection } => {
+            MonitorEventKind::StreamCreated { stream, connection } => {
                 assert_eq!(
                     self.connections.get(&stream.connection_id),
                     Some(&connection)
@@ -41,7 +41,7 @@ impl Monitored {
                 let before = self.streams.insert(stream.stream_id, stream.connection_id);
                 assert!(before.is_none());
             }
-            Occurrence::StreamDestroyed {
+            MonitorEventKind::StreamDestroyed {
                 stream, connection, ..
             } => {
                 assert_eq!(connection.connection_id, stream.connection_id);

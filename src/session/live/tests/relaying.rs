@@ -7,7 +7,7 @@ use crate::{
         ConnectionId, StreamId,
         event::Rerouting,
         event::{ReplyBody, SessionEvent},
-        request::{Candidate, Pair, Request, SubscriptionUpdate},
+        request::{Candidate, PeerLink, Request, SubscriptionUpdate},
     },
 };
 
@@ -275,7 +275,7 @@ fn browsers_talk_in_relayed_sessions_only() {
     let mut world = World::new();
     let (ann, stream) = world.join_and_publish(Role::Publisher);
     let bob = world.join(Role::Subscriber);
-    let pair = Pair {
+    let pair = PeerLink {
         to: id(&world, ann),
         stream_id: stream,
         pair: 1,

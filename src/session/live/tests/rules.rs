@@ -7,9 +7,9 @@ use crate::{
     archive::{Layout, layout::Arrangement, recording::TimelineEvent},
     opentok::Role,
     session::{
-        ConnectionId, Occurrence, StreamId,
+        ConnectionId, MonitorEventKind, StreamId,
         event::{EndReason, ReplyBody, SessionEvent},
-        live::{Chosen, Closing, Outgoing, Output, Phase},
+        live::{Closing, Effect, OutboundMessage, RecordingPhase, TrackSelection},
         media::{EngineCommand, Scope},
         request::{Request, Resume, StreamUpdate, SubscriptionUpdate},
     },
@@ -104,17 +104,17 @@ fn a_coming_and_a_going_touch_none_of_the_quiet() {
         world.clients[newcomer].socket.unwrap(),
     );
     world.live.socket_closed(id, socket, world.now);
-    let outputs = world.live.outputs();
+    let effects = world.live.effects();
     assert!(
         matches!(
-            outputs[..],
+            effects[..],
             [
-                Output::Close { .. },
-                Output::Left { .. },
-                Output::Report(Occurrence::ConnectionDestroyed { .. })
+                Effect::Close { .. },
+                Effect::Left { .. },
+                Effect::Monitor(MonitorEventKind::ConnectionDestroyed { .. })
             ]
         ),
-        "{outputs:?}"
+        "{effects:?}"
     );
     world.read_all();
     assert!(world.clients.iter().all(|client| client.events.is_empty()));
@@ -131,17 +131,17 @@ fn a_signal_to_thousands_is_one_text() {
         .signal_from_server(None, None, Some("roster".to_owned()), Some("x".into()))
         .unwrap();
     let mut texts = std::collections::HashSet::new();
-    let outputs = world.live.outputs();
-    for output in &outputs {
-        if let Output::Send {
-            message: Outgoing::Event { event, .. },
+    let effects = world.live.effects();
+    for output in &effects {
+        if let Effect::Send {
+            message: OutboundMessage::Event { event, .. },
             ..
         } = output
         {
             texts.insert(event.json.as_ptr());
         }
     }
-    assert_eq!((outputs.len(), texts.len()), (2000, 1));
+    assert_eq!((effects.len(), texts.len()), (2000, 1));
 }
 
 #[test]
@@ -200,9 +200,9 @@ fn a_signal_to_who_has_left_is_refused() {
 }
 
 #[test]
-fn where_an_observer_judges_nobody_is_seen_before_it_says_so() {
+fn where_an_observer_mediates_nobody_is_seen_before_it_says_so() {
     let mut world = World::new();
-    world.live.have_judged();
+    world.live.set_mediated();
     let (ann, bob) = (world.join(Role::Subscriber), world.join(Role::Subscriber));
     let [anns, bobs] = [ann, bob].map(|who| world.clients[who].id);
     let knows = |world: &mut World, who: usize| {
@@ -742,10 +742,10 @@ fn a_recorder_hears_of_every_stream() {
         .live
         .start_archive(info, sink, Scope::ALL, world.now.at);
     let notes = |world: &mut World| -> Vec<TimelineEvent> {
-        let outputs = world.live.outputs().into_iter();
-        outputs
+        let effects = world.live.effects().into_iter();
+        effects
             .filter_map(|output| match output {
-                Output::Note { note, .. } => Some(note),
+                Effect::Note { note, .. } => Some(note),
                 _ => None,
             })
             .collect()
@@ -795,11 +795,11 @@ fn a_recorder_hears_of_the_streams_that_were_chosen_by_hand_and_of_no_other() {
     };
     let archive = world.start_archive_of(by_hand);
     let heard = |world: &mut World| {
-        let outputs = world.live.outputs().into_iter();
-        let heard: Vec<_> = outputs
+        let effects = world.live.effects().into_iter();
+        let heard: Vec<_> = effects
             .filter_map(|output| match output {
-                Output::Note { note, .. } => Some(Ok(note)),
-                Output::Media(EngineCommand::Choose { audio, video, .. }) => {
+                Effect::Note { note, .. } => Some(Ok(note)),
+                Effect::Media(EngineCommand::Choose { audio, video, .. }) => {
                     Some(Err((audio, video)))
                 }
                 _ => None,
@@ -811,7 +811,7 @@ fn a_recorder_hears_of_the_streams_that_were_chosen_by_hand_and_of_no_other() {
         let now = world.now.at;
         world.live.choose_stream(archive, stream, chosen, now)
     };
-    let sound = Chosen {
+    let sound = TrackSelection {
         audio: true,
         video: false,
     };
@@ -868,15 +868,15 @@ fn an_archive_of_chosen_streams_pauses_when_the_last_is_taken_out() {
         ..Scope::ALL
     };
     let archive = world.start_archive_of(by_hand);
-    let both = Chosen {
+    let both = TrackSelection {
         audio: true,
         video: true,
     };
     assert_eq!(world.phases, [], "an archive is born started");
     for (chosen, phase) in [
         (Some(both), None),
-        (None, Some(Phase::Paused)),
-        (Some(both), Some(Phase::Resumed)),
+        (None, Some(RecordingPhase::Paused)),
+        (Some(both), Some(RecordingPhase::Resumed)),
     ] {
         let now = world.now.at;
         let live = &mut world.live;
@@ -905,10 +905,10 @@ fn layouts_and_classes_are_noted_for_those_who_record() {
     assert!(world.live.set_layout_classes(unknown).is_err());
     let notes: Vec<_> = world
         .live
-        .outputs()
+        .effects()
         .into_iter()
         .map(|output| match output {
-            Output::Note { note, .. } => note,
+            Effect::Note { note, .. } => note,
             other => panic!("{other:?}"),
         })
         .collect();
@@ -939,11 +939,14 @@ fn an_archive_pauses_and_resumes_with_those_who_publish() {
     world.answer();
     assert_eq!(world.phases, []);
     world.ask(ann, unpublish(first));
-    assert_eq!(world.phases, [(archive, Phase::Paused)]);
+    assert_eq!(world.phases, [(archive, RecordingPhase::Paused)]);
     world.publish(ann);
     world.offer(ann, 0);
     world.answer();
-    assert_eq!(world.phases.last(), Some(&(archive, Phase::Resumed)));
+    assert_eq!(
+        world.phases.last(),
+        Some(&(archive, RecordingPhase::Resumed))
+    );
 }
 
 #[test]
@@ -977,7 +980,7 @@ fn an_archive_is_abandoned_a_minute_after_everybody_left() {
     assert_eq!(world.phases, []);
     world.pass(2 * SECOND);
     world.pass(60 * SECOND);
-    assert_eq!(world.phases, [(archive, Phase::Abandoned)]);
+    assert_eq!(world.phases, [(archive, RecordingPhase::Abandoned)]);
     assert!(!world.live.is_over());
     world.stop_archive(archive);
     assert!(world.live.is_over());

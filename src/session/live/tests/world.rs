@@ -9,14 +9,16 @@ use std::{
 use super::monitored::Monitored;
 use crate::{
     archive::{ArchiveId, recording::TimelineEvent},
+    clock::Now,
     opentok::{Claims, Role, SessionId},
     session::{
-        ConnectionId, Newcomer, Refusal, StreamId,
+        ConnectionId, NewConnection, Refusal, StreamId,
         event::{ArchiveInfo, ReplyBody, SessionEvent, StreamInfo},
-        live::{Closing, LiveSession, Now, Outgoing, Output, Phase, SocketId},
+        live::{Closing, Effect, LiveSession, OutboundMessage, RecordingPhase, SocketId},
         media::{EngineCommand, Kind, Offer, PublishedTrack, Scope, Slot},
         request::{
-            Candidate, Description, DescriptionKind, NewStream, Pair, Request, Resume, Want,
+            Candidate, Description, DescriptionKind, NewStream, PeerLink, PeerSettings, Request,
+            Resume,
         },
     },
 };
@@ -30,7 +32,7 @@ pub struct World {
     pub clients: Vec<Client>,
     pub engine: Engine,
     pub recorders: HashMap<ArchiveId, HashSet<StreamId>>,
-    pub phases: Vec<(ArchiveId, Phase)>,
+    pub phases: Vec<(ArchiveId, RecordingPhase)>,
     pub monitored: Monitored,
     /// How often the session began.
     pub beginnings: usize,
@@ -51,7 +53,7 @@ pub struct Client {
     /// Why the server closed the latest socket.
     pub closed: Option<Closing>,
     /// Sent and not yet read.
-    inbox: VecDeque<Outgoing>,
+    inbox: VecDeque<OutboundMessage>,
     next_request: u64,
     asked: HashMap<u64, Request>,
     /// What was replied, latest last.
@@ -131,7 +133,7 @@ impl World {
             created_at: 0,
             expires_at: i64::MAX,
         };
-        let newcomer = Newcomer {
+        let newcomer = NewConnection {
             claims,
             relayed: self.relayed,
             quiet,
@@ -321,27 +323,27 @@ impl World {
 
     /// Carries out what the session wants done.
     pub fn settle(&mut self) {
-        for output in self.live.outputs() {
+        for output in self.live.effects() {
             match output {
-                Output::Send { socket, message } => {
+                Effect::Send { socket, message } => {
                     if let Some(client) = self.by_socket(socket) {
                         client.inbox.push_back(message);
                     }
                 }
-                Output::Close { socket, why } => {
+                Effect::Close { socket, why } => {
                     if let Some(client) = self.by_socket(socket) {
                         client.read_all();
                         client.socket = None;
                         client.closed = Some(why);
                     }
                 }
-                Output::Media(command) => self.engine.carry_out(command),
-                Output::Note { archive, note } => self.note(archive, note),
-                Output::Begun => self.beginnings += 1,
-                Output::Archive { archive, phase } => self.phases.push((archive, phase)),
-                Output::Joined(_) | Output::Left { .. } => {}
-                Output::Report(occurrence) => self.monitored.hear(occurrence),
-                Output::Judge { .. } => unreachable!("nobody judges these signals"),
+                Effect::Media(command) => self.engine.carry_out(command),
+                Effect::Note { archive, note } => self.note(archive, note),
+                Effect::FirstStream => self.beginnings += 1,
+                Effect::Recording { archive, phase } => self.phases.push((archive, phase)),
+                Effect::Joined(_) | Effect::Left { .. } => {}
+                Effect::Monitor(kind) => self.monitored.hear(kind),
+                Effect::Mediate { .. } => unreachable!("no observer mediates this session"),
             }
         }
     }
@@ -424,8 +426,8 @@ impl Client {
     fn read_all(&mut self) {
         while let Some(message) = self.inbox.pop_front() {
             match message {
-                Outgoing::Reply { request, outcome } => self.read_reply(request, outcome),
-                Outgoing::Event { n, event } => {
+                OutboundMessage::Reply { request, outcome } => self.read_reply(request, outcome),
+                OutboundMessage::Event { n, event } => {
                     assert_eq!(n, self.last + 1, "events are numbered without holes");
                     self.last = n;
                     self.read_event(&event.event);
@@ -687,7 +689,7 @@ pub fn signal(to: Option<ConnectionId>) -> Request {
 
 /// One of the things that browsers say to one another in a relayed session.
 pub fn peer(to: ConnectionId, stream_id: StreamId, what: u8) -> Request {
-    let pair = Pair {
+    let pair = PeerLink {
         to,
         stream_id,
         pair: 1,
@@ -699,7 +701,7 @@ pub fn peer(to: ConnectionId, stream_id: StreamId, what: u8) -> Request {
     match what {
         0 => Request::PeerWant {
             pair,
-            want: Want::default(),
+            want: PeerSettings::default(),
         },
         1 => Request::PeerSdp {
             pair,

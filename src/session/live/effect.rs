@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     archive::{ArchiveId, recording::TimelineEvent},
     session::{
-        ClientSignal, ConnectionId, Occurrence,
+        ClientSignal, ConnectionId, MonitorEventKind,
         event::{ConnectionInfo, EndReason, ReplyBody, SharedEvent},
         media::EngineCommand,
     },
@@ -17,10 +17,10 @@ pub struct SocketId(pub u64);
 
 /// One thing to do. To be carried out in the order in which they come.
 #[derive(Debug)]
-pub enum Output {
+pub enum Effect {
     Send {
         socket: SocketId,
-        message: Outgoing,
+        message: OutboundMessage,
     },
     /// Closes a socket behind all that was sent to it.
     Close {
@@ -32,12 +32,12 @@ pub enum Output {
         archive: ArchiveId,
         note: TimelineEvent,
     },
-    Archive {
+    Recording {
         archive: ArchiveId,
-        phase: Phase,
+        phase: RecordingPhase,
     },
     /// The first stream since somebody came is there.
-    Begun,
+    FirstStream,
     /// Somebody has connected.
     Joined(ConnectionInfo),
     /// A connection is over.
@@ -46,9 +46,9 @@ pub enum Output {
         reason: EndReason,
     },
     /// For whoever monitors the session.
-    Report(Occurrence),
-    /// A signal in a session that is judged; to be answered by [`LiveSession::judged`](super::LiveSession::judged).
-    Judge {
+    Monitor(MonitorEventKind),
+    /// A signal in a session that is mediated; to be answered by [`LiveSession::answer_mediated`](super::LiveSession::answer_mediated).
+    Mediate {
         socket: SocketId,
         request: u64,
         signal: ClientSignal,
@@ -57,7 +57,7 @@ pub enum Output {
 
 /// A message to a client.
 #[derive(Clone, Debug)]
-pub enum Outgoing {
+pub enum OutboundMessage {
     Reply { request: u64, outcome: ReplyBody },
     Event { n: u64, event: Arc<SharedEvent> },
 }
@@ -79,7 +79,7 @@ pub enum Closing {
 
 /// What happens to an archive for reasons of the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
+pub enum RecordingPhase {
     /// Nobody publishes any more.
     Paused,
     /// Somebody publishes again.

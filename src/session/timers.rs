@@ -20,21 +20,21 @@ const STEP: Duration = Duration::from_millis(5);
 const STEPS: usize = 45;
 
 /// Crowds that wait. Beyond this they are woken at once.
-const CROWDS: usize = 16;
+const MAX_BATCHES: usize = 16;
 
 /// Sockets for which something waits.
-pub(super) type Crowd = Vec<Nudge>;
+pub(super) type WakeBatch = Vec<Nudge>;
 
 /// To one who wakes, and what he reads.
-pub(super) fn crowds() -> (mpsc::Sender<Crowd>, mpsc::Receiver<Crowd>) {
-    mpsc::channel(CROWDS)
+pub(super) fn channel() -> (mpsc::Sender<WakeBatch>, mpsc::Receiver<WakeBatch>) {
+    mpsc::channel(MAX_BATCHES)
 }
 
 /// Wakes crowd after crowd, for ever.
-pub(super) async fn pace(mut crowds: mpsc::Receiver<Crowd>) {
-    while let Some(crowd) = crowds.recv().await {
-        let slice = crowd.len().div_ceil(STEPS).max(AT_ONCE);
-        for sockets in crowd.chunks(slice) {
+pub(super) async fn run(mut batches: mpsc::Receiver<WakeBatch>) {
+    while let Some(batch) = batches.recv().await {
+        let slice = batch.len().div_ceil(STEPS).max(AT_ONCE);
+        for sockets in batch.chunks(slice) {
             sockets.iter().for_each(Nudge::wake);
             tokio::time::sleep(STEP).await;
         }
