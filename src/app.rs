@@ -10,7 +10,7 @@ use crate::{
     config::Config,
     data::DataFolder,
     moderator::SignInLimiter,
-    platform::{Metric, Platform},
+    platform::{Metric, Platform, Rooms},
     project::Project,
 };
 
@@ -21,6 +21,7 @@ pub struct App {
     /// The project whose rooms the pages show.
     pub project: Project,
     pub platform: Arc<dyn Platform>,
+    pub rooms: Rooms,
     pub archives: Archives,
     pub buddies: Buddies,
     /// Reads the metrics of the live sessions and the media engine, for `/metrics`.

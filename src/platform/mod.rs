@@ -11,6 +11,7 @@ mod error;
 mod local;
 mod metrics;
 mod remote;
+mod rooms;
 mod session_cache;
 
 pub use browser_access::BrowserAccess;
@@ -19,6 +20,7 @@ pub use error::PlatformError;
 pub use local::{LocalPresence, LocalSessions, Signal};
 pub use metrics::{Metric, engine_metrics};
 pub use remote::{NullMedia, PresenceAdmission, Remote, RemoteParts, RemoteSettings};
+pub use rooms::{Rooms, RoomsError};
 
 use std::sync::Arc;
 

@@ -26,7 +26,9 @@ use crate::{
     config::Config,
     data::DataFolder,
     moderator::SignInLimiter,
-    platform::{Backend, Embedded, LocalSessions, NullMedia, Remote, RemoteParts, engine_metrics},
+    platform::{
+        Backend, Embedded, LocalSessions, NullMedia, Remote, RemoteParts, Rooms, engine_metrics,
+    },
     recorder::{self, Recorder},
     session::{EndReason, Sessions, media},
     sfu::{self, Sfu, SfuConfig},
@@ -127,11 +129,13 @@ impl Server {
         background.push(tokio::spawn(sessions.clone().run(media_events_rx)));
 
         let measured = sessions.clone();
+        let rooms = Rooms::new(data.db.clone(), Arc::clone(&platform));
         let app = web::Data::new(App {
             config,
             data,
             project,
             platform,
+            rooms,
             archives,
             buddies,
             engine_metrics: Arc::new(move || engine_metrics(&measured)),

@@ -25,7 +25,6 @@ use crate::{
         recording::RecordedStream,
     },
     clock::now_ms,
-    platform::StartArchive,
 };
 
 #[derive(Template)]
@@ -121,14 +120,10 @@ pub async fn start(
     Form(form): Form<StartForm>,
 ) -> Result<HttpResponse, WebError> {
     let room = find_room(&app, &form.room).await?;
-    let options = StartArchive {
-        name: room.name.to_string(),
-        room: room.name.to_string(),
-        started_by: host.moderator.name,
-        resolution: None,
-    };
-    let id = app.platform.start_archive(&room.session, options).await?;
-    info!(archive.id = %id, moderator.id = host.moderator.id, "A moderator started archive `{id}`");
+    let moderator = host.moderator;
+    let started = app.rooms.start_archive(&room.slug, moderator.name);
+    let id = started.await?;
+    info!(archive.id = %id, moderator.id = moderator.id, "A moderator started archive `{id}`");
     if wants_json(request.headers()) {
         return Ok(HttpResponse::Created().json(json!({ "id": id })));
     }

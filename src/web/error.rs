@@ -24,7 +24,7 @@ use super::{
 use crate::{
     app::App,
     moderator::{AccountError, TooManyAttempts},
-    platform::PlatformError,
+    platform::{PlatformError, RoomsError},
     room::{BadName, RoomError},
 };
 
@@ -332,6 +332,18 @@ impl From<RoomError> for WebError {
             RoomError::NotFound(_) => WebError::NoRoom,
             RoomError::Default | RoomError::TooMany => WebError::RoomConflict(error.to_string()),
             RoomError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<RoomsError> for WebError {
+    fn from(error: RoomsError) -> Self {
+        match error {
+            RoomsError::Recorded(_) | RoomsError::Occupied { .. } => {
+                WebError::RoomConflict(error.to_string())
+            }
+            RoomsError::Room(error) => error.into(),
+            RoomsError::Platform(error) => error.into(),
         }
     }
 }

@@ -10,13 +10,13 @@ use super::{
     csrf::{EmptyForm, Form},
     error::WebError,
     layout::{Layout, Section, clock_time, filters, page, people_count, see_other},
-    room::{find_stored, guest_link, status_of},
+    room::{default_room, find_stored, guest_link, status_of},
     visitor::{SignedIn, Visitor},
 };
 use crate::{
     app::App,
     clock::now_ms,
-    room::{self, Name, Room},
+    room::{self, Name, Room, Slug},
 };
 
 #[derive(Template)]
@@ -62,13 +62,8 @@ impl RoomRow {
 pub async fn home(app: web::Data<App>, visitor: Visitor) -> Result<HttpResponse, WebError> {
     let layout = visitor.layout(&app, Section::Rooms).await?;
     let rooms = if layout.moderator.is_some() {
-        let made = room::default_room(
-            app.db(),
-            async { Ok::<_, WebError>(app.platform.create_session().await?) },
-            now_ms(),
-        );
-        match made.await {
-            // It is made when somebody opens it, once there is a platform to make it on.
+        match default_room(&app).await {
+            // While the platform is down, the default room is created later, when it is opened.
             Ok(_) | Err(WebError::Unavailable(_) | WebError::Misconfigured(_)) => {}
             Err(problem) => return Err(problem),
         }
@@ -144,22 +139,7 @@ pub async fn delete_room(
     slug: web::Path<String>,
     _: Form<EmptyForm>,
 ) -> Result<HttpResponse, WebError> {
-    let room = find_stored(&app, &slug).await?;
-    if app.platform.recording(&room.session).await?.is_some() {
-        return Err(WebError::RoomConflict(format!(
-            "{} is being recorded; stop the archive first",
-            room.name
-        )));
-    }
-    // Not `people`: those may have been there a moment ago only, or have come since.
-    let inside = app.platform.connections(&room.session).await?.len();
-    if inside > 0 {
-        return Err(WebError::RoomConflict(format!(
-            "{} is not empty: {} inside",
-            room.name,
-            people_count(inside)
-        )));
-    }
-    room::delete(app.db(), &room.slug).await?;
+    let slug = Slug::parse(&slug).ok_or(WebError::NoRoom)?;
+    app.rooms.delete_if_empty(&slug).await?;
     Ok(see_other("/"))
 }

@@ -17,7 +17,6 @@ use crate::{
     app::App,
     clock::now_ms,
     opentok::{Role, SessionId},
-    project,
     room::{self, Name, Room, Slug},
 };
 
@@ -133,11 +132,12 @@ async fn join_response(
     role: Role,
     data: &str,
 ) -> Result<JoinResponse, WebError> {
+    let (room, token) = app.rooms.join(&room.slug, role, data).await?;
     Ok(JoinResponse {
         api_key: app.platform.info().api_key.to_string(),
-        session_id: room.session.clone(),
-        token: app.platform.token(&room.session, role, data).await?,
+        token,
         status: status_of(app, &room.session).await?,
+        session_id: room.session,
     })
 }
 
@@ -184,15 +184,13 @@ async fn show(
     with_platform(page, &*app.platform)
 }
 
-/// The room of an address, with a session to join.
+/// The room of a URL, with a session that clients can join.
 ///
 /// # Errors
-/// [`WebError::NoRoom`], the platform, or the database. The default room is made when it is missing.
+/// [`WebError::NoRoom`], the platform, or the database. The default room is created when it is missing.
 pub(super) async fn find(app: &App, slug: &str) -> Result<Room, WebError> {
-    if slug == room::DEFAULT_SLUG {
-        return default_room(app).await;
-    }
-    on_platform(app, find_stored(app, slug).await?).await
+    let slug = Slug::parse(slug).ok_or(WebError::NoRoom)?;
+    Ok(app.rooms.open(&slug).await?)
 }
 
 /// The room of an address, as it is.
@@ -205,19 +203,7 @@ pub(super) async fn find_stored(app: &App, slug: &str) -> Result<Room, WebError>
 }
 
 pub(super) async fn default_room(app: &App) -> Result<Room, WebError> {
-    let new_session = async { Ok::<_, WebError>(app.platform.create_session().await?) };
-    let room = room::default_room(app.db(), new_session, now_ms()).await?;
-    on_platform(app, room).await
-}
-
-/// The room with a session of the present platform: one that was made on another, or with another key, lets nobody in.
-async fn on_platform(app: &App, room: Room) -> Result<Room, WebError> {
-    let session = project::find_session(app.db(), &room.session).await?;
-    if session.is_some_and(|session| app.platform.info().owns(&session)) {
-        return Ok(room);
-    }
-    let session = app.platform.create_session().await?;
-    Ok(room::change_session(app.db(), room, &session).await?)
+    find(app, room::DEFAULT_SLUG).await
 }
 
 /// Who is in a session now, and whether it is recorded.

@@ -25,7 +25,8 @@ use crate::{
     moderator::{self, SignInLimiter},
     opentok::{Role, SessionId},
     platform::{
-        LocalPresence, Platform, PlatformError, PlatformInfo, Recording, Signal, StartArchive,
+        LocalPresence, Platform, PlatformError, PlatformInfo, Recording, Rooms, Signal,
+        StartArchive,
     },
     project::{self, SessionRecord},
     session::{ConnectionId, Observer},
@@ -199,11 +200,12 @@ impl Site {
         );
         let app = Data::new(App {
             config: Config::default(),
-            data,
             project,
+            rooms: Rooms::new(data.db.clone(), platform.clone()),
             platform: platform.clone(),
             archives,
             buddies: buddies.await.unwrap(),
+            data,
             engine_metrics: Arc::new(Vec::new),
             sign_ins: Mutex::new(SignInLimiter::default()),
         });
