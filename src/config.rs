@@ -9,7 +9,7 @@ use std::{
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::opentok;
+use crate::opentok::{self, Resolution};
 
 /// The browser library of the OpenTok cloud.
 const CLOUD_LIBRARY: &str = "https://static.opentok.com/v2/js/opentok.min.js";
@@ -209,10 +209,10 @@ pub struct Archives {
         long,
         env = "PARLOR_ARCHIVE_RESOLUTION",
         value_name = "WxH",
-        default_value = "640x480",
+        default_value_t = Resolution::R640X480,
         global = true
     )]
-    pub archive_resolution: String,
+    pub archive_resolution: Resolution,
 
     /// Days after which an archive's files are deleted. 0: never.
     #[arg(
@@ -356,7 +356,7 @@ impl Default for Config {
                 legacy_auth: true,
             },
             archives: Archives {
-                archive_resolution: "640x480".to_owned(),
+                archive_resolution: Resolution::R640X480,
                 archive_keep_days: 0,
                 archive_max_minutes: 240,
                 history_page: 5,

@@ -15,11 +15,9 @@ use super::{
     stream::no_stream,
 };
 use crate::{
-    archive::{
-        Archive, ArchiveId, OutputMode, Reason, Status, StreamMode, history, history::ArchiveFilter,
-    },
+    archive::{Archive, ArchiveId, Reason, Status, history, history::ArchiveFilter},
     clock,
-    opentok::{Layout, SessionId},
+    opentok::{Layout, OutputMode, SessionId, StreamMode},
     platform::PlatformError,
     project,
     session::{StreamId, TrackSelection},

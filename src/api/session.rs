@@ -17,9 +17,8 @@ use super::{
     request_body::{Body, bytes},
 };
 use crate::{
-    archive::Resolution,
     clock,
-    opentok::SessionId,
+    opentok::{Resolution, SessionId},
     project::{self, AutoArchive, MediaMode, SessionRecord},
 };
 
@@ -120,10 +119,10 @@ fn read_request(form: &[u8]) -> Result<SessionRequest, ApiError> {
                 archive.name = value.into_owned();
             }
             ("archiveResolution", size) => {
-                if let Err(problem) = size.parse::<Resolution>() {
-                    return refuse(&format!("archiveResolution: {problem}"));
-                }
-                archive.resolution = Some(value.into_owned());
+                archive.resolution = match size.parse() {
+                    Ok(resolution) => Some(resolution),
+                    Err(error) => return refuse(&format!("archiveResolution: {error}")),
+                };
             }
             ("e2ee", word) if word.eq_ignore_ascii_case("true") => {
                 return Err(ApiError::not_offered(
@@ -189,7 +188,7 @@ mod tests {
         let always = read("archiveMode=always&archiveName=talk&archiveResolution=1280x720");
         let auto = always.always_archived.unwrap();
         assert_eq!(auto.name, "talk");
-        assert_eq!(auto.resolution.as_deref(), Some("1280x720"));
+        assert_eq!(auto.resolution, Some(Resolution::R1280X720));
         let plain = read("archiveMode=always").always_archived;
         assert_eq!(plain, Some(AutoArchive::default()));
     }

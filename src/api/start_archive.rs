@@ -5,11 +5,10 @@ use serde::Deserialize;
 use super::{error::ApiError, request_body::truth};
 use crate::{
     archive::{
-        self, NewArchive, OutputMode, Quality, Resolution, StreamMode,
-        layout::Arrangement,
+        self, NewArchive, Quality,
         lifecycle::{MAX_NAME_CHARS, MAX_TAG_CHARS},
     },
-    opentok::{Layout, LayoutType, SessionId},
+    opentok::{Layout, OutputMode, Resolution, SessionId, StreamMode},
 };
 
 /// The body. What is null is absent: one of the SDKs writes every field.
@@ -110,27 +109,13 @@ fn quality(
     }
 }
 
-/// The layout in the archive's own words.
+/// The layout as the composer supports it.
 ///
 /// # Errors
-/// 400: it breaks OpenTok's rules, or has a stylesheet.
+/// 400: it breaks OpenTok's rules, or it has a stylesheet.
 pub fn supported(layout: &Layout) -> Result<archive::Layout, ApiError> {
-    let arrangement = |kind| match kind {
-        LayoutType::BestFit => Ok(Arrangement::BestFit),
-        LayoutType::Pip => Ok(Arrangement::Pip),
-        LayoutType::VerticalPresentation => Ok(Arrangement::VerticalPresentation),
-        LayoutType::HorizontalPresentation => Ok(Arrangement::HorizontalPresentation),
-        LayoutType::Focus => Ok(Arrangement::Focus),
-        LayoutType::Custom => Err(ApiError::bad_request(
-            "this server has no custom layouts with a stylesheet; choose bestFit, pip, verticalPresentation or \
-             horizontalPresentation",
-        )),
-    };
     layout.check().map_err(ApiError::bad_request)?;
-    Ok(archive::Layout {
-        arrangement: arrangement(layout.kind)?,
-        screenshare: layout.screenshare_type.map(arrangement).transpose()?,
-    })
+    archive::Layout::try_from(layout).map_err(|error| ApiError::bad_request(error.to_string()))
 }
 
 #[cfg(test)]
@@ -139,6 +124,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::archive::layout::Arrangement;
 
     fn read(fields: Value) -> Result<NewArchive, u16> {
         let mut body = json!({ "sessionId": "2_x" });
@@ -179,7 +165,7 @@ mod tests {
             ("talk", "b")
         );
         assert_eq!((new.has_audio, new.has_video), (true, false));
-        assert_eq!(new.resolution, Some(Resolution::W1280H720));
+        assert_eq!(new.resolution, Some(Resolution::R1280X720));
         assert_eq!(new.layout.screenshare, Some(Arrangement::Focus));
         assert_eq!(new.stream_mode, StreamMode::Auto);
         let new = read(json!({ "streamMode": "manual", "maxBitrate": 200_000 })).unwrap();

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 use tokio::sync::watch;
 
-use super::{ArchiveId, Layout, Quality, Resolution, recording::Manifest};
-use crate::opentok::SessionId;
+use super::{ArchiveId, Layout, recording::Manifest};
+use crate::opentok::{Resolution, SessionId};
 
 /// Name of the composed file in its archive's folder.
 pub const COMPOSED_FILE: &str = "archive.mp4";
@@ -15,6 +15,18 @@ pub const COMPOSED_FILE: &str = "archive.mp4";
 pub const PACKED_FILE: &str = "archive.zip";
 /// Name of the poster in its archive's folder.
 pub const POSTER_FILE: &str = "poster.jpg";
+
+/// The bit rate or the quality of the composed video.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Quality {
+    /// The composer's default.
+    #[default]
+    Usual,
+    /// 100,000 to 6,000,000 bit/s. OpenTok "maxBitrate".
+    MaxBitrate(u32),
+    /// 15 (best quality) to 40 (smallest file). OpenTok "quantizationParameter".
+    Quantization(u8),
+}
 
 /// Makes one file of an archive's streams.
 #[async_trait]

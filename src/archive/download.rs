@@ -288,7 +288,7 @@ mod tests {
             stream_mode: StreamMode::Auto,
             has_audio: true,
             has_video: true,
-            resolution: Some(Resolution::W640H480),
+            resolution: Some(Resolution::R640X480),
             layout: Layout::default(),
             quality: Quality::Usual,
             multi_archive_tag: String::new(),

@@ -15,7 +15,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::words::UnknownWord;
+use crate::opentok::{self, LayoutType, UnknownWord};
 
 /// Tiles in one picture at most; everybody else is heard, not seen.
 pub const MAX_TILES: usize = 16;
@@ -66,6 +66,43 @@ impl Layout {
         serde_json::from_str(text).map_err(|_| UnknownWord {
             given: text.to_owned(),
             allowed: "bestFit, pip, verticalPresentation, horizontalPresentation, focus".to_owned(),
+        })
+    }
+}
+
+/// A custom layout: the composer does not support a stylesheet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "this server has no custom layouts with a stylesheet; choose bestFit, pip, verticalPresentation or \
+     horizontalPresentation"
+)]
+pub struct CustomLayout;
+
+impl TryFrom<LayoutType> for Arrangement {
+    type Error = CustomLayout;
+
+    fn try_from(kind: LayoutType) -> Result<Arrangement, CustomLayout> {
+        match kind {
+            LayoutType::BestFit => Ok(Arrangement::BestFit),
+            LayoutType::Pip => Ok(Arrangement::Pip),
+            LayoutType::VerticalPresentation => Ok(Arrangement::VerticalPresentation),
+            LayoutType::HorizontalPresentation => Ok(Arrangement::HorizontalPresentation),
+            LayoutType::Focus => Ok(Arrangement::Focus),
+            LayoutType::Custom => Err(CustomLayout),
+        }
+    }
+}
+
+impl TryFrom<&opentok::Layout> for Layout {
+    type Error = CustomLayout;
+
+    fn try_from(layout: &opentok::Layout) -> Result<Layout, CustomLayout> {
+        Ok(Layout {
+            arrangement: layout.kind.try_into()?,
+            screenshare: layout
+                .screenshare_type
+                .map(Arrangement::try_from)
+                .transpose()?,
         })
     }
 }
@@ -283,7 +320,7 @@ fn count(tiles: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::archive::words::Resolution;
+    use crate::opentok::Resolution;
 
     const ALL: [Arrangement; 5] = [
         Arrangement::BestFit,

@@ -84,7 +84,7 @@ pub async fn start(
     }
     match (new.output_mode, new.resolution) {
         (OutputMode::Individual, Some(_)) => return Err(StartError::ResolutionOfIndividual),
-        (OutputMode::Composed, None) => new.resolution = Some(Resolution::W640H480),
+        (OutputMode::Composed, None) => new.resolution = Some(Resolution::R640X480),
         _ => {}
     }
 
@@ -375,7 +375,7 @@ mod tests {
             ),
             ("Weekly", "Main room", "eve")
         );
-        assert_eq!(archive.resolution, Some(Resolution::W640H480));
+        assert_eq!(archive.resolution, Some(Resolution::R640X480));
         assert_eq!((archive.duration_ms, archive.size_bytes), (0, 0));
         assert_eq!(archive.reason, "");
         assert_eq!(
@@ -394,7 +394,7 @@ mod tests {
 
         let mut individual = new_archive();
         individual.output_mode = OutputMode::Individual;
-        individual.resolution = Some(Resolution::W640H480);
+        individual.resolution = Some(Resolution::R640X480);
         let error = start(&db, individual, STARTED_MS).await.unwrap_err();
         assert!(matches!(error, StartError::ResolutionOfIndividual));
 

@@ -26,15 +26,19 @@ pub mod recording;
 pub mod remote;
 pub mod retention;
 mod service;
+mod status;
 mod store;
 #[cfg(test)]
 pub(crate) mod testing;
-mod words;
 
+pub use composer::Quality;
 pub use id::ArchiveId;
 pub use layout::Layout;
 pub use service::{ArchiveUpdate, Archives, Recover, SessionChange, Settings};
-pub use words::{OutputMode, Quality, Reason, Resolution, Status, StreamMode, UnknownWord};
+pub use status::{Reason, Status};
+
+/// The words that an archive is described in are those of OpenTok.
+pub use crate::opentok::{OutputMode, Resolution, StreamMode};
 
 use crate::opentok::SessionId;
 

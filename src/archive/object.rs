@@ -4,12 +4,12 @@ use serde::Deserialize;
 use sqlx::SqlitePool;
 
 use super::{
-    Archive, ArchiveId, OutputMode, Quality, Status, StreamMode,
+    Archive, ArchiveId, Quality, Status,
     download::{Asset, Links},
     store,
 };
 use crate::{
-    opentok::{self, ArchiveObject, ArchiveStatus, ArchiveStream},
+    opentok::{ArchiveObject, ArchiveStream, StreamMode},
     session::Sessions,
 };
 
@@ -94,7 +94,7 @@ fn object(archive: &Archive) -> ArchiveObject {
     let tag = &archive.multi_archive_tag;
     ArchiveObject {
         id: archive.id.to_string(),
-        status: ArchiveStatus::from(archive.status.as_str().to_owned()),
+        status: archive.status.into(),
         name: Some(archive.name.clone()),
         reason: archive.reason.clone(),
         session_id: archive.session_id.clone(),
@@ -104,20 +104,11 @@ fn object(archive: &Archive) -> ArchiveObject {
         updated_at: archive.updated_at_ms,
         size: if has_size { archive.size_bytes } else { 0 },
         duration: archive.duration_ms / 1000,
-        output_mode: match archive.output_mode {
-            OutputMode::Composed => opentok::OutputMode::Composed,
-            OutputMode::Individual => opentok::OutputMode::Individual,
-        },
-        stream_mode: match archive.stream_mode {
-            StreamMode::Auto => opentok::StreamMode::Auto,
-            StreamMode::Manual => opentok::StreamMode::Manual,
-        },
+        output_mode: archive.output_mode,
+        stream_mode: archive.stream_mode,
         has_audio: archive.has_audio,
         has_video: archive.has_video,
-        // The same words on both sides.
-        resolution: archive
-            .resolution
-            .and_then(|resolution| resolution.as_str().parse().ok()),
+        resolution: archive.resolution,
         max_bitrate: match archive.quality {
             Quality::MaxBitrate(rate) => Some(rate),
             _ => None,

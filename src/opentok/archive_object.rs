@@ -12,6 +12,7 @@ use super::{
     SessionId,
     layout::Resolution,
     wire::{lenient, number, yes},
+    wire_enum::wire_enum,
 };
 
 /// One archive, as in JSON.
@@ -220,26 +221,38 @@ impl fmt::Display for ArchiveStatus {
     }
 }
 
-/// What becomes of the streams. OpenTok "outputMode".
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OutputMode {
-    /// One MP4 with all of them.
-    #[default]
-    Composed,
-    /// A ZIP of one file each.
-    Individual,
+wire_enum! {
+    /// The kind of file that is made of the streams. OpenTok "outputMode".
+    #[derive(Default)]
+    OutputMode {
+        /// One MP4 with all streams.
+        #[default]
+        Composed = "composed",
+        /// A ZIP with one file for each stream.
+        Individual = "individual",
+    }
 }
 
-/// Who chooses the streams. OpenTok "streamMode".
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum StreamMode {
-    /// All are recorded.
-    #[default]
-    Auto,
-    /// Those are that the application adds.
-    Manual,
+impl OutputMode {
+    /// The name of the file's format.
+    pub fn file_kind(self) -> &'static str {
+        match self {
+            OutputMode::Composed => "MP4",
+            OutputMode::Individual => "ZIP",
+        }
+    }
+}
+
+wire_enum! {
+    /// How the streams to record are selected. OpenTok "streamMode".
+    #[derive(Default)]
+    StreamMode {
+        /// All streams of the session are recorded.
+        #[default]
+        Auto = "auto",
+        /// The application adds the streams to record.
+        Manual = "manual",
+    }
 }
 
 /// A stream in an archive in manual mode.

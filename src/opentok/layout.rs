@@ -1,79 +1,34 @@
 //! How a composed archive looks: its size, and where the streams are in it.
 
-use std::{fmt, str::FromStr};
-
 use serde::{Deserialize, Serialize};
 
-/// Width and height of a composed archive, in pixels. OpenTok "resolution".
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(into = "&'static str", try_from = "String")]
-pub enum Resolution {
-    #[default]
-    R640X480,
-    R1280X720,
-    R1920X1080,
-    R480X640,
-    R720X1280,
-    R1080X1920,
+use super::wire_enum::wire_enum;
+
+wire_enum! {
+    /// Width and height of a composed archive, in pixels. OpenTok "resolution".
+    #[derive(Default)]
+    Resolution {
+        #[default]
+        R640X480 = "640x480",
+        R1280X720 = "1280x720",
+        R1920X1080 = "1920x1080",
+        R480X640 = "480x640",
+        R720X1280 = "720x1280",
+        R1080X1920 = "1080x1920",
+    }
 }
 
 impl Resolution {
-    /// All there are.
-    pub const ALL: [Resolution; 6] = [
-        Resolution::R640X480,
-        Resolution::R1280X720,
-        Resolution::R1920X1080,
-        Resolution::R480X640,
-        Resolution::R720X1280,
-        Resolution::R1080X1920,
-    ];
-
-    /// The word used on the wire.
-    pub fn as_str(self) -> &'static str {
+    /// Width and height in pixels.
+    pub fn size(self) -> (u32, u32) {
         match self {
-            Resolution::R640X480 => "640x480",
-            Resolution::R1280X720 => "1280x720",
-            Resolution::R1920X1080 => "1920x1080",
-            Resolution::R480X640 => "480x640",
-            Resolution::R720X1280 => "720x1280",
-            Resolution::R1080X1920 => "1080x1920",
+            Resolution::R640X480 => (640, 480),
+            Resolution::R1280X720 => (1280, 720),
+            Resolution::R1920X1080 => (1920, 1080),
+            Resolution::R480X640 => (480, 640),
+            Resolution::R720X1280 => (720, 1280),
+            Resolution::R1080X1920 => (1080, 1920),
         }
-    }
-}
-
-impl fmt::Display for Resolution {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl From<Resolution> for &'static str {
-    fn from(resolution: Resolution) -> Self {
-        resolution.as_str()
-    }
-}
-
-/// A text that is no resolution of OpenTok's.
-#[derive(Debug, thiserror::Error)]
-#[error("'{0}' is not a resolution an archive can have")]
-pub struct UnknownResolution(pub String);
-
-impl FromStr for Resolution {
-    type Err = UnknownResolution;
-
-    fn from_str(text: &str) -> Result<Self, UnknownResolution> {
-        Resolution::ALL
-            .into_iter()
-            .find(|resolution| resolution.as_str() == text)
-            .ok_or_else(|| UnknownResolution(text.to_owned()))
-    }
-}
-
-impl TryFrom<String> for Resolution {
-    type Error = UnknownResolution;
-
-    fn try_from(text: String) -> Result<Self, UnknownResolution> {
-        text.parse()
     }
 }
 
@@ -175,11 +130,13 @@ mod tests {
 
     #[test]
     fn every_resolution_is_read_as_it_is_written() {
-        for resolution in Resolution::ALL {
+        for &resolution in Resolution::ALL {
             assert_eq!(
                 resolution.as_str().parse::<Resolution>().unwrap(),
                 resolution
             );
+            let (width, height) = resolution.size();
+            assert_eq!(format!("{width}x{height}"), resolution.as_str());
             let json = serde_json::to_value(resolution).unwrap();
             assert_eq!(json, resolution.as_str());
             assert_eq!(

@@ -20,6 +20,7 @@ mod session_id;
 mod streams;
 pub mod token;
 mod wire;
+mod wire_enum;
 mod xml;
 
 pub use archive::Archive;
@@ -31,12 +32,12 @@ pub use client::{API_URL, OpenTok, OpenTokBuilder, USER_AGENT};
 pub use download::Download;
 pub use error::{Error, Refusal};
 pub use generate::{TokenKind, TokenOptions};
-pub use layout::{
-    Layout, LayoutType, MAX_LAYOUT_CLASSES, Resolution, UnknownResolution, is_layout_class,
-};
+pub use layout::{Layout, LayoutType, MAX_LAYOUT_CLASSES, Resolution, is_layout_class};
 pub use moderation::{Project, Signal};
 pub use role::{Role, UnknownRole};
 pub use session::{ArchiveMode, MediaMode, Session, SessionOptions};
 pub use session_id::SessionId;
 pub use streams::{Connection, ConnectionState, Stream, StreamClasses};
 pub use token::{Claims, NewToken, Token, TokenError};
+pub use wire_enum::UnknownWord;
+pub(crate) use wire_enum::wire_enum;

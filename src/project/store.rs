@@ -3,7 +3,10 @@
 use sqlx::SqlitePool;
 
 use super::{NamedProject, Project};
-use crate::{config::Secret, opentok::SessionId};
+use crate::{
+    config::Secret,
+    opentok::{Resolution, SessionId},
+};
 
 /// How the media of a session travel. OpenTok "p2p.preference".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,8 +59,8 @@ impl SessionRecord {
 pub struct AutoArchive {
     /// OpenTok "archiveName".
     pub name: String,
-    /// OpenTok "archiveResolution", as in `640x480`.
-    pub resolution: Option<String>,
+    /// OpenTok "archiveResolution"; `None`: the server's default.
+    pub resolution: Option<Resolution>,
 }
 
 pub(super) async fn put(
@@ -221,7 +224,7 @@ pub async fn add_session(
     let auto = session.always_archived.clone();
     let archive_mode = if auto.is_some() { "always" } else { "manual" };
     let AutoArchive { name, resolution } = auto.unwrap_or_default();
-    let resolution = resolution.unwrap_or_default();
+    let resolution = resolution.map_or("", Resolution::as_str);
     sqlx::query!(
         "INSERT INTO sessions (id, api_key, platform, media_mode, archive_mode, archive_name, archive_resolution,
                                created_at_ms)
@@ -269,7 +272,7 @@ pub async fn find_session(
         },
         always_archived: (row.archive_mode == "always").then(|| AutoArchive {
             name: row.archive_name,
-            resolution: Some(row.archive_resolution).filter(|text| !text.is_empty()),
+            resolution: row.archive_resolution.parse().ok(),
         }),
         is_closed: row.closed_at_ms.is_some(),
     }))

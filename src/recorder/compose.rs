@@ -591,7 +591,7 @@ mod tests {
             arrangement: Arrangement::Pip,
             screenshare: None,
         };
-        segments(manifest, pip, Resolution::W640H480)
+        segments(manifest, pip, Resolution::R640X480)
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use anyhow::{Context, bail};
 
 use crate::{
-    archive::{self, Archives, Resolution},
+    archive::{self, Archives},
     callback::{self, Schedule},
     clock,
     config::{self, Config, PlatformKind},
@@ -14,14 +14,6 @@ use crate::{
     project::{self, Project},
     recorder::{RecorderConfig, ffmpeg::Ffmpeg},
 };
-
-/// The resolution of composed files.
-pub(super) fn resolution(config: &Config) -> anyhow::Result<Resolution> {
-    let resolution = config.archives.archive_resolution.as_str();
-    resolution
-        .parse()
-        .with_context(|| format!("--archive-resolution {resolution} is invalid"))
-}
 
 /// The project of the pages: the configured one, or the stored one while calls are on another platform.
 pub(super) async fn project(

@@ -163,7 +163,7 @@ fn job(folder: &Path, manifest: Manifest) -> ComposeJob {
         archive: ArchiveId::random(),
         folder: folder.to_owned(),
         manifest,
-        resolution: Resolution::W640H480,
+        resolution: Resolution::R640X480,
         layout: Layout::default(),
         quality: Quality::Usual,
         has_audio: true,

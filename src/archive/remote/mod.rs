@@ -16,8 +16,8 @@ pub use store::{
 
 use sqlx::SqlitePool;
 
-use super::{ArchiveId, OutputMode, Resolution, Status, StreamMode, lifecycle::MAX_NAME_CHARS};
-use crate::opentok::{self, ArchiveObject, SessionId};
+use super::{ArchiveId, Status, lifecycle::MAX_NAME_CHARS};
+use crate::opentok::{ArchiveObject, ArchiveStatus, OutputMode, Resolution, SessionId, StreamMode};
 
 /// What another platform says of an archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,10 +56,9 @@ impl RemoteArchive {
     /// What an archive object says; `None` when its id is no UUID or its status a word that nobody here knows.
     /// `now_ms` stands in for a time that is missing.
     pub fn read(object: &ArchiveObject, now_ms: i64) -> Option<RemoteArchive> {
-        let seconds = if object.status.as_str() == "started" {
-            0
-        } else {
-            object.duration
+        let seconds = match object.status {
+            ArchiveStatus::Started => 0,
+            _ => object.duration,
         };
         Some(RemoteArchive {
             id: ArchiveId::parse(&object.id)?,
@@ -70,21 +69,13 @@ impl RemoteArchive {
                 .flat_map(|name| name.chars())
                 .take(MAX_NAME_CHARS)
                 .collect(),
-            status: object.status.as_str().parse().ok()?,
+            status: Status::try_from(&object.status).ok()?,
             reason: object.reason.clone(),
-            output_mode: match object.output_mode {
-                opentok::OutputMode::Individual => OutputMode::Individual,
-                opentok::OutputMode::Composed => OutputMode::Composed,
-            },
-            stream_mode: match object.stream_mode {
-                opentok::StreamMode::Manual => StreamMode::Manual,
-                opentok::StreamMode::Auto => StreamMode::Auto,
-            },
+            output_mode: object.output_mode,
+            stream_mode: object.stream_mode,
             has_audio: object.has_audio,
             has_video: object.has_video,
-            resolution: object
-                .resolution
-                .and_then(|resolution| resolution.to_string().parse().ok()),
+            resolution: object.resolution,
             multi_archive_tag: object.multi_archive_tag.clone().unwrap_or_default(),
             created_at_ms: match object.created_at {
                 1.. => object.created_at,

@@ -7,9 +7,8 @@ use sqlx::SqlitePool;
 
 use super::{LocalContext, RemoteArchive};
 use crate::archive::{
-    Archive, ArchiveId, Layout,
+    Archive, ArchiveId, Layout, Status,
     store::{ArchiveRow, all, changed, integer, rows},
-    words::Status,
 };
 
 fn how_far(status: Status) -> i64 {

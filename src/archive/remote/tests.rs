@@ -53,7 +53,7 @@ fn an_object_is_read_in_this_servers_words() {
     assert_eq!(remote.status, Status::Available);
     assert_eq!(remote.duration_ms, 62_000);
     assert_eq!(remote.size_bytes, 8_347_554);
-    assert_eq!(remote.resolution, Some(Resolution::W1280H720));
+    assert_eq!(remote.resolution, Some(Resolution::R1280X720));
     assert_eq!(remote.created_at_ms, 1_395_183_243_000);
     let without = ArchiveObject {
         created_at: 0,

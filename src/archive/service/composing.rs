@@ -123,7 +123,7 @@ impl Archives {
                     archive: archive.id,
                     folder,
                     manifest,
-                    resolution: archive.resolution.unwrap_or(Resolution::W640H480),
+                    resolution: archive.resolution.unwrap_or(Resolution::R640X480),
                     layout: archive.layout,
                     quality: archive.quality,
                     has_audio: archive.has_audio,

@@ -98,11 +98,9 @@ impl Embedded {
             let Some(auto) = record.always_archived else {
                 return Ok(());
             };
-            // Validated when the session was created.
-            let resolution = auto.resolution.and_then(|text| text.parse().ok());
             let new = NewArchive {
                 name: auto.name,
-                resolution,
+                resolution: auto.resolution,
                 ..NewArchive::of(record.api_key, session.clone())
             };
             match self.start(new).await {

@@ -69,7 +69,10 @@ fn a_setting_that_makes_no_sense_is_told_before_anything_starts() {
     let data = data.path();
     let data = ["--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()];
     let wrong: [(&[&str], &str); 5] = [
-        (&["--archive-resolution", "640"], "--archive-resolution 640"),
+        (
+            &["--archive-resolution", "640"],
+            "'640' for '--archive-resolution",
+        ),
         (&["--log", "parlor=loud"], "no log filter"),
         (&["--api-key", "12"], "--api-secret"),
         (&["--history-page", "0"], "--history-page"),
