@@ -94,6 +94,7 @@
 pub mod api;
 pub mod app;
 pub mod archive;
+pub mod archive_object;
 pub mod buddies;
 pub mod callback;
 pub mod clock;

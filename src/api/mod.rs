@@ -27,7 +27,7 @@ use actix_web::{
 use self::{auth::Caller, error::ApiError};
 use crate::{
     app::App,
-    archive::object::ObjectWriter,
+    archive_object::ObjectWriter,
     opentok::SessionId,
     platform::{Embedded, Remote},
     project::{self, SessionRecord},

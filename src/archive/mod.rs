@@ -19,13 +19,13 @@ pub mod history;
 mod id;
 pub mod layout;
 pub mod lifecycle;
-pub mod object;
 #[cfg(test)]
 mod query_cost;
 pub mod recording;
 pub mod remote;
 pub mod retention;
 mod service;
+pub mod snapshot;
 mod status;
 mod store;
 #[cfg(test)]

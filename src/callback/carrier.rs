@@ -18,7 +18,7 @@ use super::{
     signature::sign,
     store::{self, Receiver, Waiting},
 };
-use crate::archive::{ArchiveId, object};
+use crate::archive::{ArchiveId, snapshot};
 
 /// Tries at once. A receiver that does not answer takes one of them for ten seconds.
 const AT_ONCE: usize = 64;
@@ -292,7 +292,7 @@ impl Callbacks {
             .ok_or_else(|| sqlx::Error::Decode("a damaged id of an archive".into()))?;
         let then = serde_json::from_str(&event.body)
             .map_err(|problem| sqlx::Error::Decode(Box::new(problem)))?;
-        let archive = object::find_as_of(&self.0.db, id, then).await?;
+        let archive = snapshot::find_as_of(&self.0.db, id, then).await?;
         let base = self.0.settings.base.as_deref();
         if base.is_none() {
             self.0.no_links.call_once(|| {

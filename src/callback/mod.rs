@@ -45,7 +45,8 @@ pub use self::{
     topic::Topic,
 };
 use crate::{
-    archive::{ArchiveUpdate, object::ObjectWriter},
+    archive::ArchiveUpdate,
+    archive_object::ObjectWriter,
     session::{Monitor, MonitorEvent},
 };
 

@@ -9,7 +9,7 @@ use tracing_actix_web::TracingLogger;
 use crate::{
     api::{self, Api},
     app::App,
-    archive::object::ObjectWriter,
+    archive_object::ObjectWriter,
     callback::Callbacks,
     platform::{Backend, LocalSessions, PresenceAdmission},
     session::{Admission, Sessions},

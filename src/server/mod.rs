@@ -19,7 +19,8 @@ use tracing::{info, warn};
 use self::background::Events;
 use crate::{
     app::App,
-    archive::{Archives, download::Links, object::ObjectWriter, recording},
+    archive::{Archives, download::Links, recording},
+    archive_object::ObjectWriter,
     buddies::Buddies,
     callback::Callbacks,
     clock::Clock,

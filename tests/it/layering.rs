@@ -30,6 +30,7 @@ const INSIDE: &[(&str, &[&str])] = &[
     ("room", &["opentok", "project", "session"]),
     ("session", &["archive", "clock", "opentok"]),
     ("archive", &["opentok", "session"]),
+    ("archive_object", &["archive", "opentok", "session"]),
     ("sfu", &["archive", "opentok", "session"]),
     ("recorder", &["archive", "session"]),
     (
@@ -49,7 +50,10 @@ const INSIDE: &[(&str, &[&str])] = &[
         ],
     ),
     ("signaling", &["archive", "clock", "opentok", "session"]),
-    ("callback", &["archive", "config", "opentok", "session"]),
+    (
+        "callback",
+        &["archive", "archive_object", "config", "opentok", "session"],
+    ),
 ];
 
 #[test]

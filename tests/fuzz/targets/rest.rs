@@ -28,10 +28,8 @@ use actix_web::{
 use libfuzzer_sys::fuzz_target;
 use parlor::{
     api::{self, Api},
-    archive::{
-        ArchiveId, NewArchive, Reason, StreamMode, download::Links, history::ArchiveFilter,
-        object::ObjectWriter,
-    },
+    archive::{ArchiveId, NewArchive, Reason, StreamMode, download::Links, history::ArchiveFilter},
+    archive_object::ObjectWriter,
     config::{Config, Secret},
     opentok::{Claims, Role, SessionId},
     platform::Platform,

@@ -1,29 +1,25 @@
-//! An archive as the object that OpenTok's SDKs parse, in replies and in callbacks.
+//! Writes an archive as the JSON object that OpenTok's SDKs parse. The REST API and callbacks send it.
 
-use serde::Deserialize;
-use sqlx::SqlitePool;
-
-use super::{
-    Archive, ArchiveId, Quality, Status,
-    download::{Asset, Links},
-    store,
-};
 use crate::{
+    archive::{
+        Archive, Quality, Status,
+        download::{Asset, Links},
+    },
     opentok::{ArchiveObject, ArchiveStream, StreamMode},
     session::Sessions,
 };
 
-/// Writes the objects of one server.
+/// Writes the archive objects of one server.
 #[derive(Clone)]
 pub struct ObjectWriter {
     pub links: Links,
-    /// Knows which streams were chosen by hand.
+    /// The source of the streams that were added by hand.
     pub sessions: Sessions,
 }
 
 impl ObjectWriter {
-    /// The object, with a link to the file if there is one; each has a new link, good for ten minutes from `now_ms` on.
-    /// `base` is where whoever reads it reaches this server; there is no link if nobody knows.
+    /// Returns the object. An available archive has a link to its file that is valid for 10 minutes from `now_ms`
+    /// (Unix time, ms). `base` is this server's URL as seen by the reader; without it there is no link.
     pub fn write(&self, archive: &Archive, base: Option<&str>, now_ms: i64) -> ArchiveObject {
         let base = base.filter(|_| archive.status == Status::Available);
         let url = base.map(|base| {
@@ -38,10 +34,10 @@ impl ObjectWriter {
         }
     }
 
-    /// The streams that were chosen by hand, while it records.
+    /// The streams that were added by hand; `None` unless the archive is being recorded in manual mode.
     fn chosen_streams(&self, archive: &Archive) -> Option<Vec<ArchiveStream>> {
-        let is_told = archive.stream_mode == StreamMode::Manual && archive.status.is_running();
-        is_told.then(|| {
+        let has_streams = archive.stream_mode == StreamMode::Manual && archive.status.is_running();
+        has_streams.then(|| {
             self.sessions
                 .chosen_streams(&archive.session_id, archive.id)
                 .into_iter()
@@ -53,37 +49,6 @@ impl ObjectWriter {
                 .collect()
         })
     }
-}
-
-/// What changes of a row with its status, as a trigger keeps it for callbacks (see `migrations/`).
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct StatusSnapshot {
-    status: Status,
-    reason: String,
-    updated_at_ms: i64,
-    duration_ms: u64,
-    size_bytes: u64,
-}
-
-/// An archive as it was when its status changed; `None`: there is no such archive.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn find_as_of(
-    db: &SqlitePool,
-    id: ArchiveId,
-    then: StatusSnapshot,
-) -> Result<Option<Archive>, sqlx::Error> {
-    let archive = store::find(db, id).await?;
-    Ok(archive.map(|archive| Archive {
-        status: then.status,
-        reason: then.reason,
-        updated_at_ms: then.updated_at_ms,
-        duration_ms: then.duration_ms,
-        size_bytes: then.size_bytes,
-        ..archive
-    }))
 }
 
 fn object(archive: &Archive) -> ArchiveObject {
