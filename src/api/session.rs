@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     clock,
-    opentok::{Resolution, SessionId},
+    opentok::SessionId,
     project::{self, AutoArchive, MediaMode, SessionRecord},
 };
 
@@ -158,6 +158,7 @@ mod tests {
     use actix_web::ResponseError;
 
     use super::*;
+    use crate::opentok::Resolution;
 
     fn status(form: &str) -> u16 {
         read_request(form.as_bytes())
