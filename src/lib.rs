@@ -98,6 +98,7 @@ pub mod archive_object;
 pub mod buddies;
 pub mod callback;
 pub mod clock;
+pub mod common;
 pub mod config;
 pub mod data;
 pub mod invitation;

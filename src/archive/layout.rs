@@ -13,7 +13,7 @@
 //! "One" is the stream with the layout class `full` in `pip`, `focus` in the others; or else the first screen share; or
 //! else who came first. While somebody shares a screen the archive's `screenshareType` applies, when it has one. Pictures keep their shape: cells are letterboxed when drawn.
 
-use serde::{Deserialize, Serialize};
+pub use crate::session::recording::{Arrangement, Layout};
 
 use crate::opentok::{self, LayoutType, UnknownWord};
 
@@ -26,33 +26,6 @@ const STRIP: f64 = 0.2;
 const INSET: f64 = 0.25;
 /// The gap between the inset and the picture's edges, as a share of the picture's height.
 const INSET_MARGIN: f64 = 0.03;
-
-/// How streams are arranged. OpenTok layout "type".
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Arrangement {
-    #[default]
-    BestFit,
-    Pip,
-    VerticalPresentation,
-    HorizontalPresentation,
-    Focus,
-}
-
-/// The layout of an archive. OpenTok "layout"; `custom` with a style sheet is not supported.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Layout {
-    #[serde(rename = "type", default)]
-    pub arrangement: Arrangement,
-    /// Instead of `type` while a screen is shared.
-    #[serde(
-        rename = "screenshareType",
-        default,
-        skip_serializing_if = "Option::is_none"
-    )]
-    pub screenshare: Option<Arrangement>,
-}
 
 impl Layout {
     /// The layout as its JSON text.

@@ -16,7 +16,6 @@ pub mod composer;
 pub mod disk;
 pub mod download;
 pub mod history;
-mod id;
 pub mod layout;
 pub mod lifecycle;
 #[cfg(test)]
@@ -31,8 +30,8 @@ mod store;
 #[cfg(test)]
 pub(crate) mod testing;
 
+pub use crate::common::id::ArchiveId;
 pub use composer::Quality;
-pub use id::ArchiveId;
 pub use layout::Layout;
 pub use service::{ArchiveUpdate, Archives, Recover, SessionChange, Settings};
 pub use status::{Reason, Status};

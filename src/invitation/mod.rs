@@ -27,9 +27,7 @@ mod over;
 pub mod store;
 mod switchboard;
 
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 pub use chat::{ChatEnd, ChatRecord, EndReason};
 pub use consent::{RecordingAction, RecordingError, RecordingState};
@@ -38,12 +36,7 @@ pub use missed::MissedCall;
 pub use news::{ChatRecording, ChatView, Event, Incoming, Mine, News, Outgoing};
 pub use switchboard::{JoinError, Switchboard};
 
-use crate::session::id;
-
-id! {
-    /// An invitation, from its sending until a while after its answer.
-    InvitationId
-}
+pub use crate::common::id::InvitationId;
 
 /// How an invitation ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]

@@ -29,7 +29,7 @@ mod name;
 mod roster;
 pub mod store;
 
-use std::{cmp::Ordering, fmt};
+use std::cmp::Ordering;
 
 use serde::{Deserialize, Serialize};
 
@@ -38,12 +38,7 @@ pub use board::{Delta, Page, Query};
 pub use name::{Name, NameError};
 pub use roster::{Arrival, Departures, Roster};
 
-use crate::session::id;
-
-id! {
-    /// A visitor: one browser, however many tabs it has open.
-    UserId
-}
+pub use crate::common::id::UserId;
 
 /// What a buddy chose for itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

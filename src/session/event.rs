@@ -8,7 +8,7 @@ use super::{
     ConnectionId, Refusal, StreamId,
     request::{Candidate, Description, PeerSettings},
 };
-use crate::{archive::ArchiveId, opentok::Role};
+use crate::{common::id::ArchiveId, opentok::Role};
 
 /// A client of the session, as the others see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

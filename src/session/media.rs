@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Instant};
 use serde::{Deserialize, Serialize};
 
 use super::{ConnectionId, StreamId};
-use crate::{archive::ArchiveId, opentok::SessionId};
+use crate::{common::id::ArchiveId, opentok::SessionId};
 
 /// One medium of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -7,24 +7,23 @@
 mod admission;
 mod backlog;
 pub mod event;
-mod id;
 mod limits;
 pub mod live;
 pub mod media;
 mod monitor;
 mod observer;
 mod outbox;
+pub mod recording;
 pub mod refusal;
 mod registry;
 pub mod request;
 mod timers;
 
+pub use crate::common::id::{ConnectionId, StreamId};
 pub use admission::{Admission, AdmissionError, Admitted, NewConnection};
 pub use event::{
     ArchiveInfo, ConnectionInfo, EndReason, ReplyBody, Rerouting, SessionEvent, StreamInfo,
 };
-pub(crate) use id::id;
-pub use id::{ConnectionId, StreamId};
 pub use live::{
     Closing, Effect, LiveSession, OutboundMessage, RecordingPhase, SocketId, TrackSelection,
 };

@@ -23,13 +23,17 @@ const OUTSIDE: &[(&str, &[&str])] = &[
 /// What each part of `src` may name of the others; a part that is not listed may name all.
 const INSIDE: &[(&str, &[&str])] = &[
     ("opentok", &[]),
-    ("presence", &["opentok", "session"]),
-    ("invitation", &["opentok", "presence", "session"]),
+    ("common", &[]),
+    ("presence", &["common", "opentok", "session"]),
+    (
+        "invitation",
+        &["clock", "common", "opentok", "presence", "session"],
+    ),
     ("project", &["config", "opentok"]),
     ("moderator", &[]),
     ("room", &["opentok", "project", "session"]),
-    ("session", &["archive", "clock", "opentok"]),
-    ("archive", &["opentok", "session"]),
+    ("session", &["clock", "common", "opentok"]),
+    ("archive", &["common", "opentok", "session"]),
     ("archive_object", &["archive", "opentok", "session"]),
     ("sfu", &["archive", "opentok", "session"]),
     ("recorder", &["archive", "session"]),

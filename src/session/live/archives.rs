@@ -9,7 +9,8 @@ use serde::Deserialize;
 
 use super::{Effect, LiveSession, RecordingPhase};
 use crate::{
-    archive::{ArchiveId, Layout, recording::TimelineEvent},
+    common::id::ArchiveId,
+    session::recording::{Layout, TimelineEvent},
     session::{
         Refusal, StreamId,
         event::{ArchiveInfo, Rerouting, SessionEvent, StreamInfo},

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::{
-    archive::{ArchiveId, recording::TimelineEvent},
+    common::id::ArchiveId,
+    session::recording::TimelineEvent,
     session::{
         ClientSignal, ConnectionId, MonitorEventKind,
         event::{ConnectionInfo, EndReason, ReplyBody, SharedEvent},

@@ -44,7 +44,7 @@ use super::{
     refusal::code,
     request::PeerMessage,
 };
-use crate::{archive::recording::TimelineEvent, clock::Now, opentok::Role};
+use crate::{clock::Now, opentok::Role, session::recording::TimelineEvent};
 
 /// The version of the browser protocol.
 pub const VERSION: u32 = 1;

@@ -10,7 +10,7 @@ use std::{collections::HashMap, time::Instant};
 use super::LiveSession;
 use crate::clock::Now;
 use crate::{
-    archive::recording::TimelineEvent,
+    session::recording::TimelineEvent,
     session::{
         ConnectionId, ConnectionInfo, MonitorEventKind, Refusal, StreamId,
         event::{EndReason, ReplyBody, SessionEvent, StreamInfo},

@@ -23,13 +23,10 @@ use super::{
     },
     media::{self, EngineCommand, Media, Scope, Sink},
     outbox::{Nudge, Outbox, OutboxSender, outbox, resumed_outbox},
+    recording::{Layout, Recorder},
     timers::{self, WakeBatch},
 };
-use crate::{
-    archive::{ArchiveId, Layout, recording::Recorder},
-    clock::Now,
-    opentok::SessionId,
-};
+use crate::{clock::Now, common::id::ArchiveId, opentok::SessionId};
 
 /// How often the sessions are looked after in which something is due.
 const TICK: Duration = Duration::from_millis(250);

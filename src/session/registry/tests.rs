@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::{
-    archive::recording::{RecordError, TimelineEvent},
     opentok::{Claims, Role},
+    session::recording::{RecordError, TimelineEvent},
     session::{
         ReplyBody,
         media::{EngineBusy, Offer},

@@ -4,8 +4,8 @@ use std::{collections::BTreeSet, time::Duration};
 
 use super::world::{World, camera, signal, unpublish};
 use crate::{
-    archive::{Layout, layout::Arrangement, recording::TimelineEvent},
     opentok::Role,
+    session::recording::{Arrangement, Layout, TimelineEvent},
     session::{
         ConnectionId, MonitorEventKind, StreamId,
         event::{EndReason, ReplyBody, SessionEvent},
@@ -734,7 +734,7 @@ fn a_recorder_hears_of_every_stream() {
     let (ann, early) = world.join_and_publish(Role::Publisher);
     let (sink, _) = std::sync::mpsc::sync_channel(1);
     let info = super::super::super::ArchiveInfo {
-        id: crate::archive::ArchiveId::random(),
+        id: crate::common::id::ArchiveId::random(),
         name: String::new(),
         started_at: 0,
     };

@@ -8,9 +8,10 @@ use std::{
 
 use super::monitored::Monitored;
 use crate::{
-    archive::{ArchiveId, recording::TimelineEvent},
     clock::Now,
+    common::id::ArchiveId,
     opentok::{Claims, Role, SessionId},
+    session::recording::TimelineEvent,
     session::{
         ConnectionId, NewConnection, Refusal, StreamId,
         event::{ArchiveInfo, ReplyBody, SessionEvent, StreamInfo},

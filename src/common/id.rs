@@ -1,4 +1,4 @@
-//! The ids of what lives inside a session.
+//! The ids of what a session, an archive or an invitation is about.
 
 use std::fmt;
 
@@ -31,8 +31,6 @@ macro_rules! id {
         }
     };
 }
-pub(crate) use id;
-
 id! {
     /// One client in a session. OpenTok "connectionId".
     ConnectionId
@@ -40,4 +38,16 @@ id! {
 id! {
     /// What a connection publishes. OpenTok "streamId".
     StreamId
+}
+id! {
+    /// A recording of a session. OpenTok archive "id".
+    ArchiveId
+}
+id! {
+    /// A visitor: one browser, with any number of tabs.
+    UserId
+}
+id! {
+    /// An invitation of one user by another.
+    InvitationId
 }

@@ -1,0 +1,3 @@
+//! Small types that several nouns share. This module depends on no other.
+
+pub mod id;
