@@ -95,7 +95,7 @@ impl TryFrom<ArchiveRow> for Archive {
 
 /// A query for whole rows: the columns stand between the two halves of its text.
 macro_rules! rows {
-    ($before:literal, $after:literal $(, $argument:expr)* $(,)?) => {
+    ($before:literal, $($after:literal)++ $(, $argument:expr)* $(,)?) => {
         sqlx::query_as!(
             ArchiveRow,
             $before
@@ -112,7 +112,7 @@ macro_rules! rows {
                      recovered AS "recovered!: bool", has_tracks AS "has_tracks!: bool",
                      has_poster AS "has_poster!: bool", compose_percent AS "compose_percent!: i64",
                      platform AS "platform!: String", pulled AS "pulled!: bool" "#
-                + $after
+                $(+ $after)+
             $(, $argument)*
         )
     };

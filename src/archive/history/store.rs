@@ -2,157 +2,123 @@
 
 use sqlx::{SqliteConnection, SqlitePool};
 
-use crate::{
-    archive::{
-        Archive,
-        store::{ArchiveRow, all, number, rows},
-    },
-    opentok::SessionId,
+use super::ArchiveFilter;
+use crate::archive::{
+    Archive,
+    store::{ArchiveRow, all, number, rows},
 };
 
-/// How many archives a list has, and their size in bytes.
-pub(super) async fn totals(
-    db: &mut SqliteConnection,
-    list: &str,
-) -> Result<Option<ListTotals>, sqlx::Error> {
-    let row = sqlx::query!(
-        "SELECT id, archives, size_bytes
-         FROM archive_lists
-         WHERE name = $1",
-        list,
-    )
-    .fetch_optional(db)
-    .await?;
-    row.map(|row| {
-        Ok(ListTotals {
-            list: row.id,
-            archives: number(row.archives)?,
-            size_bytes: number(row.size_bytes)?,
-        })
-    })
-    .transpose()
-}
-
-pub(super) struct ListTotals {
-    /// Stands for the list in the table `archive_lists`.
-    pub list: i64,
+/// The totals of a list: its archives, and their size.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Totals {
     pub archives: u64,
     pub size_bytes: u64,
 }
 
-/// Of the buckets of `level` from `first` to `last`, the one with the archive that has `skip` newer ones among them; and
-/// how many are in the buckets before it.
-pub(super) async fn bucket(
-    db: &mut SqliteConnection,
-    list: i64,
-    level: u32,
-    (first, last): (i64, i64),
-    skip: i64,
-) -> Result<(i64, i64), sqlx::Error> {
+/// The totals of the list with this name; triggers keep them (see `migrations/`).
+pub(super) async fn totals(db: &mut SqliteConnection, list: &str) -> sqlx::Result<Totals> {
     let row = sqlx::query!(
-        r#"SELECT bucket, newer AS "newer!: i64"
-           FROM (SELECT bucket, archives, SUM(archives) OVER (ORDER BY bucket DESC) - archives AS newer
-                 FROM archive_counts
-                 WHERE list = $1 AND level = $2 AND bucket BETWEEN $3 AND $4)
-           WHERE newer <= $5 AND $5 < newer + archives"#,
+        "SELECT archives, size_bytes
+         FROM archive_totals
+         WHERE list = $1",
         list,
-        level,
-        first,
-        last,
-        skip,
     )
-    .fetch_one(db)
+    .fetch_optional(db)
     .await?;
-    Ok((row.bucket, row.newer))
+    row.map_or(Ok(Totals::default()), |row| {
+        Ok(Totals {
+            archives: number(row.archives)?,
+            size_bytes: number(row.size_bytes)?,
+        })
+    })
 }
 
-/// Archives of a project that started no later than `from`, the newest first.
-pub(super) async fn page_of_project(
+/// The end of a list from which a page is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Newest,
+    Oldest,
+}
+
+/// A query for a page of the archives that `$filter` selects. The inner query steps over an index and does not read the rows
+/// that it skips.
+macro_rules! page {
+    ($filter:literal, $order:literal $(, $argument:expr)*) => {
+        rows!(
+            "SELECT",
+            "FROM archives
+             WHERE seq IN (SELECT seq
+                           FROM archives
+                           WHERE api_key = $1 AND status <> 'deleted' " + $filter + "
+                           ORDER BY seq " + $order + "
+                           LIMIT $2 OFFSET $3)
+             ORDER BY seq DESC"
+            $(, $argument)*
+        )
+    };
+}
+
+/// Returns `limit` archives of a list, the newest first, after skipping `skip` at one end of it.
+pub(super) async fn page(
     db: &mut SqliteConnection,
-    api_key: u32,
-    from: i64,
+    filter: &ArchiveFilter,
+    end: End,
     (skip, limit): (i64, i64),
 ) -> sqlx::Result<Vec<Archive>> {
-    let rows = rows!(
-        "SELECT",
-        "FROM archives
-         WHERE api_key = $1 AND status <> 'deleted' AND seq <= $2
-         ORDER BY seq DESC
-         LIMIT $4 OFFSET $3",
-        api_key,
-        from,
-        skip,
-        limit,
-    )
-    .fetch_all(db)
-    .await?;
-    all(rows)
+    let rows = match filter {
+        ArchiveFilter::Project(api_key) => match end {
+            End::Newest => page!("", "DESC", api_key, limit, skip).fetch_all(db).await,
+            End::Oldest => page!("", "ASC", api_key, limit, skip).fetch_all(db).await,
+        },
+        ArchiveFilter::Status(api_key, status) => {
+            let status = status.as_str();
+            match end {
+                End::Newest => {
+                    page!("AND status = $4", "DESC", api_key, limit, skip, status)
+                        .fetch_all(db)
+                        .await
+                }
+                End::Oldest => {
+                    page!("AND status = $4", "ASC", api_key, limit, skip, status)
+                        .fetch_all(db)
+                        .await
+                }
+            }
+        }
+        ArchiveFilter::Session(api_key, session) => {
+            let session = session.as_str();
+            match end {
+                End::Newest => {
+                    page!("AND session_id = $4", "DESC", api_key, limit, skip, session)
+                        .fetch_all(db)
+                        .await
+                }
+                End::Oldest => {
+                    page!("AND session_id = $4", "ASC", api_key, limit, skip, session)
+                        .fetch_all(db)
+                        .await
+                }
+            }
+        }
+    };
+    all(rows?)
 }
 
-/// Likewise, of one session.
-pub(super) async fn page_of_session(
-    db: &mut SqliteConnection,
-    api_key: u32,
-    session: &SessionId,
-    from: i64,
-    (skip, limit): (i64, i64),
-) -> sqlx::Result<Vec<Archive>> {
-    let session = session.as_str();
-    let rows = rows!(
-        "SELECT",
-        "FROM archives
-         WHERE api_key = $1 AND session_id = $2 AND status <> 'deleted' AND seq <= $3
-         ORDER BY seq DESC
-         LIMIT $5 OFFSET $4",
-        api_key,
-        session,
-        from,
-        skip,
-        limit,
-    )
-    .fetch_all(db)
-    .await?;
-    all(rows)
-}
-
-/// Likewise, of one status.
-pub(super) async fn page_of_status(
-    db: &mut SqliteConnection,
-    api_key: u32,
-    status: &str,
-    from: i64,
-    (skip, limit): (i64, i64),
-) -> sqlx::Result<Vec<Archive>> {
-    let rows = rows!(
-        "SELECT",
-        "FROM archives
-         WHERE api_key = $1 AND status = $2 AND status <> 'deleted' AND seq <= $3
-         ORDER BY seq DESC
-         LIMIT $5 OFFSET $4",
-        api_key,
-        status,
-        from,
-        skip,
-        limit,
-    )
-    .fetch_all(db)
-    .await?;
-    all(rows)
-}
-
-/// What [`search`] looks for.
+/// The parameters of [`search`].
 pub(super) struct SearchQuery<'a> {
     pub api_key: u32,
     /// For `LIKE … ESCAPE '\'`; in the name, the room or a person's name.
     pub pattern: &'a str,
     pub status: Option<&'a str>,
-    /// Of the newest `window` that started no later than `from`, `limit` at most.
+    /// The highest `seq` to look at.
     pub from: i64,
+    /// The number of archives to look at.
     pub window: i64,
+    /// The number of archives to return at most.
     pub limit: i64,
 }
 
-/// The archives that fit, the newest first.
+/// Returns the archives that match, the newest first.
 pub(super) async fn search(db: &SqlitePool, query: &SearchQuery<'_>) -> sqlx::Result<Vec<Archive>> {
     let rows = rows!(
         "SELECT",
@@ -177,7 +143,7 @@ pub(super) async fn search(db: &SqlitePool, query: &SearchQuery<'_>) -> sqlx::Re
     all(rows)
 }
 
-/// The archive that stands `window` behind `from` in a project's list: where a search goes on.
+/// Returns the `seq` of the archive `window` positions after `from` in a project's list, where the next search begins.
 pub(super) async fn after_window(
     db: &SqlitePool,
     api_key: u32,
