@@ -1,5 +1,5 @@
-//! What an archive asks of whoever makes one file of its streams: an MP4 of everybody together, or a ZIP of each for
-//! itself. The archive owns these words; `recorder` implements [`Composer`].
+//! The port to the composer, which makes one file of an archive's streams: an MP4 with all of them, or a ZIP with one file
+//! for each. `recorder` implements [`Composer`].
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ use crate::opentok::{Resolution, SessionId};
 
 /// Name of the composed file in its archive's folder.
 pub const COMPOSED_FILE: &str = "archive.mp4";
-/// Name of the ZIP of an individual archive, likewise.
+/// Name of the ZIP of an individual archive in its folder.
 pub const PACKED_FILE: &str = "archive.zip";
 /// Name of the poster in its archive's folder.
 pub const POSTER_FILE: &str = "poster.jpg";
@@ -31,22 +31,22 @@ pub enum Quality {
 /// Makes one file of an archive's streams.
 #[async_trait]
 pub trait Composer: Send + Sync {
-    /// Makes [`COMPOSED_FILE`], and if it can [`POSTER_FILE`], in the job's folder. Either appears whole or not at all.
-    /// Whoever drops the future stops the work.
+    /// Makes [`COMPOSED_FILE`] and, if possible, [`POSTER_FILE`] in the job's folder. Each file appears complete or not at all.
+    /// Dropping the future stops the work.
     ///
     /// # Errors
-    /// [`ComposeError`] says whether another try may help.
+    /// [`ComposeError`]; its variant tells whether a retry may help.
     async fn compose(
         &self,
         job: &ComposeJob,
         percent: &watch::Sender<u8>,
     ) -> Result<Composed, ComposeError>;
 
-    /// Makes [`PACKED_FILE`] in the job's folder: the streams' files as they are, and a manifest. It appears whole or not
-    /// at all. Whoever drops the future stops the work.
+    /// Makes [`PACKED_FILE`] in the job's folder: the streams' files as they are, and a manifest. It appears complete
+    /// or not at all. Dropping the future stops the work.
     ///
     /// # Errors
-    /// As [`Composer::compose`].
+    /// The same as [`Composer::compose`].
     async fn pack(
         &self,
         job: &PackJob,
@@ -54,7 +54,7 @@ pub trait Composer: Send + Sync {
     ) -> Result<Composed, ComposeError>;
 }
 
-/// What to compose.
+/// The input of [`Composer::compose`].
 #[derive(Clone, Debug)]
 pub struct ComposeJob {
     pub archive: ArchiveId,
@@ -62,14 +62,14 @@ pub struct ComposeJob {
     pub folder: PathBuf,
     pub manifest: Manifest,
     pub resolution: Resolution,
-    /// The first; others may follow in the manifest.
+    /// The layout at the start. The manifest has the changes.
     pub layout: Layout,
     pub quality: Quality,
     pub has_audio: bool,
     pub has_video: bool,
 }
 
-/// What to pack.
+/// The input of [`Composer::pack`].
 #[derive(Clone, Debug)]
 pub struct PackJob {
     pub archive: ArchiveId,
@@ -82,19 +82,19 @@ pub struct PackJob {
     pub manifest: Manifest,
 }
 
-/// The composed file, or the packed one.
+/// The result: a composed or a packed file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Composed {
     pub size_bytes: u64,
     pub duration_ms: u64,
-    /// Whether there is a poster, too.
+    /// Whether there is also a poster.
     pub has_poster: bool,
 }
 
-/// Why there is no composed file. The sentences are for people: they stand beside an archive that can be watched.
+/// Why there is no composed file. The archive's page shows the sentence.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ComposeError {
-    /// Trying again before somebody installs it is of no use.
+    /// A retry is useless until the operator installs the program.
     #[error(
         "{program} is not installed on the server, so there is no MP4 to download: install it and restart Parlor"
     )]

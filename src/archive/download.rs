@@ -1,7 +1,7 @@
-//! Files of an archive for people: links that expire, names that say what is inside, and where the files are.
+//! The files of an archive: signed links, file names for downloads, and paths on disk.
 //!
 //! A link carries its own permission, `?expires=<Unix seconds>&sig=<HMAC-SHA256>`, so it works in a browser, a player or
-//! `curl` without a cookie, and for ten minutes only. OpenTok's "url" behaves the same.
+//! `curl` without a cookie. It expires after 10 minutes, as OpenTok's "url" does.
 
 use std::{
     path::{Component, Path, PathBuf},
@@ -19,13 +19,13 @@ use super::{
 };
 use crate::session::StreamId;
 
-/// How long a link works. Longer: it can be handed on; shorter: a slow reader's next range is refused.
+/// The lifetime of a link. Longer: it can be passed on; shorter: a slow client's next range request is refused.
 pub const LINK_LIFETIME: Duration = Duration::from_secs(600);
 
-/// Characters of a room's or an archive's name in a file's name.
+/// The number of characters of a room's or an archive's name in a file name.
 const NAME_CHARS: usize = 40;
 
-/// Keeps the keys of several uses of one secret apart.
+/// Derives a key for this use only from a secret with several uses.
 const KEY_USE: &[u8] = b"parlor archive link 1";
 
 /// A file of an archive. Its text is the last part of the file's URL.
@@ -42,7 +42,7 @@ pub enum Asset {
 }
 
 impl Asset {
-    /// What download gives of an archive in this mode.
+    /// The file to download of an archive in this mode.
     pub fn whole(mode: OutputMode) -> Asset {
         match mode {
             OutputMode::Composed => Asset::Composed,
@@ -50,7 +50,7 @@ impl Asset {
         }
     }
 
-    /// The asset that the last part of a URL names.
+    /// Parses the last part of a URL.
     pub fn parse(text: &str) -> Option<Asset> {
         match text {
             COMPOSED_FILE => Some(Asset::Composed),
@@ -93,7 +93,7 @@ impl std::fmt::Display for Asset {
     }
 }
 
-/// Why a link does not open.
+/// Why a link is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LinkError {
     #[error("this link has expired; open the archive's page for a new one")]
@@ -102,14 +102,14 @@ pub enum LinkError {
     Forged,
 }
 
-/// Signs links and checks them.
+/// Signs and verifies links.
 #[derive(Clone)]
 pub struct Links {
     key: hmac::Key,
 }
 
 impl Links {
-    /// `secret` may serve other uses, too; links are signed with a key of their own made from it.
+    /// `secret` may have other uses: links are signed with a key derived from it.
     pub fn new(secret: &[u8]) -> Links {
         let secret = hmac::Key::new(hmac::HMAC_SHA256, secret);
         let key = hmac::sign(&secret, KEY_USE);
@@ -118,7 +118,7 @@ impl Links {
         }
     }
 
-    /// The query of a link that works for [`LINK_LIFETIME`] from now: `expires=…&sig=…`.
+    /// Returns the query of a link that is valid for [`LINK_LIFETIME`] from now: `expires=…&sig=…`.
     pub fn query(&self, archive: ArchiveId, asset: Asset, now_ms: i64) -> String {
         let lifetime = i64::try_from(LINK_LIFETIME.as_secs()).unwrap_or(i64::MAX);
         let expires = (now_ms / 1000).saturating_add(lifetime);
@@ -127,10 +127,10 @@ impl Links {
         format!("expires={expires}&sig={signature}")
     }
 
-    /// Whether a link with this query opens this file now.
+    /// Verifies that a link with this query is valid for this file now.
     ///
     /// # Errors
-    /// [`LinkError::Forged`] for whatever [`Links::query`] did not make, [`LinkError::Expired`] when it did, too long ago.
+    /// [`LinkError::Forged`]: [`Links::query`] did not make the query. [`LinkError::Expired`]: it is too old.
     pub fn check(
         &self,
         archive: ArchiveId,
@@ -166,7 +166,7 @@ pub fn folder(archives: &Path, archive: ArchiveId) -> PathBuf {
     archives.join(archive.to_string())
 }
 
-/// Where an asset of an archive is, whether it exists or not. `None` when no stream has this id, or its file's name leads out of
+/// Returns the path of an asset, whether the file exists or not. `None`: no stream has this id, or its file name leads out of
 /// the archive's folder.
 pub fn file(
     archives: &Path,
@@ -186,7 +186,7 @@ pub fn file(
     Some(folder(archives, archive).join(name))
 }
 
-/// The text, if it is the name of a file and nothing more.
+/// Returns the text if it is a plain file name.
 pub(crate) fn plain_name(name: &str) -> Option<&str> {
     let mut parts = Path::new(name).components();
     match (parts.next(), parts.next()) {
@@ -195,8 +195,8 @@ pub(crate) fn plain_name(name: &str) -> Option<&str> {
     }
 }
 
-/// The name under which somebody saves a file: `main-room_2026-08-22_14-05_weekly-review.mp4`, in UTC. A track ends in
-/// its person's name, and an archive that is called as its room says so once.
+/// Returns the file name for a download: `main-room_2026-08-22_14-05_weekly-review.mp4`, in UTC. The name of a track ends with
+/// the participant's name. A name that the archive and its room share appears once.
 pub fn file_name(archive: &Archive, asset: Asset, streams: &[RecordedStream]) -> String {
     let person = match asset {
         Asset::Track(id) => streams
@@ -219,7 +219,7 @@ pub fn file_name(archive: &Archive, asset: Asset, streams: &[RecordedStream]) ->
     format!("{}.{}", parts.join("_"), asset.extension())
 }
 
-/// The header that makes a browser save a file under this name (RFC 6266).
+/// Returns the `Content-Disposition` header for this file name (RFC 6266).
 pub fn content_disposition(file_name: &str) -> String {
     let ascii: String = file_name
         .chars()
@@ -240,14 +240,14 @@ pub fn content_disposition(file_name: &str) -> String {
     format!("attachment; filename=\"{ascii}\"; filename*=UTF-8''{encoded}")
 }
 
-/// The minute of a Unix time in ms as `2026-08-22_14-05`, UTC.
+/// Formats a Unix time in ms as `2026-08-22_14-05`, UTC.
 fn minute(unix_ms: i64) -> Option<String> {
     let time = OffsetDateTime::from_unix_timestamp(unix_ms / 1000).ok()?;
     time.format(format_description!("[year]-[month]-[day]_[hour]-[minute]"))
         .ok()
 }
 
-/// Letters and digits in lower case, everything else as single hyphens.
+/// Returns letters and digits in lower case, and single hyphens for all other characters.
 fn safe(text: &str) -> String {
     let mut name = String::new();
     for c in text.chars().flat_map(char::to_lowercase) {

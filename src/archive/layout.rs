@@ -1,40 +1,41 @@
-//! Where each stream stands in the composed picture: a pure function from a canvas and the streams to rectangles.
+//! The position of each stream in the composed video: a pure function from a canvas and the streams to rectangles.
 //!
 //! The rules are OpenTok's ("Customizing the video layout for composed archives"):
 //!
 //! ```text
 //! bestFit             up to 16 in a grid of equal cells
-//! pip                 one fills the picture, the next lies in a corner of it; others are heard only
+//! pip                 one fills the canvas, the next is in a corner of it; of the others only the audio is recorded
 //! verticalPresentation    one large on the right, the others share the left edge
 //! horizontalPresentation  one large on top, the others share the bottom edge
 //! focus               as horizontalPresentation; for screen shares
 //! ```
 //!
-//! "One" is the stream with the layout class `full` in `pip`, `focus` in the others; or else the first screen share; or
-//! else who came first. While somebody shares a screen the archive's `screenshareType` applies, when it has one. Pictures keep their shape: cells are letterboxed when drawn.
+//! "One" is the stream with the layout class `full` in `pip` and `focus` in the others. Without such a stream it is the first
+//! screen share, and without a screen share the oldest stream. While a screen is shared, the archive's `screenshareType`
+//! applies if it has one. Videos keep their aspect ratio: they are letterboxed in their cells.
 
 pub use crate::session::recording::{Arrangement, Layout};
 
 use crate::opentok::{self, LayoutType, UnknownWord};
 
-/// Tiles in one picture at most; everybody else is heard, not seen.
+/// The maximum number of tiles. Of further streams only the audio is recorded.
 pub const MAX_TILES: usize = 16;
 
-/// The share of the picture that the strip of a presentation takes.
+/// The share of the canvas that the strip of a presentation takes.
 const STRIP: f64 = 0.2;
-/// The share of the picture's width and height that the inset of `pip` takes.
+/// The share of the canvas's width and height that the inset of `pip` takes.
 const INSET: f64 = 0.25;
-/// The gap between the inset and the picture's edges, as a share of the picture's height.
+/// The gap between the inset and the edges of the canvas, as a share of the canvas's height.
 const INSET_MARGIN: f64 = 0.03;
 
 impl Layout {
-    /// The layout as its JSON text.
+    /// Returns the layout as JSON.
     pub fn to_json(self) -> String {
         serde_json::to_string(&self).expect("two words are always JSON")
     }
 
     /// # Errors
-    /// When the text is not the JSON of a layout that is supported.
+    /// The text is not the JSON of a supported layout.
     pub fn from_json(text: &str) -> Result<Layout, UnknownWord> {
         serde_json::from_str(text).map_err(|_| UnknownWord {
             given: text.to_owned(),
@@ -80,7 +81,7 @@ impl TryFrom<&opentok::Layout> for Layout {
     }
 }
 
-/// A part of the picture, in pixels. Everything is even, because 4:2:0 video halves its colours.
+/// A part of the canvas, in pixels. All values are even, because 4:2:0 video has half the colour resolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Rect {
     pub x: u32,
@@ -89,16 +90,16 @@ pub struct Rect {
     pub height: u32,
 }
 
-/// What a stream's place depends on.
+/// The properties of a stream that determine its position.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StreamTraits<'a> {
     pub is_screen: bool,
-    /// Its layout classes.
+    /// The stream's layout classes.
     pub classes: &'a [String],
 }
 
 impl StreamTraits<'_> {
-    /// Whether its class gives it the large place.
+    /// Whether its class gives the stream the large rectangle.
     fn is_chosen(self, arrangement: Arrangement) -> bool {
         let class = match arrangement {
             Arrangement::BestFit => return false,
@@ -111,9 +112,9 @@ impl StreamTraits<'_> {
     }
 }
 
-/// One rectangle per stream, in the order of `streams`, which is that in which they came; `None` for who is not seen.
+/// Returns one rectangle for each stream, in the order of `streams` (the oldest first); `None` for a stream without a tile.
 ///
-/// Rectangles may lie on each other in `pip` only, where the larger one is drawn first.
+/// Rectangles overlap in `pip` only, where the larger one is drawn first.
 pub fn arrange(
     layout: Layout,
     (width, height): (u32, u32),
@@ -131,7 +132,7 @@ pub fn arrange(
         _ => layout.arrangement,
     };
 
-    // Who was chosen, screens, then who came first.
+    // Streams with the class first, then screens, then the oldest.
     let mut order: Vec<usize> = (0..streams.len()).collect();
     order.sort_by_key(|&index| {
         let stream = streams[index];
@@ -165,9 +166,10 @@ fn presentation(main: Rect, others: Vec<Rect>) -> Vec<Rect> {
     [main].into_iter().chain(others).collect()
 }
 
-/// Equal cells, in as many columns as show a picture of the canvas's shape largest; the last row is centred.
+/// Returns equal cells, in the number of columns that makes videos of the canvas's aspect ratio largest. The last row is
+/// centred.
 fn grid(canvas: Rect, people: usize) -> Vec<Rect> {
-    // Cameras are landscape also when the canvas stands upright.
+    // Cameras are landscape also on a portrait canvas.
     let shape = f64::from(canvas.width.max(canvas.height))
         / f64::from(canvas.width.min(canvas.height).max(1));
     let columns = (1..=people)
@@ -200,7 +202,7 @@ fn grid(canvas: Rect, people: usize) -> Vec<Rect> {
         .collect()
 }
 
-/// Pixels of one picture of `shape` (width by height) letterboxed into one of `columns` by as many rows as needed.
+/// Returns the pixels of one video of aspect ratio `shape`, letterboxed into a cell of a grid with this number of columns.
 fn shown_area(canvas: Rect, columns: usize, people: usize, shape: f64) -> f64 {
     let width = f64::from(canvas.width / count(columns));
     let height = f64::from(canvas.height / count(people.div_ceil(columns)));
@@ -219,7 +221,7 @@ fn inset(canvas: Rect) -> Rect {
     }
 }
 
-/// The strip on the left, and what is right of it.
+/// Splits the canvas into the strip on the left and the rest.
 fn split_left(canvas: Rect) -> (Rect, Rect) {
     let strip = share(canvas.width, STRIP);
     (
@@ -235,7 +237,7 @@ fn split_left(canvas: Rect) -> (Rect, Rect) {
     )
 }
 
-/// What is above the strip, and the strip at the bottom.
+/// Splits the canvas into the rest and the strip at the bottom.
 fn split_bottom(canvas: Rect) -> (Rect, Rect) {
     let strip = share(canvas.height, STRIP);
     (
@@ -380,14 +382,14 @@ mod tests {
                 rect(320, 240, 320, 240)
             ]
         );
-        // The third stands in the middle of the second row.
+        // The third is in the middle of the second row.
         assert_eq!(
             places(Arrangement::BestFit, vga, &[false; 3])[2],
             rect(160, 240, 320, 240)
         );
         let wide = places(Arrangement::BestFit, (1280, 720), &[false; 2]);
         assert_eq!(wide, [rect(0, 0, 640, 720), rect(640, 0, 640, 720)]);
-        // Upright, two landscape pictures are largest one above the other.
+        // On a portrait canvas, two landscape videos are largest one above the other.
         let upright = places(Arrangement::BestFit, (720, 1280), &[false; 2]);
         assert_eq!(upright, [rect(0, 0, 720, 640), rect(0, 640, 720, 640)]);
     }
@@ -450,7 +452,7 @@ mod tests {
                     ],
                 ),
             ] {
-                // A screen came first and would have it otherwise.
+                // A screen is older and would take the rectangle otherwise.
                 let mut streams = traits(&[true, false, false]);
                 streams[2].classes = classes;
                 let layout = Layout {

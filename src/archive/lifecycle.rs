@@ -1,5 +1,5 @@
-//! The life of an archive that is recorded here. Every change of such an archive's status is a function in this file;
-//! those of archives that another platform has are in `remote/`.
+//! The changes of an archive's status. Each change of an archive recorded here is a function in this file; those of another
+//! platform's archives are in `remote/`.
 //!
 //! ```text
 //! started ◀──▶ paused
@@ -8,12 +8,12 @@
 //!      stopped ──▶ available ──▶ expired
 //!         │  └────────────────────▲  │
 //!         ▼                       │  ▼
-//!       failed ───────────────────┴ deleted, from all that do not record
+//!       failed ───────────────────┴ deleted, from all that are not being recorded
 //! ```
 //!
-//! The words are OpenTok's: see "Archive object, `status`" in its REST reference. `uploaded` stands in for `available` where
-//! an integrator's own storage takes the file. The database decides races: each change says from which statuses it may
-//! be made, and whoever comes late is [refused](ChangeError::Refused).
+//! The statuses are OpenTok's: see "Archive object, `status`" in its REST reference. `uploaded` replaces `available` if the
+//! file goes to the integrator's own storage. The database decides races: each change names the statuses that it starts
+//! from, and the loser is [refused](ChangeError::Refused).
 
 use sqlx::SqlitePool;
 use tracing::{info, instrument, warn};
@@ -23,9 +23,9 @@ use super::{
     recording::Manifest, store,
 };
 
-/// Characters an archive's name may have.
+/// The maximum length of an archive's name, in characters.
 pub const MAX_NAME_CHARS: usize = 255;
-/// Characters a tag may have.
+/// The maximum length of a tag, in characters.
 pub const MAX_TAG_CHARS: usize = 128;
 
 /// Why an archive did not start.
@@ -42,7 +42,7 @@ pub enum StartError {
     /// The session is being recorded under the same tag.
     #[error("the session is already being recorded")]
     AlreadyRecording(Box<Archive>),
-    /// The database did not answer.
+    /// The database query failed.
     #[error(transparent)]
     Database(#[from] sqlx::Error),
 }
@@ -53,18 +53,18 @@ pub enum ChangeError {
     /// There is no archive with this id.
     #[error("there is no archive {0}")]
     NotFound(ArchiveId),
-    /// The archive is past the point where this change makes sense.
+    /// The archive's status does not allow this change.
     #[error("an archive that is {from} cannot become {to}")]
     Refused { from: Status, to: Status },
-    /// The database did not answer.
+    /// The database query failed.
     #[error(transparent)]
     Database(#[from] sqlx::Error),
 }
 
-/// Notes that recording begins.
+/// Inserts an archive that is being recorded.
 ///
 /// # Errors
-/// [`StartError`]; the database sees to it that a session is recorded once per tag.
+/// [`StartError`]. An index of the database ensures that a session is recorded once for each tag.
 #[instrument(skip_all, fields(session.id = %new.session_id))]
 pub async fn start(
     db: &SqlitePool,
@@ -89,10 +89,10 @@ pub async fn start(
     }
 
     let id = ArchiveId::random();
-    // Two tries: the archive that was in the way may end between the two statements.
+    // Two attempts: the conflicting archive may end between the two statements.
     for _ in 0..2 {
         if let Some(archive) = store::insert(db, id, &new, now_ms).await? {
-            info!(archive.id = %id, "Archive `{id}` has started");
+            info!(archive.id = %id, "Archive started");
             return Ok(archive);
         }
         let running = store::running_of(db, &new.session_id, &new.multi_archive_tag).await?;
@@ -103,7 +103,7 @@ pub async fn start(
     Err(StartError::Database(sqlx::Error::RowNotFound))
 }
 
-/// Notes that nobody publishes any more.
+/// Pauses an archive after the last stream ended.
 ///
 /// # Errors
 /// [`ChangeError::Refused`] unless the archive is started.
@@ -113,7 +113,7 @@ pub async fn pause(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Result<Archiv
     done(db, id, changed, Status::Paused).await
 }
 
-/// Notes that somebody publishes again.
+/// Resumes an archive after a stream was published again.
 ///
 /// # Errors
 /// [`ChangeError::Refused`] unless the archive is paused.
@@ -123,10 +123,10 @@ pub async fn resume(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Result<Archi
     done(db, id, changed, Status::Started).await
 }
 
-/// Notes that recording is over. Its streams follow with [`save_tracks`]; until then the duration is what the clock says.
+/// Records that recording is over. [`save_tracks`] adds the streams; until then the duration is estimated by the clock.
 ///
 /// # Errors
-/// [`ChangeError::Refused`] unless the archive is started or paused: of two who stop it, one is told so.
+/// [`ChangeError::Refused`] unless the archive is started or paused; of two concurrent calls, one is refused.
 #[instrument(skip_all, fields(archive.id = %id))]
 pub async fn stop(
     db: &SqlitePool,
@@ -138,11 +138,10 @@ pub async fn stop(
     done(db, id, changed, Status::Stopped).await
 }
 
-/// Notes that the recorder gave up, for instance on a full disk. What was written before is kept and follows with
-/// [`save_tracks`].
+/// Records that the recorder failed, for example because of a full disk. [`save_tracks`] adds what was written before.
 ///
 /// # Errors
-/// [`ChangeError::Refused`] when nothing was being recorded, nor finished.
+/// [`ChangeError::Refused`] unless the archive is started, paused or stopped.
 #[instrument(skip_all, fields(archive.id = %id))]
 pub async fn interrupt(
     db: &SqlitePool,
@@ -150,34 +149,34 @@ pub async fn interrupt(
     problem: &str,
     now_ms: i64,
 ) -> Result<Archive, ChangeError> {
-    warn!("Recording of archive `{id}` was interrupted: {problem}");
+    warn!(error = %problem, "Recording interrupted");
     let changed = match store::stop(db, id, Reason::SystemFailure, problem, now_ms).await? {
-        // It was being stopped while the recorder gave up.
+        // It was stopped before the recorder failed.
         None => store::record_problem(db, id, problem, now_ms).await?,
         changed => changed,
     };
     done(db, id, changed, Status::Stopped).await
 }
 
-/// Marks all archives that were recording when the server ended as stopped and recovered.
+/// Marks all archives that were being recorded when the server was killed as stopped and recovered.
 ///
 /// # Errors
-/// When the database does not answer.
+/// The database query fails.
 pub async fn stop_abandoned(db: &SqlitePool, now_ms: i64) -> Result<Vec<Archive>, sqlx::Error> {
     let archives = store::stop_abandoned(db, now_ms).await?;
     for archive in &archives {
-        warn!(archive.id = %archive.id, "Archive `{}` was recording when the server ended", archive.id);
+        warn!(archive.id = %archive.id, "Archive was being recorded when the server was killed");
     }
     Ok(archives)
 }
 
-/// Notes the streams of a recording that is over; from now on it can be watched, and the file to download is made. A
-/// recording without a single packet has failed.
+/// Saves the streams of a recording that is over. From now on the archive can be watched and composed. A recording without a
+/// packet fails.
 ///
-/// A deleted archive stays deleted, however late its recorder finishes.
+/// A deleted archive stays deleted when its recorder finishes late.
 ///
 /// # Errors
-/// [`ChangeError::Refused`] when its tracks are known already, or nobody wants them any more.
+/// [`ChangeError::Refused`] if its tracks are saved already, or if it is deleted or expired.
 #[instrument(skip_all, fields(archive.id = %id))]
 pub async fn save_tracks(
     db: &SqlitePool,
@@ -190,10 +189,10 @@ pub async fn save_tracks(
     done(db, id, changed, to).await
 }
 
-/// Notes that nothing came of the archive.
+/// Records that the archive failed.
 ///
 /// # Errors
-/// [`ChangeError::Refused`] once there is something to download.
+/// [`ChangeError::Refused`] once there is a file to download.
 #[instrument(skip_all, fields(archive.id = %id))]
 pub async fn fail(
     db: &SqlitePool,
@@ -202,14 +201,14 @@ pub async fn fail(
     problem: &str,
     now_ms: i64,
 ) -> Result<Archive, ChangeError> {
-    warn!("Archive `{id}` has failed: {problem}");
+    warn!(error = %problem, "Archive failed");
     let changed = store::fail(db, id, reason, problem, now_ms).await?;
     done(db, id, changed, Status::Failed).await
 }
 
-/// Notes that the file to download of `id`, MP4 or ZIP, is on disk.
+/// Records that the file to download, an MP4 or a ZIP, is on disk.
 ///
-/// A deleted archive stays deleted, however late its composer finishes.
+/// A deleted archive stays deleted when its composer finishes late.
 ///
 /// # Errors
 /// [`ChangeError::Refused`] unless the archive is stopped.
@@ -222,40 +221,37 @@ pub async fn make_available(
 ) -> Result<Archive, ChangeError> {
     let changed = store::make_available(db, id, file, now_ms).await?;
     let archive = done(db, id, changed, Status::Available).await?;
-    info!(
-        archive.size_bytes = file.size_bytes,
-        "Archive `{id}` is available"
-    );
+    info!(archive.size_bytes = file.size_bytes, "Archive available");
     Ok(archive)
 }
 
-/// Takes the archive's files away by age; its row stays and says so.
+/// Marks the archive as expired. Its files are removed after this; its row remains.
 ///
 /// # Errors
-/// [`ChangeError::Refused`] while it records, and when it is expired or deleted already.
+/// [`ChangeError::Refused`] during recording, and if it is expired or deleted already.
 #[instrument(skip_all, fields(archive.id = %id))]
 pub async fn expire(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Result<Archive, ChangeError> {
     let changed = store::expire(db, id, now_ms).await?;
     let archive = done(db, id, changed, Status::Expired).await?;
-    info!("Archive `{id}` has expired");
+    info!("Archive expired");
     Ok(archive)
 }
 
-/// Takes the archive out of every list. Its files are removed after this, never before.
+/// Marks the archive as deleted, so that it is in no list. Its files are removed after this, never before.
 ///
-/// Also while it is being composed: a machine without ffmpeg never gets past that.
+/// This is allowed during composing, because composing never ends on a machine without ffmpeg.
 ///
 /// # Errors
-/// [`ChangeError::Refused`] while it records, and when it is deleted already.
+/// [`ChangeError::Refused`] during recording, and if it is deleted already.
 #[instrument(skip_all, fields(archive.id = %id))]
 pub async fn delete(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Result<Archive, ChangeError> {
     let changed = store::delete(db, id, now_ms).await?;
     let archive = done(db, id, changed, Status::Deleted).await?;
-    info!("Archive `{id}` is deleted");
+    info!("Archive deleted");
     Ok(archive)
 }
 
-/// The archive as it is after a change, or why it was not changed.
+/// Returns the archive after a change, or why it was not changed.
 async fn done(
     db: &SqlitePool,
     id: ArchiveId,

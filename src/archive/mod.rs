@@ -1,15 +1,14 @@
 //! Archives: recordings of sessions.
 //!
-//! The row in the database is the truth about an archive. [`lifecycle`] moves it from one status to the next, [`history`]
-//! lists, [`Archives`] is the handle that the rest of the house holds: it tells watchers of every change and sees to it
-//! that each recording gets its composed file.
+//! The row in the database is the truth about an archive. [`lifecycle`] changes its status, [`history`] lists archives, and
+//! [`Archives`] is the service: it notifies subscribers of every change and has each recording composed.
 //!
 //! ```text
-//! archives/<id>/          one folder an archive
-//!   <stream>.webm         written by the recorder: each stream for itself
-//!   archive.mp4           everybody together, made by the composer from the streams; or
-//!   archive.zip           the streams' files as they are, and a manifest, when the archive is individual
-//!   poster.jpg            a frame of it
+//! archives/<id>/          one folder for each archive
+//!   <stream>.webm         one for each stream, written by the recorder
+//!   archive.mp4           all streams together, made by the composer; or
+//!   archive.zip           the streams' files and a manifest, if the archive is individual
+//!   poster.jpg            a frame of the video
 //! ```
 
 pub mod composer;
@@ -36,15 +35,15 @@ pub use layout::Layout;
 pub use service::{ArchiveUpdate, Archives, Recover, SessionChange, Settings};
 pub use status::{Reason, Status};
 
-/// The words that an archive is described in are those of OpenTok.
+/// OpenTok's enums describe an archive.
 pub use crate::opentok::{OutputMode, Resolution, StreamMode};
 
 use crate::opentok::SessionId;
 
-/// An archive, as its row says it is.
+/// An archive: a row of the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Archive {
-    /// The order in which archives started; the newest has the highest.
+    /// The number of the archive in order of start; the newest has the highest.
     pub seq: i64,
     pub id: ArchiveId,
     pub api_key: u32,
@@ -53,19 +52,19 @@ pub struct Archive {
     pub room: String,
     pub name: String,
     pub status: Status,
-    /// One of [`Reason`]; empty while all is well.
+    /// Usually one of [`Reason`]; empty while the archive is being recorded.
     pub reason: String,
-    /// What went wrong while it recorded, as a sentence for people; usually empty.
+    /// What failed during recording, as a sentence for users; usually empty.
     pub problem: String,
-    /// Why there is no composed file yet, likewise.
+    /// Why there is no composed file, as a sentence for users; usually empty.
     pub compose_problem: String,
     pub output_mode: OutputMode,
     pub stream_mode: StreamMode,
     pub has_audio: bool,
     pub has_video: bool,
-    /// Of the composed picture; `None` in individual mode.
+    /// The resolution of the composed video; `None` in individual mode.
     pub resolution: Option<Resolution>,
-    /// The first; what it changed to stands in the recording's manifest.
+    /// The layout at the start. The recording's manifest has the changes.
     pub layout: Layout,
     pub quality: Quality,
     pub multi_archive_tag: String,
@@ -75,61 +74,61 @@ pub struct Archive {
     pub created_at_ms: i64,
     /// Unix time of the last change of status, ms.
     pub updated_at_ms: i64,
-    /// 0 while recording.
+    /// 0 during recording.
     pub duration_ms: u64,
-    /// Of what download gives; of all tracks together while there is nothing else.
+    /// The size of the file to download; the size of all tracks until that file exists.
     pub size_bytes: u64,
-    /// How many connections published.
+    /// The number of connections that published.
     pub people: u32,
-    /// The server was gone while it recorded; what had been written was saved.
+    /// The server was killed during recording; what had been written was recovered.
     pub recovered: bool,
-    /// The streams' files are in place: the archive can be watched, composed or not.
+    /// The streams' files are in place, so the archive can be watched before it is composed.
     pub has_tracks: bool,
     pub has_poster: bool,
     /// 0 to 100.
     pub compose_percent: u8,
-    /// Address of the project of the video platform that has it; empty: this server, which recorded it.
+    /// The URL of the other video platform's project that recorded it; empty: this server recorded it.
     pub platform: String,
-    /// Its file was copied here from there, and stays when the platform deletes it.
+    /// The file was copied from the other platform, and stays when the platform deletes its own.
     pub is_pulled: bool,
 }
 
 impl Archive {
-    /// Whether the composed file is still to come.
+    /// Whether the composed file is being made or waits for it.
     pub fn is_composing(&self) -> bool {
         self.status == Status::Stopped && self.has_tracks && self.compose_problem.is_empty()
     }
 
-    /// Whether there is anything to watch.
+    /// Whether the archive can be watched.
     pub fn is_playable(&self) -> bool {
         self.plays_whole()
             || self.has_tracks && matches!(self.status, Status::Stopped | Status::Available)
     }
 
-    /// Whether what there is to watch is the composed file: another platform recorded it, and gives nothing else.
+    /// Whether the page plays the composed file: another platform recorded the archive, and has no tracks.
     pub fn plays_whole(&self) -> bool {
         self.is_remote()
             && self.status == Status::Available
             && self.output_mode == OutputMode::Composed
     }
 
-    /// Whether another platform recorded it, and decides what becomes of it.
+    /// Whether another platform recorded it.
     pub fn is_remote(&self) -> bool {
         !self.platform.is_empty()
     }
 
-    /// Whether the file to download is in the data folder, once there is one.
+    /// Whether the file to download is in the data folder once it exists.
     pub fn has_file_here(&self) -> bool {
         !self.is_remote() || self.is_pulled
     }
 
-    /// Whether [`lifecycle::delete`] would delete it now.
+    /// Whether [`lifecycle::delete`] accepts the archive now.
     pub fn is_deletable(&self) -> bool {
         !self.status.is_running() && self.status != Status::Deleted
     }
 }
 
-/// What to record, and what to make of it.
+/// The parameters of a new archive.
 #[derive(Clone, Debug)]
 pub struct NewArchive {
     pub api_key: u32,
@@ -141,18 +140,18 @@ pub struct NewArchive {
     pub stream_mode: StreamMode,
     pub has_audio: bool,
     pub has_video: bool,
-    /// Of the composed picture; `None`: 640x480.
+    /// The resolution of the composed video; `None`: 640x480.
     pub resolution: Option<Resolution>,
     pub layout: Layout,
     pub quality: Quality,
-    /// Archives with different tags may record one session at once.
+    /// Archives with different tags may record one session at the same time.
     pub multi_archive_tag: String,
     /// The moderator's name, or empty.
     pub started_by: String,
 }
 
 impl NewArchive {
-    /// An archive of everything in `session_id`, with OpenTok's defaults.
+    /// Returns an archive of all streams of `session_id`, with OpenTok's defaults.
     pub fn of(api_key: u32, session_id: SessionId) -> NewArchive {
         NewArchive {
             api_key,

@@ -1,4 +1,4 @@
-//! What is asked all the time takes no longer with a long history than with a short one.
+//! Frequent queries do not take longer with a long history than with a short one.
 
 use std::sync::{
     Arc,
@@ -17,13 +17,13 @@ use super::{
 
 const PLATFORM: &str = "https://video.example/v2/project/77";
 
-/// Archives that are done: each second one is of another platform.
+/// The number of finished archives. Every second one is of another platform.
 const DONE: u64 = 3_000;
 
-/// What a query may take: SQLite reports at least one step for each row that it looks at.
+/// The number of steps that a query may take. SQLite reports at least one step for each row that it reads.
 const MOST_STEPS: u64 = DONE / 10;
 
-/// One connection, and the steps that it takes.
+/// A pool of one connection, and a counter of its steps.
 async fn counted(
     options: SqlitePoolOptions,
     file: SqliteConnectOptions,
@@ -61,7 +61,7 @@ async fn fill(db: &SqlitePool) {
     .unwrap();
 }
 
-/// One whose file may be copied.
+/// An archive of another platform whose file may be copied.
 async fn adopted(db: &SqlitePool) -> Archive {
     let archive = testing::in_status(db, Status::Available).await;
     sqlx::query("UPDATE archives SET platform = $1 WHERE seq = $2")

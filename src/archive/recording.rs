@@ -1,6 +1,6 @@
-//! What a recorder reports, and what a finished recording consists of.
+//! The events that a recorder reports, and the manifest of a finished recording.
 //!
-//! What a recorder is asked to do is the session's: [`session::recording`](crate::session::recording).
+//! The port to the recorder is [`session::recording`](crate::session::recording).
 
 use std::sync::Arc;
 
@@ -14,29 +14,29 @@ pub use crate::session::recording::{RecordError, Recorder, TimelineEvent};
 /// What a recorder reports.
 #[derive(Clone, Debug)]
 pub enum RecorderEvent {
-    /// Recording is over and every stream's file is in place: the archive can be watched.
+    /// Recording is over and the files of all streams are in place. The archive can be watched.
     Ready {
         archive: ArchiveId,
         manifest: Arc<Manifest>,
     },
-    /// Recording ended early; what was written before is kept and follows as [`RecorderEvent::Ready`].
+    /// Recording ended early. What was written before is kept and follows as [`RecorderEvent::Ready`].
     Failed { archive: ArchiveId, reason: String },
 }
 
-/// What a finished recording consists of; also kept as `manifest.json` beside its files.
+/// The contents of a finished recording; also stored as `manifest.json` beside its files.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Manifest {
     /// From the start of the archive to its stop.
     pub duration_ms: u64,
-    /// The layouts after the first, in the order of their times.
+    /// The changes of the layout, in order of time.
     #[serde(default)]
     pub layouts: Vec<LayoutChange>,
-    /// In the order in which they appeared.
+    /// In the order in which they were created.
     pub streams: Vec<RecordedStream>,
 }
 
-/// From this moment of the archive on, the picture is arranged so.
+/// The layout from this moment of the archive on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LayoutChange {
@@ -44,7 +44,7 @@ pub struct LayoutChange {
     pub layout: Layout,
 }
 
-/// From this moment of the archive on, a stream has these layout classes.
+/// The layout classes of a stream from this moment of the archive on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ClassChange {
@@ -52,22 +52,22 @@ pub struct ClassChange {
     pub classes: Vec<String>,
 }
 
-/// One stream's file, and when it was there. All times count from the start of the archive.
+/// A stream's file and times. All times are in ms from the start of the archive.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RecordedStream {
     pub stream: StreamId,
     pub connection: ConnectionId,
-    /// What the publisher's token said of it; empty in recordings of older versions.
+    /// The connection data of the publisher's token; empty in recordings of older versions.
     #[serde(default)]
     pub connection_data: String,
     pub name: String,
     pub video_type: String,
-    /// When the stream was created and destroyed (or the recording ended).
+    /// When the stream was created, and when it was destroyed or the recording ended.
     pub joined_ms: u64,
     pub left_ms: u64,
     /// Name of a WebM file (VP8 and Opus, either may be missing) in the archive's folder; `None`
-    /// when no packet ever came.
+    /// when no packet was received.
     pub file: Option<String>,
     /// The archive's time at which the file's time is 0.
     pub starts_ms: u64,
@@ -76,18 +76,18 @@ pub struct RecordedStream {
     pub size_bytes: u64,
     pub has_audio: bool,
     pub has_video: bool,
-    /// When the picture was on, `[from, to)`; an archive shows the name at other times.
+    /// When the video was on, `[from, to)`. The archive shows the name at other times.
     pub shown: Vec<Span>,
-    /// When it was in the archive, if it was chosen by hand; empty: from `joined_ms` to `left_ms`.
+    /// When the stream was in the archive, if it was added by hand; empty: from `joined_ms` to `left_ms`.
     #[serde(default)]
     pub present: Vec<Span>,
-    /// In the order of their times; before the first it has none.
+    /// In order of time. The stream has no classes before the first.
     #[serde(default)]
     pub classes: Vec<ClassChange>,
 }
 
 impl RecordedStream {
-    /// When it was in the archive.
+    /// Returns when the stream was in the archive.
     pub fn presence(&self) -> Vec<Span> {
         if self.present.is_empty() {
             return vec![Span {

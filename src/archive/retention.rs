@@ -1,7 +1,7 @@
-//! When archives' files go: by age if the operator says so, and after the row says deleted or expired.
+//! Removes the files of deleted and of expired archives.
 //!
-//! The row changes first, the folder follows. A server that ends between the two finds the folder on its next start
-//! by the row's `has_files` and removes it then; removing what is gone already is no error.
+//! The row changes first, then the folder is removed. After a crash between the two, the next start finds the folder by the
+//! row's `has_files` and removes it. Removing a folder that does not exist is no error.
 
 use std::{io, path::Path, time::Duration};
 
@@ -15,14 +15,14 @@ use super::{
     store,
 };
 
-/// Tries to remove a folder while a composer that is being killed still writes into it.
+/// The number of attempts to remove a folder into which a composer still writes while it is being killed.
 const REMOVE_TRIES: u32 = 5;
 const REMOVE_WAIT: Duration = Duration::from_millis(100);
 
-/// Expires the archives that started longer ago than `keep`; returns those it expired. Their files are still there.
+/// Expires the archives that started longer ago than `keep`, and returns them. Their files remain.
 ///
 /// # Errors
-/// When the database does not answer.
+/// The database query fails.
 pub async fn expire_old(
     db: &SqlitePool,
     keep: Duration,
@@ -38,7 +38,7 @@ pub async fn expire_old(
         for id in ids {
             match lifecycle::expire(db, id, now_ms).await {
                 Ok(archive) => expired.push(archive),
-                // Somebody deleted it in the meantime.
+                // It was deleted in the meantime.
                 Err(ChangeError::NotFound(_) | ChangeError::Refused { .. }) => {}
                 Err(ChangeError::Database(error)) => return Err(error),
             }
@@ -49,7 +49,7 @@ pub async fn expire_old(
 /// Removes the folders of all deleted and expired archives that still have one.
 ///
 /// # Errors
-/// When the database does not answer. A folder that cannot be removed is logged, and tried again another time.
+/// The database query fails. A folder that cannot be removed is logged and retried later.
 pub async fn clear_all(db: &SqlitePool, archives: &Path) -> Result<(), sqlx::Error> {
     for id in store::to_clear(db).await? {
         clear(db, archives, id).await?;
@@ -60,15 +60,15 @@ pub async fn clear_all(db: &SqlitePool, archives: &Path) -> Result<(), sqlx::Err
 /// Removes the folder of one archive that is deleted or expired.
 ///
 /// # Errors
-/// As [`clear_all`].
+/// The same as [`clear_all`].
 pub async fn clear(db: &SqlitePool, archives: &Path, id: ArchiveId) -> Result<(), sqlx::Error> {
     match remove(&folder(archives, id)).await {
         Ok(()) => {
             store::record_cleared(db, id).await?;
-            info!(archive.id = %id, "The files of archive `{id}` are removed");
+            info!(archive.id = %id, "Archive files removed");
         }
         Err(error) => {
-            warn!(archive.id = %id, "The files of archive `{id}` cannot be removed: {error}");
+            warn!(archive.id = %id, error = %error, "Removing archive files failed");
         }
     }
     Ok(())

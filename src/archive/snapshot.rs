@@ -19,7 +19,7 @@ pub struct StatusSnapshot {
 /// Returns an archive as it was when its status changed; `None`: there is no such archive.
 ///
 /// # Errors
-/// When the database does not answer.
+/// The database query fails.
 pub async fn find_as_of(
     db: &SqlitePool,
     id: ArchiveId,

@@ -1,4 +1,5 @@
-//! The SQL of archives. Every change of status names the statuses it may be made from, so that of two who race one wins.
+//! The SQL of archives. Every change of status names the statuses that it starts from, so that one of two concurrent changes
+//! wins.
 
 use sqlx::{SqliteConnection, SqlitePool};
 
@@ -12,7 +13,7 @@ use crate::{
     session::{ConnectionId, StreamId},
 };
 
-/// An archive as SQLite has it.
+/// A row of `archives`.
 pub(super) struct ArchiveRow {
     pub(super) seq: i64,
     pub(super) id: String,
@@ -93,7 +94,7 @@ impl TryFrom<ArchiveRow> for Archive {
     }
 }
 
-/// A query for whole rows: the columns stand between the two halves of its text.
+/// A query for whole rows. The columns are inserted between the first part of its text and the rest.
 macro_rules! rows {
     ($before:literal, $($after:literal)++ $(, $argument:expr)* $(,)?) => {
         sqlx::query_as!(
@@ -120,8 +121,8 @@ macro_rules! rows {
 
 pub(super) use rows;
 
-/// The archive that a statement has changed. All of the statement's rows are asked for, though there is one at most:
-/// whoever stops reading before the end does not hear that the change could not be written, on a full disk for one.
+/// Returns the archive that a statement has changed. The caller fetches all rows although there is at most one: a reader that
+/// stops early does not see an error at the end of the statement, for example because of a full disk.
 pub(super) fn changed(rows: Vec<ArchiveRow>) -> sqlx::Result<Option<Archive>> {
     one(rows.into_iter().next())
 }
@@ -134,7 +135,7 @@ pub(super) fn all(rows: Vec<ArchiveRow>) -> sqlx::Result<Vec<Archive>> {
     rows.into_iter().map(Archive::try_from).collect()
 }
 
-/// `None` when the session is being recorded under the same tag.
+/// Inserts an archive; `None`: the session is being recorded under the same tag.
 pub(super) async fn insert(
     db: &SqlitePool,
     id: ArchiveId,
@@ -209,7 +210,7 @@ pub(super) async fn running_of(
     one(row)
 }
 
-/// All of a session that record, the oldest first.
+/// Returns the archives of a session that are being recorded, the oldest first.
 pub(super) async fn running_in(db: &SqlitePool, session: &SessionId) -> sqlx::Result<Vec<Archive>> {
     let session = session.as_str();
     let rows = rows!(
@@ -224,10 +225,10 @@ pub(super) async fn running_in(db: &SqlitePool, session: &SessionId) -> sqlx::Re
     all(rows)
 }
 
-// SQLite uses a partial index only if the words of its condition are among those of the query, so the next two say more than
-// is needed: the condition of `archives_unfinished`.
+// SQLite uses a partial index only if the query repeats its condition. The next two queries repeat that of
+// `archives_unfinished`.
 
-/// All that record, the oldest first.
+/// Returns the archives that are being recorded, the oldest first.
 pub(super) async fn running(db: &SqlitePool) -> sqlx::Result<Vec<Archive>> {
     let rows = rows!(
         "SELECT",
@@ -240,7 +241,7 @@ pub(super) async fn running(db: &SqlitePool) -> sqlx::Result<Vec<Archive>> {
     all(rows)
 }
 
-/// All that were recorded here and whose file is not made yet, the oldest first.
+/// Returns the archives recorded here whose file is not made yet, the oldest first.
 pub(super) async fn stopped(db: &SqlitePool) -> sqlx::Result<Vec<Archive>> {
     let rows = rows!(
         "SELECT",
@@ -380,7 +381,7 @@ pub(super) async fn save_tracks(
     let duration_ms = integer(manifest.duration_ms);
     let layouts = serde_json::to_string(&manifest.layouts).map_err(decode)?;
 
-    // The first statement writes, so two of these never deadlock.
+    // The first statement writes, so two of these transactions never deadlock.
     let mut transaction = db.begin().await?;
     let id = id.to_string();
     let row = rows!(
@@ -456,7 +457,7 @@ async fn insert_stream(
     Ok(())
 }
 
-/// The streams of an archive, in the order in which they appeared; none before its recording is over.
+/// Returns the streams of an archive in the order in which they were created; none until its recording is over.
 pub(super) async fn streams(
     db: &SqlitePool,
     archive: &Archive,
@@ -495,7 +496,7 @@ pub(super) async fn streams(
         .collect()
 }
 
-/// What the recording of an archive consists of, as its recorder reported it.
+/// Returns the manifest of an archive, as its recorder reported it.
 pub(super) async fn manifest(db: &SqlitePool, archive: &Archive) -> Result<Manifest, sqlx::Error> {
     let layouts = sqlx::query_scalar!(
         "SELECT layouts
@@ -564,7 +565,7 @@ pub(super) async fn make_available(
     changed(rows)
 }
 
-/// How far the composed file is, and what is in its way. `None` when nobody waits for it any more.
+/// Records the progress of composing, and its problem if there is one; `None`: the archive is not stopped any more.
 pub(super) async fn record_composing(
     db: &SqlitePool,
     id: ArchiveId,
@@ -627,7 +628,7 @@ pub(super) async fn delete(
     changed(rows)
 }
 
-/// Archives that started before `before_ms` and still have what expires here, the oldest first, a hundred at most.
+/// Returns at most 100 archives that started before `before_ms` and have files here that can expire, the oldest first.
 pub(super) async fn older_than(
     db: &SqlitePool,
     before_ms: i64,
@@ -647,7 +648,7 @@ pub(super) async fn older_than(
         .collect()
 }
 
-/// Deleted and expired archives whose files are still there.
+/// Returns the deleted and expired archives whose files are not removed yet.
 pub(super) async fn to_clear(db: &SqlitePool) -> Result<Vec<ArchiveId>, sqlx::Error> {
     let ids = sqlx::query_scalar!(
         "SELECT id
@@ -662,7 +663,7 @@ pub(super) async fn to_clear(db: &SqlitePool) -> Result<Vec<ArchiveId>, sqlx::Er
         .collect()
 }
 
-/// Notes that an archive's folder is gone. Of a deleted one, the names of people go with it.
+/// Records that an archive's folder is removed. The names of a deleted archive and its participants are removed too.
 pub(super) async fn record_cleared(db: &SqlitePool, id: ArchiveId) -> Result<(), sqlx::Error> {
     let id = id.to_string();
     let mut transaction = db.begin().await?;
@@ -701,7 +702,7 @@ where
     T::try_from(value).map_err(decode)
 }
 
-/// SQLite's integers are signed; nothing that is counted here comes near 2⁶³.
+/// Converts to SQLite's signed integer. No value stored here comes near 2⁶³.
 pub(super) fn integer(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }

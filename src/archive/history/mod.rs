@@ -18,19 +18,19 @@ use store::End;
 /// The number of archives that one search looks at. Higher: fewer searches until a match is found; lower: a quicker answer.
 const SEARCH_WINDOW: i64 = 20_000;
 
-/// Which archives a list has.
+/// The archives that a list has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ArchiveFilter {
-    /// All of a project.
+    /// All archives of a project.
     Project(u32),
-    /// Those of one status.
+    /// The archives of a project with this status.
     Status(u32, Status),
-    /// Those of one session. OpenTok "sessionId".
+    /// The archives of a session. OpenTok "sessionId".
     Session(u32, SessionId),
 }
 
 impl ArchiveFilter {
-    /// The list's name in `archive_lists`.
+    /// The list's name in `archive_totals`.
     fn name(&self) -> String {
         match self {
             ArchiveFilter::Project(api_key) => api_key.to_string(),
@@ -47,9 +47,9 @@ pub struct Page {
     /// Counts from 1.
     pub number: u64,
     pub per_page: u32,
-    /// Archives in the whole list.
+    /// The number of archives in the whole list.
     pub total: u64,
-    /// Their size together.
+    /// The size of all archives in the list.
     pub size_bytes: u64,
 }
 
@@ -68,10 +68,10 @@ impl Page {
     }
 }
 
-/// A page of a list, counted from 1. A page behind the last is empty.
+/// Returns a page of a list, counted from 1. A page after the last is empty.
 ///
 /// # Errors
-/// When the database does not answer.
+/// The database query fails.
 pub async fn page(
     db: &SqlitePool,
     list: &ArchiveFilter,
@@ -88,10 +88,10 @@ pub async fn page(
     })
 }
 
-/// `count` archives of a list after the newest `offset`. OpenTok's list, with its "offset" and "count".
+/// Returns `count` archives of a list after the newest `offset` ones, as OpenTok's "offset" and "count" define it.
 ///
 /// # Errors
-/// When the database does not answer.
+/// The database query fails.
 pub async fn part(
     db: &SqlitePool,
     list: &ArchiveFilter,
@@ -125,10 +125,10 @@ pub async fn part(
     Ok(page)
 }
 
-/// The archive with this id, if it belongs to the project and is not deleted.
+/// Returns the archive with this id, if it belongs to the project and is not deleted.
 ///
 /// # Errors
-/// When the database does not answer.
+/// The database query fails.
 pub async fn find(
     db: &SqlitePool,
     api_key: u32,
@@ -138,19 +138,19 @@ pub async fn find(
     Ok(found.filter(|archive| archive.api_key == api_key))
 }
 
-/// The archive with this id, whosever it is, if it is not deleted: for whoever holds its signed link.
+/// Returns the archive with this id in any project, if it is not deleted. A signed link is the permission to read it.
 ///
 /// # Errors
-/// When the database does not answer.
+/// The database query fails.
 pub async fn find_linked(db: &SqlitePool, id: ArchiveId) -> Result<Option<Archive>, sqlx::Error> {
     let found = archives::find(db, id).await?;
     Ok(found.filter(|archive| archive.status != Status::Deleted))
 }
 
-/// The streams of an archive in the order in which they appeared; none before its recording is over.
+/// Returns the streams of an archive in the order in which they were created; none until its recording is over.
 ///
 /// # Errors
-/// When the database does not answer.
+/// The database query fails.
 pub async fn streams(
     db: &SqlitePool,
     archive: &Archive,
@@ -158,30 +158,30 @@ pub async fn streams(
     archives::streams(db, archive).await
 }
 
-/// What to search for.
+/// The parameters of a search.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Search {
     pub api_key: u32,
-    /// A part of the archive's name, its room's or a person's, in any case of ASCII letters.
+    /// A part of the name of the archive, its room or a participant. ASCII letters match in either case.
     pub text: String,
     pub status: Option<Status>,
-    /// [`SearchResults::next`] of the results before; `None` begins with the newest.
+    /// [`SearchResults::next`] of the previous search; `None` starts with the newest archive.
     pub from: Option<i64>,
 }
 
-/// What was found.
+/// The archives found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SearchResults {
     /// The newest first.
     pub archives: Vec<Archive>,
-    /// Where to look next: there are older archives, whether they fit or not.
+    /// Where the next search starts; `None` if all archives were searched.
     pub next: Option<i64>,
 }
 
-/// Looks through a part of a project's archives, the newest first, until `limit` are found.
+/// Searches a part of a project's archives, the newest first, until `limit` are found.
 ///
 /// # Errors
-/// When the database does not answer.
+/// The database query fails.
 pub async fn search(
     db: &SqlitePool,
     search: &Search,
@@ -220,14 +220,14 @@ mod tests {
         testing::{API_KEY, LATER_MS, STARTED_MS, bring, in_status, new_archive, session},
     };
 
-    /// What happens to a list of archives.
+    /// A change of a list of archives.
     #[derive(Clone, Debug)]
     enum Step {
-        /// An archive of one of three sessions starts, so many numbers after the one before.
+        /// An archive of one of three sessions starts; its number is `after` above the highest.
         Start { session: usize, after: i64 },
         /// The archive at this place (modulo their number) gets a status.
         Become { place: usize, status: Status },
-        /// The row at this place goes altogether.
+        /// The row at this place is removed.
         Forget { place: usize },
         /// Its size becomes known.
         Grow { place: usize, size_bytes: i64 },
@@ -245,7 +245,7 @@ mod tests {
         ]
     }
 
-    /// An archive as the simplest list would keep it.
+    /// An archive in the model: a plain list.
     #[derive(Clone, Debug)]
     struct ModelRow {
         seq: i64,
@@ -319,7 +319,7 @@ mod tests {
         }
     }
 
-    /// Every page of `list` is what is left of `all` by `fits`, the newest first.
+    /// Asserts that every page of `list` has the archives of `all` that match `fits`, the newest first.
     async fn same(
         db: &SqlitePool,
         list: &ArchiveFilter,

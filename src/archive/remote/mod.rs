@@ -1,12 +1,12 @@
-//! Archives that another video platform has: their rows apply what that platform says of them.
+//! The archives of another video platform. Their rows mirror what that platform reports.
 //!
 //! ```text
 //! adopt ─▶ started ◀─▶ paused ─▶ stopped ─▶ available (or uploaded, failed) ─▶ expired ─▶ deleted
 //! ```
 //!
-//! Replies, lists and callbacks may come late and in any order, so a row never goes back to an earlier status, and a
-//! deleted one stays deleted. Once the file is pulled the archive is this server's: what the platform does to its own copy
-//! changes nothing here.
+//! Replies, lists and callbacks may arrive late and in any order, so a row never returns to an earlier status, and a deleted
+//! archive stays deleted. Once the file is copied, the archive belongs to this server: later changes on the platform do not
+//! affect it.
 
 mod store;
 
@@ -19,7 +19,7 @@ use sqlx::SqlitePool;
 use super::{ArchiveId, Status, lifecycle::MAX_NAME_CHARS};
 use crate::opentok::{ArchiveObject, ArchiveStatus, OutputMode, Resolution, SessionId, StreamMode};
 
-/// What another platform says of an archive.
+/// An archive as another platform reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RemoteArchive {
     pub id: ArchiveId,
@@ -39,12 +39,12 @@ pub struct RemoteArchive {
     pub size_bytes: u64,
 }
 
-/// What this server knows of an archive and the platform does not.
+/// The properties of an archive that only this server knows.
 #[derive(Clone, Debug, Default)]
 pub struct LocalContext {
-    /// The project of the pages, in whose history it is listed.
+    /// The project of the pages. Its history lists the archive.
     pub api_key: u32,
-    /// The address of the platform's project.
+    /// The URL of the platform's project.
     pub platform: String,
     /// The room's name, or empty.
     pub room: String,
@@ -53,8 +53,8 @@ pub struct LocalContext {
 }
 
 impl RemoteArchive {
-    /// What an archive object says; `None` when its id is no UUID or its status a word that nobody here knows.
-    /// `now_ms` stands in for a time that is missing.
+    /// Reads an archive object; `None`: its id is not a UUID, or its status is unknown. `now_ms` replaces a missing creation
+    /// time.
     pub fn read(object: &ArchiveObject, now_ms: i64) -> Option<RemoteArchive> {
         let seconds = match object.status {
             ArchiveStatus::Started => 0,
@@ -90,7 +90,7 @@ impl RemoteArchive {
 /// Whether an archive is known here, deleted or not.
 ///
 /// # Errors
-/// When the database does not answer.
+/// The database query fails.
 pub async fn is_known(db: &SqlitePool, id: ArchiveId) -> Result<bool, sqlx::Error> {
     Ok(super::store::find(db, id).await?.is_some())
 }

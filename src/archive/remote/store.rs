@@ -1,7 +1,7 @@
 //! The SQL of archives that another platform has.
 //!
-//! How far a status is counts: 0 started and paused, 1 stopped, 2 available, uploaded and failed, 3 expired, 4 deleted; a
-//! row that is deleted here is further than anything the platform may say, so that nothing of it comes back.
+//! Statuses have a rank: 0 started and paused, 1 stopped, 2 available, uploaded and failed, 3 expired, 4 deleted. A row that
+//! is deleted here has rank 5, so that no report of the platform restores it.
 
 use sqlx::SqlitePool;
 
@@ -11,7 +11,7 @@ use crate::archive::{
     store::{ArchiveRow, all, changed, integer, rows},
 };
 
-fn how_far(status: Status) -> i64 {
+fn rank(status: Status) -> i64 {
     match status {
         Status::Started | Status::Paused => 0,
         Status::Stopped => 1,
@@ -21,11 +21,11 @@ fn how_far(status: Status) -> i64 {
     }
 }
 
-/// Takes in an archive, or completes what is known of one that was taken in already; `None`: another one records the
-/// same session, as far as is known here.
+/// Inserts an archive, or completes the local context of a known one; `None`: another archive records the same session, as
+/// far as this server knows.
 ///
 /// # Errors
-/// When the database does not answer.
+/// The database query fails.
 pub async fn adopt(
     db: &SqlitePool,
     remote: &RemoteArchive,
@@ -78,17 +78,17 @@ pub async fn adopt(
     changed(rows)
 }
 
-/// Lets a row follow; `None`: it is as it should be, is not there, or knows better.
+/// Applies a report to a row; `None`: there is no such row, it is up to date, or its status has a higher rank.
 ///
 /// # Errors
-/// When the database does not answer.
+/// The database query fails.
 pub async fn apply(
     db: &SqlitePool,
     remote: &RemoteArchive,
     now_ms: i64,
 ) -> sqlx::Result<Option<Archive>> {
     let id = remote.id.to_string();
-    let (status, how_far) = (remote.status.as_str(), how_far(remote.status));
+    let (status, rank) = (remote.status.as_str(), rank(remote.status));
     let (duration_ms, size_bytes) = (integer(remote.duration_ms), integer(remote.size_bytes));
     let rows = rows!(
         "UPDATE archives
@@ -110,17 +110,17 @@ pub async fn apply(
         duration_ms,
         size_bytes,
         now_ms,
-        how_far,
+        rank,
     )
     .fetch_all(db)
     .await?;
     changed(rows)
 }
 
-/// The platform does not have the archive any more: one that was not finished has failed, another one has expired.
+/// Records that the platform no longer has the archive. An unfinished archive fails, a finished one expires.
 ///
 /// # Errors
-/// When the database does not answer.
+/// The database query fails.
 pub async fn mark_lost(
     db: &SqlitePool,
     id: ArchiveId,
@@ -147,10 +147,10 @@ pub async fn mark_lost(
     changed(rows)
 }
 
-/// Nobody hears any more of what platforms other than this one record, or make a file of: it has failed. Returns those.
+/// Fails the unfinished archives of all platforms but this one, because no report of them will arrive. Returns them.
 ///
 /// # Errors
-/// When the database does not answer.
+/// The database query fails.
 pub async fn fail_others(
     db: &SqlitePool,
     platform: &str,
@@ -173,10 +173,10 @@ pub async fn fail_others(
     all(rows)
 }
 
-/// Takes an archive out of every list, once the platform has deleted it; whatever its status is.
+/// Marks an archive as deleted after the platform has deleted it, whatever its status is.
 ///
 /// # Errors
-/// When the database does not answer.
+/// The database query fails.
 pub async fn delete(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> sqlx::Result<Option<Archive>> {
     let id = id.to_string();
     let rows = rows!(
@@ -193,11 +193,11 @@ pub async fn delete(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> sqlx::Result
     changed(rows)
 }
 
-/// The archive's file is in its folder here, with so many bytes, also if the platform's own has expired meanwhile;
-/// `None`: nobody wants it any more.
+/// Records that the archive's file, `size_bytes` long, is in its folder here, also if the platform's own has expired
+/// meanwhile; `None`: the archive was deleted.
 ///
 /// # Errors
-/// When the database does not answer.
+/// The database query fails.
 pub async fn mark_pulled(
     db: &SqlitePool,
     id: ArchiveId,
@@ -220,10 +220,10 @@ pub async fn mark_pulled(
     changed(rows)
 }
 
-/// Those of a platform of which more is to be heard: they record, or their file is being made. The oldest first.
+/// Returns the archives of a platform that are being recorded or whose file is being made, the oldest first.
 ///
 /// # Errors
-/// When the database does not answer.
+/// The database query fails.
 pub async fn unfinished(db: &SqlitePool, platform: &str) -> sqlx::Result<Vec<Archive>> {
     let rows = rows!(
         "SELECT",
@@ -237,10 +237,10 @@ pub async fn unfinished(db: &SqlitePool, platform: &str) -> sqlx::Result<Vec<Arc
     all(rows)
 }
 
-/// Those of a platform whose file is there and not here, the oldest first: it will be gone some day.
+/// Returns the available archives of a platform whose file is not copied yet, the oldest first: those expire first.
 ///
 /// # Errors
-/// When the database does not answer.
+/// The database query fails.
 pub async fn not_pulled(db: &SqlitePool, platform: &str) -> sqlx::Result<Vec<Archive>> {
     let rows = rows!(
         "SELECT",

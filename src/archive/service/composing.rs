@@ -1,4 +1,4 @@
-//! Making the file to download, in the background: as many at once as there are turns, each with a few tries.
+//! Makes the files to download in the background. A semaphore limits how many at once; each file has several attempts.
 
 use tokio::sync::watch;
 use tracing::{debug, error, warn};
@@ -22,17 +22,17 @@ impl Archives {
         }
     }
 
-    /// Sees to it that the archive is composed, unless that is under way.
+    /// Starts to compose the archive, unless a task composes it already.
     pub(super) fn compose(&self, id: ArchiveId) {
         let mut tasks = self.tasks();
         if self.is_closing() || tasks.composing.contains_key(&id) {
             return;
         }
         let this = self.clone();
-        // The task can take itself out only after it was put in: the lock is held until then.
+        // The lock is held until the task is in the map, so the task removes itself later.
         let task = tokio::spawn(async move {
             if let Err(problem) = this.compose_with_tries(id).await {
-                error!(archive.id = %id, "Archive `{id}` is not composed: {problem}");
+                error!(archive.id = %id, error = %problem, "Composing archive failed");
             }
             this.tasks().composing.remove(&id);
         });
@@ -48,7 +48,7 @@ impl Archives {
             let Some(problem) = outcome else {
                 return Ok(());
             };
-            warn!(archive.id = %id, "Composing archive `{id}`: {problem}");
+            warn!(archive.id = %id, error = %problem, "Composing archive failed; retrying");
             self.record_composing(id, 0, &problem.to_string()).await?;
             let wait = match problem {
                 ComposeError::ToolMissing { .. } => None,
@@ -61,10 +61,10 @@ impl Archives {
         }
     }
 
-    /// `None` when there is nothing more to do.
+    /// Returns `None` when there is nothing more to do.
     async fn compose_once(&self, id: ArchiveId) -> Result<Option<ComposeError>, sqlx::Error> {
         let db = &self.inner.db;
-        // As it is now: it may have waited for its turn, and been deleted.
+        // Read it again: it may have been deleted while it waited for a permit.
         let Some(archive) = store::find(db, id).await? else {
             return Ok(None);
         };
@@ -82,7 +82,7 @@ impl Archives {
                 self.notify(archive);
             }
             Err(ChangeError::Database(error)) => return Err(error),
-            Err(refused) => debug!("Archive `{id}` was composed too late: {refused}"),
+            Err(refused) => debug!(archive.id = %id, error = %refused, "Composed file ignored"),
         }
         Ok(None)
     }
@@ -100,7 +100,7 @@ impl Archives {
             tokio::select! {
                 biased;
                 outcome = &mut work => return Ok(outcome),
-                // The sender is alive as long as this function runs.
+                // The sender lives until this function returns.
                 _ = percents.changed() => {
                     let percent = *percents.borrow_and_update();
                     self.record_composing(id, percent.min(100), "").await?;

@@ -1,11 +1,12 @@
-//! The handle that the rest of the house holds: archives start, stop and go through it, and it does what follows by itself.
+//! The service of archives: the handle through which archives are started, stopped and deleted. It composes them in the
+//! background and notifies subscribers of every change.
 //!
 //! ```text
-//! start ─▶ row ─▶ (recorder) ─▶ apply_recorder_event(Ready) ─▶ tracks kept, playable ─▶ composing ─▶ available
+//! start ─▶ row ─▶ (recorder) ─▶ apply_recorder_event(Ready) ─▶ tracks saved, playable ─▶ composing ─▶ available
 //! ```
 //!
-//! Each step is a guarded change of the row ([`lifecycle`]), so calls may come twice, late or at once; what this process was doing when
-//! it was killed is found in the database by [`Archives::begin`] and finished.
+//! Each step is a guarded change of the row ([`lifecycle`]), so a call may be repeated, late or concurrent. After a crash,
+//! [`Archives::begin`] finds unfinished work in the database and completes it.
 
 mod composing;
 mod remote;
@@ -35,32 +36,33 @@ use super::{
 };
 use crate::opentok::SessionId;
 
-/// Changes that a slow watcher may be behind; one that is further behind is told so and reads the page anew.
+/// The number of updates that a slow subscriber may be behind. A subscriber that is further behind gets an error and reads
+/// the page again.
 const CHANGES: usize = 1024;
 
-/// How long a recorder's report waits when the database could not take it, for instance on a full disk.
+/// The delay before a recorder's event is applied again after the database failed, for example because of a full disk.
 const REPORT_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
-/// How often old archives are looked for.
+/// The interval between searches for expired archives.
 const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 
-/// How archives are kept and composed.
+/// The settings of the service.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Holds one folder per archive.
     pub folder: PathBuf,
     /// The age at which an archive's files are removed; `None`: never.
     pub keep: Option<Duration>,
-    /// Composed files made at once. Each takes a core or more for about a third of its archive's length.
+    /// The number of files composed at once. Each takes a core or more for about a third of its archive's duration.
     pub composers: usize,
-    /// Waits before the second, third, … try to compose; after the last try an archive waits for the next start.
+    /// The delays before the second, third, … attempt to compose. After the last attempt an archive waits for the next start.
     pub retry_after: Vec<Duration>,
-    /// The clock on the wall: Unix time, ms.
+    /// Returns the wall-clock time: Unix time, ms.
     pub now_ms: fn() -> i64,
 }
 
 impl Settings {
-    /// Nothing expires; one composed file at once per four cores; three tries.
+    /// The defaults: no archive expires, one file is composed at once for every four cores, three attempts.
     pub fn new(folder: PathBuf, now_ms: fn() -> i64) -> Settings {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Settings {
@@ -73,26 +75,25 @@ impl Settings {
     }
 }
 
-/// An archive changed: its status, its composing, its files.
+/// A change of an archive: of its status, its composing or its files.
 #[derive(Clone, Debug)]
 pub struct ArchiveUpdate {
-    /// As it is now. A deleted one is told once, as [`Status::Deleted`].
+    /// The archive after the change. A deleted one is sent once, as [`Status::Deleted`].
     pub archive: Arc<Archive>,
 }
 
-/// What happens in a session that its archives follow.
+/// A change of a session that affects its archives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SessionChange {
     /// The last stream ended.
     LastStreamEnded,
     /// The first stream began.
     FirstStreamBegan,
-    /// There will be no more to record.
+    /// The recording is over.
     Ended(Reason),
 }
 
-/// Reads back what a recorder that was killed had written of an archive, and puts its files in place. Runs on a thread that may block.
-/// The error is for people.
+/// Rebuilds the files of a recording that a crash interrupted. It blocks its thread. The error is a sentence for users.
 pub type Recover = Arc<dyn Fn(ArchiveId) -> Result<Manifest, String> + Send + Sync>;
 
 /// All archives. Clones are the same handle.
@@ -106,19 +107,19 @@ struct Inner {
     settings: Settings,
     composer: Arc<dyn Composer>,
     changes: broadcast::Sender<ArchiveUpdate>,
-    /// As many turns as files may be composed at once; first come, first served.
+    /// One permit for each file that may be composed at once, in order of request.
     turns: Semaphore,
     tasks: Mutex<Tasks>,
-    /// Nothing is begun any more.
+    /// True after [`Archives::close`]: no task is started.
     closing: watch::Sender<bool>,
 }
 
-/// What runs by itself.
+/// The background tasks.
 #[derive(Default)]
 struct Tasks {
-    /// One task per archive that is being composed or waits for its turn. A task takes itself out.
+    /// One task for each archive that is being composed or waits for a permit. A task removes itself.
     composing: HashMap<ArchiveId, JoinHandle<()>>,
-    /// What [`Archives::begin`] began.
+    /// The task of [`Archives::begin`].
     begun: Option<JoinHandle<()>>,
 }
 
@@ -137,12 +138,12 @@ impl Archives {
         }
     }
 
-    /// Every change from now on.
+    /// Returns a receiver of every change from now on.
     pub fn subscribe(&self) -> broadcast::Receiver<ArchiveUpdate> {
         self.inner.changes.subscribe()
     }
 
-    /// Notes that recording begins. The caller makes the recorder begin, or calls [`Archives::fail`].
+    /// Records that recording starts. The caller starts the recorder, or calls [`Archives::fail`].
     ///
     /// # Errors
     /// As [`lifecycle::start`].
@@ -151,7 +152,7 @@ impl Archives {
         Ok(self.notify(archive))
     }
 
-    /// Notes that recording is over. The caller makes the recorder stop; its report completes the archive.
+    /// Records that recording is over. The caller stops the recorder, whose event completes the archive.
     ///
     /// # Errors
     /// As [`lifecycle::stop`].
@@ -160,7 +161,7 @@ impl Archives {
         Ok(self.notify(archive))
     }
 
-    /// Notes that nothing came of an archive, with a sentence that says why.
+    /// Records that an archive failed. `problem` is a sentence for users that says why.
     ///
     /// # Errors
     /// As [`lifecycle::fail`].
@@ -170,7 +171,7 @@ impl Archives {
         Ok(self.notify(archive))
     }
 
-    /// Deletes an archive, and then its files. Once the row says so, the rest happens also if the caller does not wait for it.
+    /// Deletes an archive and then its files. Dropping the future after the row has changed does not stop the removal.
     ///
     /// # Errors
     /// As [`lifecycle::delete`].
@@ -191,7 +192,7 @@ impl Archives {
     /// As [`history::find`].
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// The database query fails.
     pub async fn find(&self, api_key: u32, id: ArchiveId) -> Result<Option<Archive>, sqlx::Error> {
         history::find(&self.inner.db, api_key, id).await
     }
@@ -199,7 +200,7 @@ impl Archives {
     /// As [`history::page`].
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// The database query fails.
     pub async fn page(
         &self,
         list: &ArchiveFilter,
@@ -209,27 +210,27 @@ impl Archives {
         history::page(&self.inner.db, list, number, per_page).await
     }
 
-    /// Archives that record now, the oldest first.
+    /// Returns the archives that are being recorded, the oldest first.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// The database query fails.
     pub async fn running(&self) -> Result<Vec<Archive>, sqlx::Error> {
         store::running(&self.inner.db).await
     }
 
-    /// Those of a session.
+    /// Returns the archives of a session that are being recorded, the oldest first.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// The database query fails.
     pub async fn running_in(&self, session: &SessionId) -> Result<Vec<Archive>, sqlx::Error> {
         store::running_in(&self.inner.db, session).await
     }
 
-    /// An archive follows its session: returns it if its status changed. The caller makes the recorder stop what
-    /// [`SessionChange::Ended`] stopped. Others of the same session may record other streams, and go on.
+    /// Applies a change of the session to one of its archives, and returns the archive if its status changed. The caller stops
+    /// the recorder after [`SessionChange::Ended`]. Other archives of the session may record other streams and continue.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// The database query fails.
     pub async fn session_changed(
         &self,
         id: ArchiveId,
@@ -243,26 +244,26 @@ impl Archives {
         };
         match outcome {
             Ok(archive) => Ok(Some(self.notify(archive))),
-            // It is as it should be, or somebody else was quicker.
+            // It has this status already, or a concurrent change won.
             Err(ChangeError::NotFound(_) | ChangeError::Refused { .. }) => Ok(None),
             Err(ChangeError::Database(error)) => Err(error),
         }
     }
 
-    /// Takes a recorder's report: an archive whose streams are in place can be watched, and is composed next.
+    /// Applies a recorder's event. An archive whose streams are in place can be watched, and is composed next.
     ///
-    /// Returns once the database has taken it, however long that takes: reports of one archive stay in order.
+    /// Returns once the database has the event, and retries until then, so that events of one archive stay in order.
     pub async fn apply_recorder_event(&self, event: RecorderEvent) {
         loop {
-            match self.apply_recorder_event_once(&event).await {
+            match self.try_apply_recorder_event(&event).await {
                 Ok(()) => return,
-                // The next start finds what is left to do.
+                // The next start completes the archive.
                 Err(ChangeError::Database(sqlx::Error::PoolClosed)) => return,
                 Err(ChangeError::Database(problem)) => {
-                    error!("A recorder's report cannot be kept yet: {problem}");
+                    error!(error = %problem, "Saving a recorder event failed; retrying");
                 }
                 Err(refused) => {
-                    debug!("A recorder's report came too late: {refused}");
+                    debug!(error = %refused, "Recorder event ignored");
                     return;
                 }
             }
@@ -270,7 +271,7 @@ impl Archives {
         }
     }
 
-    async fn apply_recorder_event_once(&self, event: &RecorderEvent) -> Result<(), ChangeError> {
+    async fn try_apply_recorder_event(&self, event: &RecorderEvent) -> Result<(), ChangeError> {
         match event {
             RecorderEvent::Ready { archive, manifest } => {
                 self.save_tracks(*archive, manifest).await
@@ -284,11 +285,11 @@ impl Archives {
         }
     }
 
-    /// Finishes what a server that was killed left behind, and looks for old archives from time to time. To be called once, before the
-    /// first archive starts; rebuilding and composing go on in the background.
+    /// Completes archives after a crash, and starts the background tasks. Call it once, before the first archive starts.
+    /// Rebuilding and composing continue in the background.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// The database query fails.
     pub async fn begin(&self, recover: Recover) -> Result<(), sqlx::Error> {
         for archive in lifecycle::stop_abandoned(&self.inner.db, self.now_ms()).await? {
             self.notify(archive);
@@ -305,16 +306,16 @@ impl Archives {
         Ok(())
     }
 
-    /// Is there an archive that has stopped and whose recorder has not reported yet?
+    /// Whether there is a stopped archive whose recorder has not reported yet.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// The database query fails.
     pub async fn is_completing(&self) -> Result<bool, sqlx::Error> {
         let stopped = store::stopped(&self.inner.db).await?;
         Ok(stopped.iter().any(|archive| !archive.has_tracks))
     }
 
-    /// Ends all composing; the next start takes it up again.
+    /// Stops all background tasks. The next start resumes composing.
     pub async fn close(&self) {
         let handles: Vec<JoinHandle<()>> = {
             let mut tasks = self.tasks();
@@ -352,7 +353,7 @@ impl Archives {
                 }
                 Ok(())
             }
-            // Its folder was removed while the recorder still wrote into it.
+            // Its folder was removed while the recorder was writing into it.
             Err(ChangeError::Refused {
                 from: Status::Deleted | Status::Expired,
                 ..
@@ -364,7 +365,7 @@ impl Archives {
         }
     }
 
-    /// Rebuilds the tracks of those that have none and composes all.
+    /// Rebuilds the tracks of archives that have none, and composes all of them.
     async fn finish(&self, unfinished: Vec<Archive>, recover: Recover) {
         for archive in &unfinished {
             if archive.has_tracks {
@@ -382,15 +383,15 @@ impl Archives {
                 Ok(Ok(manifest)) => self.save_tracks(id, &manifest).await,
                 Ok(Err(problem)) => self.fail(id, &problem).await.map(|_| ()),
                 Err(panic) => {
-                    error!(archive.id = %id, "Rebuilding archive `{id}` failed: {panic}");
+                    error!(archive.id = %id, error = %panic, "Rebuilding archive panicked");
                     let problem = "what had been recorded could not be read";
                     self.fail(id, problem).await.map(|_| ())
                 }
             };
             match outcome {
-                Ok(()) => info!(archive.id = %id, "Archive `{id}` is recovered"),
+                Ok(()) => info!(archive.id = %id, "Archive recovered"),
                 Err(refused) => {
-                    warn!(archive.id = %id, "Archive `{id}` is not recovered: {refused}");
+                    warn!(archive.id = %id, error = %refused, "Recovering archive failed");
                 }
             }
         }
@@ -399,16 +400,16 @@ impl Archives {
     async fn run_housekeeping(&self) {
         loop {
             if let Err(problem) = self.sweep().await {
-                error!("Old archives were not looked for: {problem}");
+                error!(error = %problem, "Archive housekeeping failed");
             }
             tokio::time::sleep(SWEEP_EVERY).await;
         }
     }
 
-    /// Expires old archives, and removes the files of all that are expired or deleted.
+    /// Expires old archives, and removes the files of expired and deleted ones.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// The database query fails.
     pub async fn sweep(&self) -> Result<(), sqlx::Error> {
         let Settings { folder, keep, .. } = &self.inner.settings;
         if let Some(keep) = keep {
@@ -426,7 +427,7 @@ impl Archives {
         self.end_composing(id).await;
         let folder = &self.inner.settings.folder;
         if let Err(problem) = retention::clear(&self.inner.db, folder, id).await {
-            error!(archive.id = %id, "The files of archive `{id}` stay until the next start: {problem}");
+            error!(archive.id = %id, error = %problem, "Removing archive files failed; the next start retries");
         }
     }
 
@@ -434,7 +435,7 @@ impl Archives {
         let change = ArchiveUpdate {
             archive: Arc::new(archive.clone()),
         };
-        // Nobody may be watching.
+        // There may be no subscriber.
         let _ = self.inner.changes.send(change);
         archive
     }
@@ -443,7 +444,7 @@ impl Archives {
         (self.inner.settings.now_ms)()
     }
 
-    /// A panic elsewhere leaves the map as good as it was.
+    /// A panic in another thread leaves the map consistent.
     fn tasks(&self) -> MutexGuard<'_, Tasks> {
         self.inner
             .tasks

@@ -1,4 +1,4 @@
-//! Archives that another video platform has, for watchers like all others.
+//! The archives of another video platform. Subscribers are notified of their changes as of all others.
 
 use super::Archives;
 use crate::archive::{
@@ -10,7 +10,7 @@ impl Archives {
     /// As [`remote::adopt`].
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// The database query fails.
     pub async fn adopt(
         &self,
         archive: &RemoteArchive,
@@ -23,7 +23,7 @@ impl Archives {
     /// As [`remote::apply`].
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// The database query fails.
     pub async fn apply_remote(
         &self,
         archive: &RemoteArchive,
@@ -35,7 +35,7 @@ impl Archives {
     /// As [`remote::mark_lost`].
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// The database query fails.
     pub async fn mark_lost(&self, id: ArchiveId) -> Result<Option<Archive>, sqlx::Error> {
         let lost = remote::mark_lost(&self.inner.db, id, self.now_ms()).await?;
         Ok(lost.map(|archive| self.notify(archive)))
@@ -44,7 +44,7 @@ impl Archives {
     /// As [`remote::fail_others`].
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// The database query fails.
     pub async fn fail_others(&self, platform: &str) -> Result<(), sqlx::Error> {
         let now_ms = self.now_ms();
         for archive in remote::fail_others(&self.inner.db, platform, now_ms).await? {
@@ -53,10 +53,10 @@ impl Archives {
         Ok(())
     }
 
-    /// As [`remote::delete`]; what was pulled of it goes, too.
+    /// As [`remote::delete`]; also removes the copied file.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// The database query fails.
     pub async fn delete_remote(&self, id: ArchiveId) -> Result<Option<Archive>, sqlx::Error> {
         let deleted = remote::delete(&self.inner.db, id, self.now_ms()).await?;
         let deleted = deleted.map(|archive| self.notify(archive));
@@ -66,10 +66,10 @@ impl Archives {
         Ok(deleted)
     }
 
-    /// As [`remote::mark_pulled`]; if the archive was deleted meanwhile, the file goes.
+    /// As [`remote::mark_pulled`]; removes the copied file if the archive was deleted meanwhile.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// The database query fails.
     pub async fn mark_pulled(
         &self,
         id: ArchiveId,
