@@ -1,4 +1,4 @@
-//! Archives: start, stop, find, list, arrange, choose the streams, delete.
+//! Archives: start, stop, find, list, set the layout, select the streams, delete.
 
 use std::future::Future;
 
@@ -23,19 +23,19 @@ use crate::{
     session::{StreamId, TrackSelection},
 };
 
-/// Archives in a list when nothing else is asked for.
+/// The default number of archives in a list.
 const DEFAULT_COUNT: u32 = 50;
-/// Archives in a list at most.
+/// The maximum number of archives in a list.
 const MAX_COUNT: u32 = 1000;
 
-/// An archive's address.
+/// The path parameters of an archive.
 #[derive(Deserialize)]
 pub struct ArchivePath {
     archive: String,
 }
 
-/// `POST /archive`. The order of the checks is OpenTok's: the body, the session, how it is, who is there, whether it is
-/// recorded.
+/// `POST /archive`. The order of the checks is OpenTok's: the body, the session, its media mode, its connections, a running
+/// archive.
 pub async fn start(
     api: web::Data<Api>,
     caller: Caller,
@@ -110,7 +110,7 @@ pub async fn find(
     Ok(reply(&api, &request, &archive))
 }
 
-/// `GET /archive?offset&count&sessionId`: newest first; `count` in the reply is of all there are.
+/// `GET /archive?offset&count&sessionId`: the newest first. `count` in the reply is the number of all archives in the list.
 pub async fn list(
     api: web::Data<Api>,
     caller: Caller,
@@ -138,7 +138,7 @@ pub async fn delete(
     at: web::Path<ArchivePath>,
 ) -> Result<HttpResponse, ApiError> {
     let archive = find_archive(&api, &caller, &at).await?;
-    // One whose file could not be made would never get past this status.
+    // An archive whose file cannot be made stays in this status and may be deleted.
     let is_in_the_making = archive.status == Status::Stopped && archive.compose_problem.is_empty();
     if archive.status.is_running() || is_in_the_making {
         return Err(ApiError::conflict(format!(
@@ -154,7 +154,7 @@ pub async fn delete(
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// `PUT /archive/{archive}/layout`: from now on.
+/// `PUT /archive/{archive}/layout`: the layout from now on.
 pub async fn set_layout(
     api: web::Data<Api>,
     caller: Caller,
@@ -175,7 +175,7 @@ pub async fn set_layout(
     Ok(reply(&api, &request, &archive))
 }
 
-/// `PATCH /archive/{archive}/streams`: what of a stream goes into an archive whose streams are chosen by hand.
+/// `PATCH /archive/{archive}/streams`: adds a stream to an archive with manual stream mode, or removes it.
 pub async fn choose_streams(
     api: web::Data<Api>,
     caller: Caller,
@@ -277,7 +277,7 @@ impl ListRange {
     }
 }
 
-/// An archive of the caller's.
+/// Returns an archive of the caller's project.
 async fn find_archive(api: &Api, caller: &Caller, at: &ArchivePath) -> Result<Archive, ApiError> {
     let no_archive = || ApiError::not_found("there is no such archive in this project");
     let id = ArchiveId::parse(&at.archive).ok_or_else(no_archive)?;
@@ -290,7 +290,7 @@ fn reply(api: &Api, request: &HttpRequest, archive: &Archive) -> HttpResponse {
     HttpResponse::Ok().json(api.objects.write(archive, Some(&base), clock::now_ms()))
 }
 
-/// Where the caller, and whoever it hands links to, reaches this server.
+/// Returns the URL at which the caller, and browsers that it passes links to, reach this server.
 fn base_url(api: &Api, request: &HttpRequest) -> String {
     api.public_url.clone().unwrap_or_else(|| {
         let reached = request.connection_info();
@@ -298,7 +298,7 @@ fn base_url(api: &Api, request: &HttpRequest) -> String {
     })
 }
 
-/// Does it also when the caller hangs up: row, engine and recorder must not disagree.
+/// Runs a change to its end even if the caller disconnects, so that row, engine and recorder agree.
 async fn run_detached(
     change: impl Future<Output = Result<Archive, PlatformError>> + Send + 'static,
 ) -> Result<Archive, ApiError> {

@@ -1,4 +1,4 @@
-//! Where a project's events are posted.
+//! The callbacks of a project: the URLs that receive its events (webhooks).
 
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
@@ -15,7 +15,7 @@ use crate::{
     clock,
 };
 
-/// A callback's address.
+/// The path parameters of a callback.
 #[derive(Deserialize)]
 pub struct CallbackPath {
     callback: String,
@@ -28,7 +28,7 @@ pub async fn list(api: web::Data<Api>, caller: Caller) -> Result<HttpResponse, A
     Ok(HttpResponse::Ok().json(callbacks))
 }
 
-/// `POST /callback`: an event that is posted already goes to the new address from now on.
+/// `POST /callback`: replaces the URL of an event that is registered already.
 pub async fn register(
     api: web::Data<Api>,
     caller: Caller,
@@ -56,7 +56,7 @@ pub async fn register(
     let db = &api.platform.db;
     match callback::register(db, caller.api_key, &[topic], &url, clock::now_ms()).await {
         Ok(registered) => Ok(HttpResponse::Ok().json(registered.iter().map(written).next())),
-        // Revoked since the call was let in.
+        // The key was revoked after the call was authenticated.
         Err(RegisterError::NoSuchKey(_)) => {
             Err(ApiError::forbidden("API key and secret do not match"))
         }
@@ -64,7 +64,7 @@ pub async fn register(
     }
 }
 
-/// `DELETE /callback/{callback}`: what waits to be posted is dropped.
+/// `DELETE /callback/{callback}`: queued events are dropped.
 pub async fn unregister(
     api: web::Data<Api>,
     caller: Caller,

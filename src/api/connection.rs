@@ -1,4 +1,4 @@
-//! Who is connected to a session, and how an application's server ends it.
+//! The connections of a session: list and disconnect.
 
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
@@ -10,7 +10,7 @@ use crate::{
     session::ConnectionId,
 };
 
-/// A connection's address.
+/// The path parameters of a connection.
 #[derive(Deserialize)]
 pub struct ConnectionPath {
     pub session: String,
@@ -19,7 +19,7 @@ pub struct ConnectionPath {
 
 impl ConnectionPath {
     /// # Errors
-    /// 404: what is no id is nobody's.
+    /// 404: the text is not an id.
     pub fn connection(&self) -> Result<ConnectionId, ApiError> {
         ConnectionId::parse(&self.connection)
             .ok_or_else(|| ApiError::not_found("there is no such connection in the session"))

@@ -1,4 +1,4 @@
-//! What the API says when something is not done: a status, and JSON with OpenTok's number and a sentence.
+//! The error of the API: an HTTP status, and JSON with OpenTok's code and a sentence.
 
 use actix_web::{HttpResponse, ResponseError, http::StatusCode};
 use serde_json::json;
@@ -6,7 +6,7 @@ use tracing::error;
 
 use crate::{platform::PlatformError, session::Refusal};
 
-/// OpenTok's numbers. What has none of its own bears its status.
+/// OpenTok's error codes. An error without a code of its own has its HTTP status as code.
 pub mod code {
     pub const AUTHENTICATION: i64 = -1;
     pub const CONFLICT: i64 = 15001;
@@ -14,7 +14,7 @@ pub mod code {
     pub const NO_SIGNAL_DATA: i64 = 15202;
 }
 
-/// Why the API does not do what it is asked. The sentence is for the developer of the application.
+/// Why the API refuses a call. The sentence is for the developer of the application.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct ApiError {
@@ -32,12 +32,12 @@ impl ApiError {
         }
     }
 
-    /// The same with OpenTok's number.
+    /// Sets OpenTok's code.
     pub fn with_code(self, code: i64) -> ApiError {
         ApiError { code, ..self }
     }
 
-    /// Always 403: some SDKs know no 401.
+    /// Always 403, because some SDKs do not handle 401.
     pub fn forbidden(message: impl Into<String>) -> ApiError {
         ApiError::new(StatusCode::FORBIDDEN, message).with_code(code::AUTHENTICATION)
     }
@@ -58,14 +58,14 @@ impl ApiError {
         ApiError::new(StatusCode::CONFLICT, message).with_code(code::CONFLICT)
     }
 
-    /// OpenTok has it, this server has not.
+    /// OpenTok offers the feature, this server does not.
     pub fn not_offered(message: impl Into<String>) -> ApiError {
         ApiError::new(StatusCode::NOT_IMPLEMENTED, message)
     }
 
-    /// The cause is for the log alone.
+    /// The cause goes to the log only.
     pub fn internal(cause: &dyn std::fmt::Display) -> ApiError {
-        error!("An API call failed: {cause}");
+        error!(error = %cause, "API call failed");
         ApiError::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "the server could not do this; its log says why",
@@ -78,7 +78,7 @@ impl ResponseError for ApiError {
         self.status
     }
 
-    /// JSON whatever was asked for: some SDKs read the message of a body that is not there.
+    /// Always JSON, because some SDKs read the message without checking for a body.
     fn error_response(&self) -> HttpResponse {
         HttpResponse::build(self.status).json(json!({
             "code": self.code,
@@ -110,7 +110,7 @@ impl From<PlatformError> for ApiError {
     }
 }
 
-/// A session's numbers are for pages; the API has HTTP's.
+/// A session's codes are for pages. The API uses HTTP statuses.
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
         let status = match (refusal.code, refusal.name) {

@@ -1,9 +1,10 @@
 //! OpenTok's REST API, for the servers of applications. The URL table is below.
 //!
-//! Whoever calls is a [`auth::Caller`]: a project, by the JWT or the older header of its SDK. What goes wrong is an
-//! [`error::ApiError`], always JSON. Handlers see to it that a project finds its own sessions and archives only.
+//! The caller is a project ([`auth::Caller`]), authenticated by the JWT or the older header of its SDK. An error is an
+//! [`error::ApiError`], always JSON. Handlers give a project access to its own sessions and archives only.
 //!
-//! `openapi.json` describes all of it, and is served. What this server does not do is answered with 501 and a sentence, never with a success that is none.
+//! `openapi.json` describes the API and is served. A feature that this server does not offer is answered with 501 and a
+//! sentence.
 
 mod archive;
 mod auth;
@@ -33,15 +34,15 @@ use crate::{
     project::{self, SessionRecord},
 };
 
-/// What every handler of the API shares.
+/// The state that all handlers of the API share.
 pub struct Api {
     platform: Embedded,
     objects: ObjectWriter,
     /// Whether callbacks may go to private addresses.
     private_callbacks: bool,
-    /// Where people reach the server; `None`: as the caller did.
+    /// The public URL of the server; `None`: the URL that the caller used.
     public_url: Option<String>,
-    /// Whether the header of old SDKs is accepted, which carries the secret.
+    /// Whether the header of old SDKs, which has the secret in it, is accepted.
     legacy_auth: bool,
 }
 
@@ -56,10 +57,10 @@ impl Api {
         }
     }
 
-    /// A session of the caller's.
+    /// Returns a session of the caller's project.
     ///
     /// # Errors
-    /// 404 for every other.
+    /// 404: there is no such session in the project.
     async fn session(&self, caller: &Caller, id: &str) -> Result<SessionRecord, ApiError> {
         let id = SessionId::from(id);
         project::find_session(&self.platform.db, &id)
@@ -77,9 +78,9 @@ pub fn routes(api: web::Data<Api>) -> impl FnOnce(&mut web::ServiceConfig) {
         for path in ["/session/create", "/hl/session/create"] {
             config.service(only(path, [post().to(session::create)]));
         }
-        // The newer SDKs say "project", those of 2014 "partner".
+        // Newer SDKs use "project", those of 2014 "partner".
         for prefix in ["/v2/project/{key}", "/v2/partner/{key}"] {
-            // First, since one of them looks like an archive.
+            // These come first, because one of them looks like an archive.
             let calls = calls(not_offered(scope(prefix)));
             let fresh = DefaultHeaders::new().add(("cache-control", "no-store"));
             config.service(calls.default_service(route().to(no_call)).wrap(fresh));
@@ -179,7 +180,7 @@ fn calls(scope: Scope) -> Scope {
         ))
 }
 
-/// What OpenTok has and this server has not.
+/// The features of OpenTok that this server does not offer.
 fn not_offered(scope: Scope) -> Scope {
     let calls = [
         ("/broadcast{rest:.*}", "live streaming (broadcast)"),

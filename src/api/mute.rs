@@ -1,4 +1,4 @@
-//! Muting, as a moderator in the session would. Publishers can unmute themselves.
+//! Muting, as by a moderator in the session. Publishers can unmute themselves.
 
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
@@ -33,7 +33,7 @@ pub async fn one(
     project_reply(&api, caller).await
 }
 
-/// `POST /session/{session}/mute`: with `active`, everybody now and from now on; without, nobody who publishes later.
+/// `POST /session/{session}/mute`: `active` mutes all present and future streams; otherwise future streams are not muted.
 pub async fn all(
     api: web::Data<Api>,
     caller: Caller,
@@ -47,7 +47,7 @@ pub async fn all(
     let session = api.session(&caller, &at.session).await?;
     let sessions = &api.platform.sessions;
     if is_active {
-        // What is no id is no stream's, so it excludes nothing.
+        // A text that is not an id excludes no stream.
         let excluded = wanted.excluded_streams.unwrap_or_default();
         let excluded: Vec<_> = excluded
             .iter()
@@ -60,7 +60,7 @@ pub async fn all(
     project_reply(&api, caller).await
 }
 
-/// What OpenTok says after a mute: not what was muted, but whose it is.
+/// OpenTok's reply after a mute: the project, not the muted streams.
 async fn project_reply(api: &Api, caller: Caller) -> Result<HttpResponse, ApiError> {
     let made = project::made_at_ms(&api.platform.db, caller.api_key).await?;
     Ok(HttpResponse::Ok().json(Project {

@@ -1,4 +1,4 @@
-//! `GET /openapi.json`: this API, described for programs (`OpenAPI` 3.1). The API's tests hold every answer against it.
+//! `GET /openapi.json`: the description of this API (`OpenAPI` 3.1). The API's tests validate every response against it.
 
 use actix_web::HttpResponse;
 

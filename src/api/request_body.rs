@@ -1,4 +1,4 @@
-//! Reading what callers send: tolerant of what SDKs do, strict about what a call needs.
+//! Reads request bodies: tolerant of the SDKs' variants, strict about required fields.
 
 use actix_web::{Error, web::Bytes};
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
@@ -6,13 +6,13 @@ use serde_json::Value;
 
 use super::error::ApiError;
 
-/// A body that arrived, or why it did not: who called is looked at first.
+/// The body, or the error of reading it. Handlers authenticate the caller before they look at it.
 pub type Body = Result<Bytes, Error>;
 
-/// The bytes of a body.
+/// Returns the bytes of a body.
 ///
 /// # Errors
-/// It was too long, or broke off.
+/// The body is too long or incomplete.
 pub fn bytes(body: Body) -> Result<Bytes, ApiError> {
     body.map_err(|problem| {
         let status = problem.as_response_error().status_code();
@@ -20,10 +20,10 @@ pub fn bytes(body: Body) -> Result<Bytes, ApiError> {
     })
 }
 
-/// The JSON object in a body; an empty body, and null, are an empty object. Its content type is not looked at.
+/// Parses the JSON object in a body. An empty body and `null` are an empty object. The content type is ignored.
 ///
 /// # Errors
-/// 400: it is no JSON object, or a field is not of its type.
+/// 400: the body is not a JSON object, or a field has the wrong type.
 pub fn object<T: DeserializeOwned>(body: Body) -> Result<T, ApiError> {
     let bytes = bytes(body)?;
     let text = match bytes.trim_ascii() {
@@ -37,7 +37,7 @@ pub fn object<T: DeserializeOwned>(body: Body) -> Result<T, ApiError> {
     serde_json::from_slice(text).map_err(invalid)
 }
 
-/// A boolean, or its word: some SDKs write it as text.
+/// Reads a boolean, also as text, because some SDKs send it as text.
 pub fn truth<'de, D: Deserializer<'de>>(input: D) -> Result<Option<bool>, D::Error> {
     let value = Option::<Value>::deserialize(input)?;
     match value {

@@ -22,10 +22,10 @@ use crate::{
     project::{self, AutoArchive, MediaMode, SessionRecord},
 };
 
-/// Characters of the name of archives that start by themselves. OpenTok's.
+/// The maximum length of the name of automatic archives, in characters. OpenTok's limit.
 const MAX_ARCHIVE_NAME: usize = 80;
 
-/// What is asked of a new session.
+/// The parameters of a new session.
 #[derive(Debug, PartialEq, Eq)]
 struct SessionRequest {
     media_mode: MediaMode,
@@ -34,7 +34,7 @@ struct SessionRequest {
     always_archived: Option<AutoArchive>,
 }
 
-/// `POST /session/create`: JSON for whoever asks for it, else XML, as the SDKs expect.
+/// `POST /session/create`: replies with JSON if the caller accepts it, else with XML, as the SDKs expect.
 pub async fn create(
     api: web::Data<Api>,
     caller: Caller,
@@ -55,7 +55,7 @@ pub async fn create(
     let created = created(now_ms);
     let (id, api_key) = (session.id, session.api_key);
     if wants_json(&request) {
-        // No charset behind the type: one of the SDKs compares all of it.
+        // The type has no charset, because one of the SDKs compares the whole header.
         return Ok(HttpResponse::Ok().json(json!([{
             "session_id": id,
             "project_id": api_key.to_string(),
@@ -64,7 +64,7 @@ pub async fn create(
             "media_server_url": "",
         }])));
     }
-    // Nothing in it can need escaping: Base64 of the URL's kind, digits, a date.
+    // Base64url, digits and a date need no escaping.
     let xml = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?><sessions><Session>\
          <session_id>{id}</session_id><partner_id>{api_key}</partner_id><create_dt>{created}</create_dt>\
@@ -83,7 +83,7 @@ fn wants_json(request: &HttpRequest) -> bool {
     })
 }
 
-/// Reads the form. Fields that are empty are absent; unknown ones are ignored, since SDKs pass on what they are given.
+/// Reads the form. Empty fields count as absent. Unknown fields are ignored, because SDKs pass on all options.
 fn read_request(form: &[u8]) -> Result<SessionRequest, ApiError> {
     let refuse = |sentence: &str| Err(ApiError::bad_request(sentence));
     let mut new = SessionRequest {

@@ -1,4 +1,4 @@
-//! Signals that an application's server sends. They have no sender in the session, so no client can forge one.
+//! Signals from an application's server. They have no sender in the session, so no client can forge one.
 
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{opentok::SessionId, session::ConnectionId};
 
-/// Characters of a signal's type.
+/// The characters allowed in a signal's type.
 const MAX_TYPE: usize = 128;
 
 #[derive(Default, Deserialize)]
@@ -55,7 +55,7 @@ fn read(body: Body) -> Result<Signal, ApiError> {
     if signal.data.is_none() {
         return Err(ApiError::bad_request("a signal needs data").with_code(code::NO_SIGNAL_DATA));
     }
-    // Some SDKs write an empty type for none.
+    // Some SDKs send an empty type instead of none.
     signal.signal_type = signal.signal_type.filter(|word| !word.is_empty());
     if (signal.signal_type.as_ref()).is_some_and(|word| word.chars().count() > MAX_TYPE) {
         return Err(ApiError::new(

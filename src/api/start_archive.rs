@@ -1,4 +1,4 @@
-//! What `POST /archive` may ask for, and what of it this server does.
+//! The body of `POST /archive`, and its validation.
 
 use serde::Deserialize;
 
@@ -11,7 +11,7 @@ use crate::{
     opentok::{Layout, OutputMode, Resolution, SessionId, StreamMode},
 };
 
-/// The body. What is null is absent: one of the SDKs writes every field.
+/// The body. A null field counts as absent, because one of the SDKs writes every field.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct StartRequest {
@@ -34,7 +34,7 @@ pub struct StartRequest {
 
 impl StartRequest {
     /// # Errors
-    /// 400: it does not go together. 501: it does, and this server cannot do it.
+    /// 400: a field is not valid, or fields conflict. 501: this server does not offer the feature.
     pub fn checked(self, api_key: u32) -> Result<NewArchive, ApiError> {
         let refuse = |sentence: &str| Err(ApiError::bad_request(sentence));
         let session = self.session_id.unwrap_or_default();

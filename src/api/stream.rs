@@ -1,4 +1,4 @@
-//! What is published in a session.
+//! The streams of a session.
 
 use actix_web::{HttpRequest, HttpResponse, http::header::USER_AGENT, web};
 use serde::Deserialize;
@@ -15,13 +15,13 @@ use crate::{
     session::StreamId,
 };
 
-/// A session's address.
+/// The path parameters of a session.
 #[derive(Deserialize)]
 pub struct SessionPath {
     pub session: String,
 }
 
-/// A stream's address.
+/// The path parameters of a stream.
 #[derive(Deserialize)]
 pub struct StreamPath {
     pub session: String,
@@ -30,7 +30,7 @@ pub struct StreamPath {
 
 impl StreamPath {
     /// # Errors
-    /// 404: what is no id is no stream's.
+    /// 404: the text is not an id.
     pub fn stream(&self) -> Result<StreamId, ApiError> {
         StreamId::parse(&self.stream).ok_or_else(no_stream)
     }
@@ -65,14 +65,14 @@ pub async fn find(
     Ok(reply.json(stream.ok_or_else(no_stream)?))
 }
 
-/// Whether the caller is OpenTok's SDK for Node, whose getStream parses a body again that its transport has parsed: it
-/// fails with every `application/json`, and works with what its transport does not know.
+/// Whether the caller is OpenTok's SDK for Node. Its getStream parses a body again that its transport has parsed already: it
+/// fails with `application/json`, and works with a type that its transport does not know.
 fn parses_twice(request: &HttpRequest) -> bool {
     let agent = request.headers().get(USER_AGENT);
     agent.is_some_and(|agent| agent.as_bytes().starts_with(b"OpenTok-Node-SDK/"))
 }
 
-/// `PUT /session/{session}/stream`: layout classes, of all named streams or of none. Streams that are not named keep theirs.
+/// `PUT /session/{session}/stream`: sets the layout classes of all named streams or of none. Other streams keep theirs.
 pub async fn set_classes(
     api: web::Data<Api>,
     caller: Caller,
@@ -107,7 +107,7 @@ pub async fn set_classes(
     Ok(HttpResponse::Ok().json(listed(&api, &session.id)))
 }
 
-/// Here it is the body that is wrong, not the address.
+/// The error for a stream in the body: 400, because the URL is right.
 fn no_such_stream() -> ApiError {
     ApiError::bad_request("one of the streams is not in the session; none was changed")
 }
