@@ -1,4 +1,4 @@
-//! One archive, as the server of an application holds it.
+//! A handle of one archive for an application's server.
 
 use std::ops::Deref;
 
@@ -6,12 +6,11 @@ use serde::{Serialize, Serializer};
 
 use super::{ArchiveObject, ArchiveStatus, Error, Layout, OpenTok, StreamMedia};
 
-/// An archive with which something can be done. Its fields are those of [`ArchiveObject`], and
-/// as JSON it is one.
+/// A handle of an archive. Its fields are those of [`ArchiveObject`], and it serializes as one.
 ///
-/// What is done changes the fields: after [`stop`](Self::stop) they are those of the server's
-/// reply, after [`delete`](Self::delete) the status is `deleted`. (In the gem 2.2.0 no field of an
-/// archive could be read any more after either.)
+/// The methods update the fields: after [`stop`](Self::stop) they are those of the server's
+/// reply, after [`delete`](Self::delete) the status is `deleted`. (In the gem 2.2.0 the fields of
+/// an archive were unreadable after either.)
 #[derive(Clone, Debug)]
 pub struct Archive {
     opentok: OpenTok,
@@ -26,7 +25,7 @@ impl Archive {
     /// Ends the recording.
     ///
     /// # Errors
-    /// As [`Archives::stop`](super::Archives::stop); the fields are then as they were.
+    /// As [`Archives::stop`](super::Archives::stop); the fields are unchanged then.
     pub async fn stop(&mut self) -> Result<(), Error> {
         self.object = self.opentok.archives().stop(&self.object.id).await?.object;
         Ok(())
@@ -35,7 +34,7 @@ impl Archive {
     /// Deletes the archive and its file.
     ///
     /// # Errors
-    /// As [`Archives::delete`](super::Archives::delete); the fields are then as they were.
+    /// As [`Archives::delete`](super::Archives::delete); the fields are unchanged then.
     pub async fn delete(&mut self) -> Result<(), Error> {
         self.opentok.archives().delete(&self.object.id).await?;
         self.object.status = ArchiveStatus::Deleted;
@@ -43,10 +42,10 @@ impl Archive {
         Ok(())
     }
 
-    /// Asks the server how the archive is by now.
+    /// Fetches the archive again.
     ///
     /// # Errors
-    /// As [`Archives::find`](super::Archives::find); the fields are then as they were.
+    /// As [`Archives::find`](super::Archives::find); the fields are unchanged then.
     pub async fn refresh(&mut self) -> Result<(), Error> {
         self.object = self.opentok.archives().find(&self.object.id).await?.object;
         Ok(())
@@ -73,7 +72,7 @@ impl Archive {
         archives.remove_stream(&self.object.id, stream_id).await
     }
 
-    /// The fields alone.
+    /// Returns the fields.
     pub fn into_object(self) -> ArchiveObject {
         self.object
     }

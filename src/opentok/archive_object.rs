@@ -1,7 +1,7 @@
-//! The archive object: what OpenTok's REST API and callbacks say of one archive.
+//! The archive object: one archive in OpenTok's REST API and callbacks.
 //!
-//! Written exactly as OpenTok's SDKs parse it, read tolerantly: recordings of 2014 have nine fields,
-//! today's have twenty, and some servers write null for what they do not know.
+//! It is written exactly as OpenTok's SDKs parse it, and read tolerantly: recordings of 2014 have nine fields,
+//! today's have twenty, and some servers write null for an unknown value.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ use super::{
     wire_enum::wire_enum,
 };
 
-/// One archive, as in JSON.
+/// An archive as JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ArchiveObject {
@@ -24,10 +24,10 @@ pub struct ArchiveObject {
     pub id: String,
     #[serde(deserialize_with = "lenient")]
     pub status: ArchiveStatus,
-    /// What the application called it. OpenTok writes both null and `""` for an archive without a name.
+    /// The name that the application gave it. OpenTok writes both null and `""` for an archive without a name.
     #[serde(deserialize_with = "lenient")]
     pub name: Option<String>,
-    /// Why it stopped or failed; empty while all is well.
+    /// Why it stopped or failed; empty during recording.
     #[serde(deserialize_with = "lenient")]
     pub reason: String,
     #[serde(deserialize_with = "session_id")]
@@ -35,34 +35,34 @@ pub struct ArchiveObject {
     /// The API key, as a number: OpenTok's Java SDK reads an `int`.
     #[serde(deserialize_with = "number")]
     pub project_id: u32,
-    /// The API key again, under its name of 2014. When read, each stands in for the other.
+    /// The API key again, under its name of 2014. When one of the two is missing, the other replaces it.
     #[serde(deserialize_with = "number")]
     pub partner_id: u32,
     /// Unix time, ms.
     #[serde(deserialize_with = "number")]
     pub created_at: i64,
-    /// Unix time, ms; 0 if the server does not say.
+    /// Unix time, ms; 0 if the server does not send it.
     #[serde(deserialize_with = "number")]
     pub updated_at: i64,
     /// Bytes; 0 until the file is made.
     #[serde(deserialize_with = "number")]
     pub size: u64,
-    /// Seconds; 0 while recording. (The gem's documentation says milliseconds; no server ever sent
-    /// those.)
+    /// Seconds; 0 during recording. (The gem's documentation says milliseconds, but servers send
+    /// seconds.)
     #[serde(deserialize_with = "number")]
     pub duration: u64,
     #[serde(deserialize_with = "lenient")]
     pub output_mode: OutputMode,
     #[serde(deserialize_with = "lenient")]
     pub stream_mode: StreamMode,
-    /// The streams in it: only while recording in [`StreamMode::Manual`].
+    /// The streams in it; only during recording with [`StreamMode::Manual`].
     #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub streams: Option<Vec<ArchiveStream>>,
     #[serde(deserialize_with = "yes")]
     pub has_audio: bool,
     #[serde(deserialize_with = "yes")]
     pub has_video: bool,
-    /// Size of the composed picture; absent for individual recordings.
+    /// The resolution of the composed video; absent for individual archives.
     #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub resolution: Option<Resolution>,
     #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
@@ -78,13 +78,13 @@ pub struct ArchiveObject {
     pub password: String,
     #[serde(deserialize_with = "lenient")]
     pub certificate: String,
-    /// Always `"archive"`; callbacks are told apart by it.
+    /// Always `"archive"`; it identifies the callback.
     #[serde(deserialize_with = "lenient")]
     pub event: ArchiveEvent,
-    /// Where the file is, for some minutes; null unless the status is `available`.
+    /// The URL of the file, valid for some minutes; null unless the status is `available`.
     #[serde(deserialize_with = "lenient")]
     pub url: Option<String>,
-    /// Whatever else the server says, so that no field of a newer OpenTok is out of reach.
+    /// All other fields, so that the fields of a newer OpenTok are available.
     #[serde(flatten)]
     pub more: Map<String, Value>,
 }
@@ -123,15 +123,15 @@ impl Default for ArchiveObject {
 }
 
 impl ArchiveObject {
-    /// The object in a server's reply.
+    /// Parses the object in a server's reply.
     ///
     /// # Errors
-    /// It is not JSON, or no archive: everything but an id may be missing.
+    /// It is not JSON, or has no id. All other fields may be missing.
     pub fn from_json(json: &[u8]) -> Result<ArchiveObject, serde_json::Error> {
         serde_json::from_slice::<ArchiveObject>(json)?.checked()
     }
 
-    /// As it is if it has an id; the project's two names made equal.
+    /// Checks for an id, and makes the two names of the project equal.
     pub(super) fn checked(mut self) -> Result<ArchiveObject, serde_json::Error> {
         if self.id.is_empty() {
             return Err(serde::de::Error::missing_field("id"));
@@ -146,27 +146,27 @@ impl ArchiveObject {
     }
 }
 
-/// Where an archive is in its life. OpenTok "status".
+/// The status of an archive. OpenTok "status".
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub enum ArchiveStatus {
     /// Recording.
     Started,
-    /// Recording, while nobody publishes.
+    /// Recording while no stream is published.
     Paused,
-    /// No longer recording; the file is being made.
+    /// Recording is over; the file is being made.
     Stopped,
-    /// The file is there, at `url`.
+    /// The file is at `url`.
     Available,
-    /// The file is where the project keeps its files.
+    /// The file is in the project's own storage.
     Uploaded,
-    /// The file was there for its time, and is gone.
+    /// The file was deleted after its retention time.
     Expired,
     /// `reason` says why.
     Failed,
     Deleted,
-    /// A word OpenTok did not have when this was written. Never write it: OpenTok's SDKs stop at
-    /// words they do not know.
+    /// A status that OpenTok did not have when this was written. Never send it: OpenTok's SDKs fail
+    /// on unknown statuses.
     Other(String),
 }
 

@@ -1,4 +1,4 @@
-//! The archives of a project: start, find, list, stop, delete, arrange.
+//! The archives of a project: start, find, list, stop, delete, set the layout.
 
 use std::ops::Deref;
 
@@ -11,21 +11,21 @@ use super::{
     http::{Call, Reply},
 };
 
-/// The longest list that can be asked for at once. (The gem 2.2.0 allowed 100, against its
+/// The maximum number of archives in one list. (The gem 2.2.0 allowed 100, against its
 /// documentation; later ones 1000.)
 const LONGEST_LIST: u32 = 1000;
 
-/// How to record. What is `None` is not sent; the server then takes OpenTok's defaults.
+/// The options of a new archive. A `None` is not sent, and the server uses OpenTok's default.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ArchiveOptions {
-    /// Shown in lists; sent as `""` when there is none.
+    /// The name in lists; sent as `""` when there is none.
     #[serde(skip)]
     pub name: Option<String>,
-    /// Whether sound is recorded. Yes by default.
+    /// Whether audio is recorded. Yes by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub has_audio: Option<bool>,
-    /// Whether pictures are recorded. Yes by default.
+    /// Whether video is recorded. Yes by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub has_video: Option<bool>,
     /// Composed by default.
@@ -46,7 +46,7 @@ pub struct ArchiveOptions {
     /// Bits per second, from 100,000 to 6,000,000.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_bitrate: Option<u32>,
-    /// From 15 (good) to 40 (small); instead of `max_bitrate`.
+    /// From 15 (best quality) to 40 (smallest file); excludes `max_bitrate`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quantization_parameter: Option<u32>,
 }
@@ -67,18 +67,18 @@ impl ArchiveOptions {
 /// Which archives to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListOptions {
-    /// How many of the newest to leave out.
+    /// The number of newest archives to skip.
     pub offset: Option<u32>,
-    /// At most this many, 0 to 1000; the server's default is 50.
+    /// The maximum number of archives, 0 to 1000; the server's default is 50.
     pub count: Option<u32>,
-    /// Those of one session.
+    /// Only the archives of this session.
     pub session_id: Option<SessionId>,
 }
 
-/// Some archives, newest first. A slice of them in every other respect.
+/// A part of the project's archives, the newest first. It dereferences to a slice.
 #[derive(Clone, Debug)]
 pub struct ArchiveList {
-    /// How many archives there are, in this list or not. OpenTok "count".
+    /// The number of all archives, in this part or not. OpenTok "count".
     pub total: u64,
     pub items: Vec<Archive>,
 }
@@ -103,7 +103,7 @@ impl IntoIterator for ArchiveList {
 /// The archives of a client's project: [`OpenTok::archives`].
 ///
 /// All calls may fail with [`Error::Authentication`], [`Error::Archive`], [`Error::Connection`] and
-/// [`Error::Reply`]; an [`Error::Argument`] is noticed before anything is sent.
+/// [`Error::Reply`]; an [`Error::Argument`] is returned before a request is sent.
 #[derive(Clone, Copy, Debug)]
 pub struct Archives<'a> {
     pub(super) opentok: &'a OpenTok,
@@ -113,7 +113,7 @@ impl Archives<'_> {
     /// Starts to record `session_id`. The gem's `create`.
     ///
     /// # Errors
-    /// [`Error::Archive`] by status: 400 nobody is connected, 404 there is no such session, 409 it is
+    /// [`Error::Archive`] by status: 400 no client is connected, 404 there is no such session, 409 it is
     /// relayed or already recorded.
     pub async fn start(
         &self,
@@ -162,7 +162,7 @@ impl Archives<'_> {
         }
     }
 
-    /// One archive, as it is now.
+    /// Returns an archive.
     ///
     /// # Errors
     /// [`Error::Archive`] when there is none with this id.
@@ -243,7 +243,7 @@ impl Archives<'_> {
                 &reply,
                 "The archive could not be stopped. The archive is not currently recording.",
             )),
-            // Here the gem 2.2.0 says "started"; later ones do not.
+            // The gem 2.2.0 says "started" here; later versions do not.
             _ => Err(archive_error(&reply, "The archive could not be stopped.")),
         }
     }
@@ -259,7 +259,7 @@ impl Archives<'_> {
         let reply = self.opentok.http.project(call).await?;
         match reply.status {
             200..300 => Ok(()),
-            // The first try deleted it, and its reply was lost.
+            // The first attempt deleted it, and its reply was lost.
             404 if reply.is_second_try => Ok(()),
             401 | 403 => Err(Error::Authentication(reply.refusal(format!(
                 "Authentication failed or an invalid Archive ID was given while deleting an \
@@ -277,10 +277,10 @@ impl Archives<'_> {
         }
     }
 
-    /// Arranges the streams of a composed archive anew while it records.
+    /// Changes the layout of a composed archive during recording.
     ///
     /// # Errors
-    /// [`Error::Argument`] when the layout's fields do not go together.
+    /// [`Error::Argument`] when the layout's fields conflict.
     pub async fn set_layout(&self, archive_id: &str, layout: &Layout) -> Result<(), Error> {
         let id = provided(archive_id)?;
         check_layout(layout)?;
@@ -294,7 +294,7 @@ impl Archives<'_> {
         )
     }
 
-    /// Takes a stream into an archive whose stream mode is manual.
+    /// Adds a stream to an archive whose stream mode is manual.
     ///
     /// # Errors
     /// [`Error::Archive`] by status: 404 no such archive or stream, 405 the archive's stream mode is
@@ -313,7 +313,7 @@ impl Archives<'_> {
         self.patch_streams(archive_id, stream_id, &body).await
     }
 
-    /// Takes a stream out of an archive whose stream mode is manual.
+    /// Removes a stream from an archive whose stream mode is manual.
     ///
     /// # Errors
     /// As [`add_stream`](Self::add_stream).
@@ -348,7 +348,7 @@ impl Archives<'_> {
         )
     }
 
-    /// The outcome of a call that has nothing to return.
+    /// The result of a call without a return value.
     fn done(&self, reply: &Reply, id: &str, failure: &str, doing: &str) -> Result<(), Error> {
         match reply.status {
             200..300 => Ok(()),
@@ -381,7 +381,7 @@ impl Archives<'_> {
     }
 }
 
-/// Which of a stream's media go into an archive. Both by default.
+/// The media of a stream that go into an archive. Both by default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StreamMedia {
     pub has_audio: bool,

@@ -1,9 +1,9 @@
-//! The server SDK: what the server of an application asks of OpenTok.
+//! The server SDK: the client of an application's server for OpenTok's REST API.
 //!
-//! It does what OpenTok's Ruby SDK 2.2.0 does, and what newer SDKs do on the same API. Differences
-//! from the gem are where the gem is at fault, and each is named where it is: a client's address and
+//! It offers what OpenTok's Ruby SDK 2.2.0 and newer SDKs offer on the same API. It differs from
+//! the gem where the gem has a defect, and each place says so: a client's URL and
 //! credentials are its own ([`OpenTok`]), expiries are numbers and an empty session id is
-//! refused in words ([`TokenOptions`]), an archive stays readable after it was stopped or deleted
+//! refused with an error ([`TokenOptions`]), an archive stays readable after it was stopped or deleted
 //! ([`Archive`](super::Archive)), and a failed stop does not say that a start failed.
 
 use std::time::Duration;
@@ -21,7 +21,7 @@ use super::{
 /// The OpenTok cloud.
 pub const API_URL: &str = "https://api.opentok.com";
 
-/// What the SDK calls itself in `User-Agent`.
+/// The SDK's name in `User-Agent`.
 pub const USER_AGENT: &str = concat!("Parlor-OpenTok-SDK/", env!("CARGO_PKG_VERSION"));
 
 /// A client for one project of one OpenTok server.
@@ -29,8 +29,8 @@ pub const USER_AGENT: &str = concat!("Parlor-OpenTok-SDK/", env!("CARGO_PKG_VERS
 /// Cheap to clone; clones share connections, other clients share nothing (in the gem 2.2.0 all
 /// clients used the address and the credentials of the last one made).
 ///
-/// What is idempotent is tried a second time when the connection breaks or a proxy answers 502, 503
-/// or 504; a request that never left is tried a second time in any case. Nothing else is.
+/// An idempotent request is retried once if the connection breaks or a proxy answers 502, 503 or
+/// 504. A request that was never sent is retried once in any case. No other request is retried.
 ///
 /// ```no_run
 /// use parlor::opentok::{OpenTok, Role, SessionOptions, TokenOptions};
@@ -55,7 +55,7 @@ pub struct OpenTok {
     pub(super) http: Http,
 }
 
-/// What a client may be told beside its credentials.
+/// The options of a client.
 #[must_use]
 pub struct OpenTokBuilder {
     api_key: String,
@@ -64,7 +64,7 @@ pub struct OpenTokBuilder {
 }
 
 impl OpenTok {
-    /// A client of the OpenTok cloud. Nothing is sent.
+    /// Creates a client of the OpenTok cloud. It sends no request.
     ///
     /// # Errors
     /// [`Error::Argument`]: the key is not a number, or the secret is empty.
@@ -72,7 +72,7 @@ impl OpenTok {
         OpenTok::builder(api_key, api_secret).build()
     }
 
-    /// A client of another server, or with other waits.
+    /// Creates a client of another server, or with other timeouts.
     pub fn builder(api_key: impl ToString, api_secret: impl Into<String>) -> OpenTokBuilder {
         OpenTokBuilder {
             api_key: api_key.to_string(),
@@ -94,17 +94,17 @@ impl OpenTok {
         self.http.credentials().secret()
     }
 
-    /// Where the server is, without a slash at the end.
+    /// The server's URL, without a slash at the end.
     pub fn api_url(&self) -> &str {
         self.http.url()
     }
 
-    /// Makes a session.
+    /// Creates a session.
     ///
     /// # Errors
-    /// [`Error::Validation`] when the options do not go together, with the gem's sentence when the
-    /// location is no IPv4 address; [`Error::Authentication`] and [`Error::Refused`] as the server
-    /// says; [`Error::Connection`] and [`Error::Reply`] when it did not say anything sensible.
+    /// [`Error::Validation`] when the options conflict, with the gem's sentence when the location is
+    /// not an IPv4 address; [`Error::Authentication`] and [`Error::Refused`] when the server refuses;
+    /// [`Error::Connection`] and [`Error::Reply`] when there is no valid reply.
     pub async fn create_session(&self, options: &SessionOptions) -> Result<Session, Error> {
         options.check()?;
         let call = Call::new(Method::POST, ["session", "create"]).form(&options.form());
@@ -125,10 +125,10 @@ impl OpenTok {
         }
     }
 
-    /// A token with which a page connects to `session_id`. Nothing is sent.
+    /// Generates a token with which a page connects to `session_id`. It sends no request.
     ///
     /// # Errors
-    /// [`Error::Validation`], with the gem's sentences: the session is of another key, the expiry is
+    /// [`Error::Validation`], with the gem's sentences: the session belongs to another key, the expiry is
     /// not within the next 30 days, or the data is too long.
     pub fn generate_token(
         &self,
@@ -145,32 +145,32 @@ impl OpenTok {
 }
 
 impl OpenTokBuilder {
-    /// The server's address: `http` or `https`, with a path if it is behind one.
+    /// The server's URL: `http` or `https`, with a path if the server has one.
     pub fn api_url(mut self, url: impl Into<String>) -> Self {
         self.settings.api_url = url.into();
         self
     }
 
-    /// The longest wait for a whole reply. 30 s unless said otherwise.
+    /// The timeout of a whole request. The default is 30 s.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.settings.timeout = timeout;
         self
     }
 
-    /// The longest wait for a connection. 5 s unless said otherwise.
+    /// The timeout of connecting. The default is 5 s.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.settings.connect_timeout = timeout;
         self
     }
 
-    /// What stands behind the SDK's own name in `User-Agent`, such as `my-app/1.0`.
+    /// The text after the SDK's own name in `User-Agent`, such as `my-app/1.0`.
     pub fn user_agent(mut self, addition: &str) -> Self {
         self.settings.user_agent = format!("{USER_AGENT} {addition}");
         self
     }
 
     /// # Errors
-    /// [`Error::Argument`]: the key is not a number, the secret is empty, or the address is none.
+    /// [`Error::Argument`]: the key is not a number, the secret is empty, or the URL is not valid.
     pub fn build(self) -> Result<OpenTok, Error> {
         let credentials = Credentials::new(&self.api_key, &self.api_secret)?;
         Ok(OpenTok {
@@ -179,8 +179,8 @@ impl OpenTokBuilder {
     }
 }
 
-/// The id in the reply to `session/create`. Its first byte says whether it is JSON or XML: some
-/// servers answer XML whatever they are asked for, and some call it by another type.
+/// Returns the id in the reply to `session/create`. The first byte tells JSON from XML, because some
+/// servers always answer XML, and some send a wrong content type.
 fn created_id(body: &[u8]) -> Result<SessionId, Error> {
     #[derive(Deserialize)]
     struct Created {

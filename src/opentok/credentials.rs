@@ -1,4 +1,4 @@
-//! API key and secret of a project, and what is signed with them for the server.
+//! The API key and secret of a project, and the signatures made with them.
 
 use std::{
     fmt,
@@ -12,10 +12,10 @@ use serde::Serialize;
 
 use super::{Error, token::Token};
 
-/// How long a request may be on its way. Seconds; as in OpenTok's own SDKs.
+/// The lifetime of a request's signature in seconds, as in OpenTok's own SDKs.
 const REQUEST_LIFETIME: i64 = 5 * 60;
 
-/// Key and secret of one project. Cheap to clone; `Debug` shows the key alone.
+/// Key and secret of one project. Cheap to clone; `Debug` shows the key only.
 #[derive(Clone)]
 pub(super) struct Credentials {
     pub(super) api_key: u32,
@@ -48,14 +48,14 @@ impl Credentials {
         }
     }
 
-    /// `claims` as a JWT.
+    /// Returns `claims` as a JWT.
     pub(super) fn jwt(&self, claims: &impl Serialize) -> String {
         let key = EncodingKey::from_secret(self.secret.as_bytes());
         encode(&Header::default(), claims, &key)
             .expect("plain fields become JSON, and HMAC takes any key")
     }
 
-    /// What `X-OPENTOK-AUTH` carries for a request sent at `now` (Unix seconds).
+    /// Returns the value of `X-OPENTOK-AUTH` for a request sent at `now` (Unix seconds).
     pub(super) fn request_jwt(&self, now: i64) -> String {
         #[derive(Serialize)]
         struct Claims<'a> {
@@ -85,14 +85,14 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// Text that nobody can guess and nobody else has: 32 hex digits.
+/// Returns a random text: 32 hex digits.
 pub(super) fn nonce() -> String {
     let mut random = [0_u8; 16];
     rand::fill(&mut random).expect("the system has random bytes");
     format!("{:032x}", u128::from_be_bytes(random))
 }
 
-/// Unix seconds. The SDK stands alone, so it reads the clock itself, here and nowhere else.
+/// Returns the time in Unix seconds. This is the only place where the SDK reads the clock.
 pub(super) fn now() -> i64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)

@@ -1,4 +1,4 @@
-//! The file of an archive, as it comes.
+//! The download of an archive's file as a stream.
 
 use std::time::Duration;
 
@@ -6,25 +6,25 @@ use reqwest::Response;
 
 use super::{Error, OpenTok, Refusal};
 
-/// For a whole file: four hours of recording over a slow line.
+/// The timeout of a whole download: four hours of recording over a slow line.
 const LONGEST: Duration = Duration::from_secs(6 * 60 * 60);
 
-/// The longest wait for more of it.
+/// The timeout of each read.
 const STALL: Duration = Duration::from_secs(30);
 
-/// A file that is being downloaded.
+/// A download in progress.
 #[derive(Debug)]
 pub struct Download {
     response: Response,
 }
 
 impl OpenTok {
-    /// Opens the file at an archive's `url`. The credentials are not sent there: the url has its own permission,
-    /// which ends some minutes after the archive was asked for.
+    /// Opens the file at an archive's `url`. The credentials are not sent: the URL is signed, and
+    /// expires some minutes after the archive was fetched.
     ///
     /// # Errors
-    /// [`Error::Argument`] when it is no address; [`Error::Archive`] when the file is not given, most likely since the
-    /// permission has ended; [`Error::Connection`].
+    /// [`Error::Argument`] when the text is not a URL; [`Error::Archive`] when the server refuses, most likely because the
+    /// URL has expired; [`Error::Connection`].
     pub async fn download(&self, url: &str) -> Result<Download, Error> {
         let opening = tokio::time::timeout(STALL, self.http.fetch(url, LONGEST));
         let response = opening.await.unwrap_or_else(|_| Err(stalled()))?;
@@ -43,15 +43,15 @@ impl OpenTok {
 }
 
 impl Download {
-    /// Bytes of the whole file, if the server says so.
+    /// The size of the whole file in bytes, if the server sends it.
     pub fn size(&self) -> Option<u64> {
         self.response.content_length()
     }
 
-    /// More of the file; `None`: that was all. Whoever has fewer bytes than [`Download::size`] then has no whole file.
+    /// Returns the next part of the file; `None`: the end. The file is incomplete if it is shorter than [`Download::size`].
     ///
     /// # Errors
-    /// [`Error::Connection`], also when nothing comes for 30 s.
+    /// [`Error::Connection`], also when no data arrives for 30 s.
     pub async fn chunk(&mut self) -> Result<Option<Vec<u8>>, Error> {
         let chunk = tokio::time::timeout(STALL, self.response.chunk());
         let chunk = chunk.await.map_err(|_| stalled())??;

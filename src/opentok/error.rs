@@ -1,60 +1,60 @@
-//! Why a call of the server SDK did not succeed.
+//! The errors of the server SDK.
 
 use std::time::Duration;
 
 use super::UnknownRole;
 
-/// What went wrong. The sentences are those of OpenTok's Ruby SDK where that has one, since
+/// Why a call failed. The sentences are those of OpenTok's Ruby SDK where it has one, because
 /// programs compare them.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// An argument is missing or out of range. Nothing was sent.
+    /// An argument is missing or out of range. No request was sent.
     #[error("{0}")]
     Argument(String),
-    /// The token or the session asked for would break OpenTok's rules. Nothing was sent.
+    /// The requested token or session breaks OpenTok's rules. No request was sent.
     #[error("{0}")]
     Validation(String),
-    /// API key and secret were not accepted (403, and 401 from servers that say that instead).
+    /// The server refused API key and secret (403, or 401 from some servers).
     #[error("{0}")]
     Authentication(Refusal),
-    /// The server did not do what was asked with an archive.
+    /// The server refused a call about an archive.
     #[error("{0}")]
     Archive(Refusal),
-    /// The server did not do what was asked with a session, its connections or its streams.
+    /// The server refused a call about a session, its connections or its streams.
     #[error("{0}")]
     Refused(Refusal),
-    /// The server could not be reached, or broke off before its answer was complete. Whether it
-    /// did what was asked is not known.
+    /// The server was unreachable, or its reply was incomplete. It is unknown whether the call took
+    /// effect.
     #[error("Failed to connect to OpenTok: {cause}")]
     Connection {
-        /// The innermost cause, in words.
+        /// The innermost cause.
         cause: String,
-        /// It had its time, and did not answer.
+        /// The request timed out.
         timed_out: bool,
     },
-    /// The server said yes in words that are not OpenTok's; most likely another server answered.
+    /// The reply of success is not OpenTok's; most likely another server answered.
     #[error("OpenTok's reply was not understood: {0}")]
     Reply(String),
 }
 
-/// A server's no.
+/// A refusal by the server.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Refusal {
-    /// What it means, in the SDK's words.
+    /// The SDK's sentence.
     pub message: String,
     /// The HTTP status.
     pub status: u16,
-    /// OpenTok's number for the cause, such as 15008 for "only routed sessions can be archived".
+    /// OpenTok's code for the cause, such as 15008 for "only routed sessions can be archived".
     pub code: Option<i64>,
-    /// The server's own words, of at most 500 characters.
+    /// The server's message, at most 500 characters.
     pub reason: Option<String>,
-    /// How long the server asks to be left alone, after 429 or 503.
+    /// The server's Retry-After, with 429 or 503.
     pub retry_after: Option<Duration>,
 }
 
 impl Error {
-    /// The server's no, if it answered at all.
+    /// The refusal, if the server answered.
     pub fn refusal(&self) -> Option<&Refusal> {
         match self {
             Error::Authentication(refusal) | Error::Archive(refusal) | Error::Refused(refusal) => {
@@ -67,13 +67,13 @@ impl Error {
         }
     }
 
-    /// The HTTP status of the server's no.
+    /// The HTTP status of the refusal.
     pub fn status(&self) -> Option<u16> {
         self.refusal().map(|refusal| refusal.status)
     }
 
-    /// Whether the same call may succeed in a moment: the server was not there, too slow, too busy,
-    /// or in trouble.
+    /// Whether a retry may succeed: the server was unreachable, too slow, too busy, or had an
+    /// internal error.
     pub fn is_temporary(&self) -> bool {
         match self {
             Error::Connection { .. } => true,

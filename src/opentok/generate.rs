@@ -1,8 +1,8 @@
-//! Tokens for an application's pages, with the rules and the sentences of OpenTok's Ruby SDK.
+//! Generates tokens for an application's pages, with the rules and the error messages of OpenTok's Ruby SDK.
 //!
-//! Two mistakes of its version 2.2.0 are not repeated: an expiry is a number of seconds, which
-//! there raised an error although its documentation shows it; and an empty session id is refused
-//! in words, where it crashed.
+//! Two defects of its version 2.2.0 are fixed: an expiry as a number of seconds raised an error
+//! although its documentation shows it; and an empty session id crashed it instead of being
+//! refused.
 
 use serde::Serialize;
 
@@ -11,17 +11,17 @@ use super::{
     credentials::{Credentials, nonce, now},
 };
 
-/// No token may live longer. Seconds.
+/// The maximum lifetime of a token, in seconds.
 const LONGEST_LIFETIME: i64 = 30 * 24 * 60 * 60;
 
-/// How long a JWT lives when nothing is said. Seconds; a T1 token then says nothing either, and the
-/// server applies the same.
+/// The default lifetime of a JWT, in seconds. A T1 token without an expiry gets the same from the
+/// server.
 const DEFAULT_LIFETIME: i64 = 24 * 60 * 60;
 
-/// Connection data must be shorter. Characters.
+/// Connection data must be shorter than this number of characters.
 const DATA_LIMIT: usize = 1000;
 
-/// What a new token says of its holder.
+/// The options of a new token.
 ///
 /// ```
 /// use parlor::opentok::{Role, TokenOptions};
@@ -35,22 +35,22 @@ const DATA_LIMIT: usize = 1000;
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TokenOptions {
-    /// What the holder may do.
+    /// The permissions of the holder.
     pub role: Role,
-    /// Until when the holder may connect: Unix seconds, from now to 30 days ahead. `None`: 24 hours.
+    /// The expiry for connecting: Unix seconds, from now to 30 days ahead. `None`: 24 hours.
     pub expire_time: Option<i64>,
-    /// The application's own words about the holder, fewer than 1000 characters; everybody in the
-    /// session can read them. OpenTok `connection_data`.
+    /// The application's data about the holder, fewer than 1000 characters. All clients of the
+    /// session can read it. OpenTok `connection_data`.
     pub data: Option<String>,
     /// The layout classes that the holder's streams begin with. OpenTok `initial_layout_class_list`.
     pub layout_classes: Vec<String>,
     pub kind: TokenKind,
 }
 
-/// How a token is written. Servers accept both.
+/// The format of a token. Servers accept both.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TokenKind {
-    /// `T1==…`, OpenTok's own; the only one that old servers know.
+    /// `T1==…`, OpenTok's own; the only format that old servers accept.
     #[default]
     T1,
     /// A JSON Web Token, which newer SDKs prefer.
@@ -58,7 +58,7 @@ pub enum TokenKind {
 }
 
 impl Credentials {
-    /// A token for `session_id`.
+    /// Generates a token for `session_id`.
     pub(super) fn generate_token(
         &self,
         session_id: &SessionId,
@@ -101,7 +101,7 @@ impl Credentials {
         })
     }
 
-    /// In the order in which the Ruby SDK checks. That a role is one is checked when it is parsed.
+    /// Checks in the order of the Ruby SDK. A role is checked when it is parsed.
     fn check(&self, session_id: &SessionId, options: &TokenOptions, now: i64) -> Result<(), Error> {
         let refuse = |sentence: String| Err(Error::Validation(sentence));
         if session_id.api_key() != Some(self.api_key) {
@@ -163,7 +163,7 @@ mod tests {
             .generate_token_at(&SessionId::from(session), options, NOW, "0.1234567890123")
     }
 
-    /// What is signed in a T1 token.
+    /// Returns the signed part of a T1 token.
     fn data_string(token: &str) -> String {
         let plain = STANDARD
             .decode(token.strip_prefix("T1==").unwrap())

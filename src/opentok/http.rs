@@ -1,7 +1,7 @@
-//! One request to OpenTok's REST API, and what comes back.
+//! Requests to OpenTok's REST API, and their replies.
 //!
-//! Every client has its own connections, URL and credentials: nothing is shared between two of them
-//! (in the Ruby SDK 2.2.0 the last one made won).
+//! Every client has its own connections, URL and credentials (in the Ruby SDK 2.2.0 all clients
+//! shared those of the last one).
 
 use std::{fmt, time::Duration};
 
@@ -18,17 +18,17 @@ use super::{
     credentials::{Credentials, now},
 };
 
-/// The longest reply that is read: a full list of 1000 archives is below 1 MiB. Bytes.
+/// The maximum length of a reply, in bytes. A full list of 1000 archives is below 1 MiB.
 const LONGEST_REPLY: usize = 16 * 1024 * 1024;
 
-/// How much is kept of the server's own words. Characters.
+/// The maximum length of the server's message in an error, in characters.
 const LONGEST_REASON: usize = 500;
 
-/// Before something is asked a second time: long enough for a proxy to notice a restart, and too
-/// short for a person to mind.
+/// The delay before a retry: long enough for a proxy to notice a restart, too short for a user to
+/// notice.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// A redirect is followed this often.
+/// The maximum number of redirects to follow.
 const REDIRECTS: usize = 3;
 
 #[derive(Clone)]
@@ -38,12 +38,12 @@ pub(super) struct Http {
     credentials: Credentials,
 }
 
-/// How to reach a server.
+/// The settings of a client.
 pub(super) struct Settings {
-    /// May end in a slash and have a path.
+    /// The URL. It may end in a slash and have a path.
     pub(super) api_url: String,
     pub(super) connect_timeout: Duration,
-    /// For the whole of a request.
+    /// The timeout of a whole request.
     pub(super) timeout: Duration,
     pub(super) user_agent: String,
 }
@@ -58,7 +58,7 @@ pub(super) struct Call<'a> {
 pub(super) struct Reply {
     pub(super) status: u16,
     pub(super) body: Vec<u8>,
-    /// The first try got no answer, so it may have been done then.
+    /// The first attempt got no reply, so it may have taken effect.
     pub(super) is_second_try: bool,
     retry_after: Option<Duration>,
 }
@@ -91,7 +91,7 @@ impl<'a> Call<'a> {
         self
     }
 
-    /// Doing it twice is the same as doing it once.
+    /// The call is idempotent.
     fn is_idempotent(&self) -> bool {
         [Method::GET, Method::PUT, Method::DELETE].contains(&self.method)
     }
@@ -120,7 +120,7 @@ impl Http {
         })
     }
 
-    /// As it was given, without a slash at its end.
+    /// The URL without a slash at its end.
     pub(super) fn url(&self) -> &str {
         self.url.as_str().trim_end_matches('/')
     }
@@ -136,9 +136,9 @@ impl Http {
         self.send(&call).await
     }
 
-    /// Sends `call`, and once more if that cannot do harm: when no connection was made, and, of what
-    /// is idempotent, when the connection broke or a proxy had nobody behind it. What took too long
-    /// is not tried again: the caller has waited enough.
+    /// Sends `call`, and retries it once if that is safe: if no connection was made, or, for an
+    /// idempotent call, if the connection broke or a proxy had no server behind it. A call that timed
+    /// out is not retried, because the caller has waited long enough.
     pub(super) async fn send(&self, call: &Call<'_>) -> Result<Reply, Error> {
         let first = self.attempt(call).await;
         let try_again = match &first {
@@ -157,7 +157,7 @@ impl Http {
         Ok(second)
     }
 
-    /// Asks for a file at any address, without saying who asks. It may take `longest` until its last byte.
+    /// Requests a file at any URL, without credentials. `longest` is the timeout until its last byte.
     pub(super) async fn fetch(&self, url: &str, longest: Duration) -> Result<Response, Error> {
         let url = Url::parse(url)
             .ok()
@@ -199,7 +199,7 @@ impl Http {
         })
     }
 
-    /// Ids come from anywhere, so each is one encoded segment of the path, and never a step up.
+    /// Encodes each id as one segment of the path, because ids may have any characters.
     fn address(&self, call: &Call<'_>) -> Result<Url, NoReply> {
         if call.path.iter().any(|part| ["", ".", ".."].contains(part)) {
             return Err(NoReply::Setup(Error::Argument(
@@ -232,7 +232,7 @@ impl Reply {
         serde_json::from_slice(&self.body).map_err(Error::from)
     }
 
-    /// The server's no, which means `message`.
+    /// Returns the refusal with the SDK's sentence `message`.
     pub(super) fn refusal(&self, message: impl Into<String>) -> Refusal {
         let (code, reason) = complaint(&self.body);
         Refusal {
@@ -247,7 +247,7 @@ impl Reply {
 
 /// Why there is no reply.
 enum NoReply {
-    /// Trying again would come to the same.
+    /// A retry would have the same result.
     Setup(Error),
     Failed(reqwest::Error),
 }
@@ -282,7 +282,7 @@ impl From<serde_json::Error> for Error {
     }
 }
 
-/// A redirect may not carry the signed request to another server.
+/// A redirect must not send the signed request to another server.
 fn follow(attempt: redirect::Attempt<'_>) -> redirect::Action {
     let is_same_server = attempt
         .previous()
@@ -300,7 +300,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(seconds))
 }
 
-/// Code and sentence of an error body, which is JSON or XML.
+/// Returns the code and message of an error body, which is JSON or XML.
 fn complaint(body: &[u8]) -> (Option<i64>, Option<String>) {
     #[derive(Deserialize)]
     struct Complaint {
@@ -322,7 +322,7 @@ fn complaint(body: &[u8]) -> (Option<i64>, Option<String>) {
     (code, reason)
 }
 
-/// The last of an error's causes: the outer ones only say that sending failed.
+/// Returns the innermost cause of an error. The outer ones only say that sending failed.
 fn innermost(error: &dyn std::error::Error) -> String {
     let mut cause = error;
     while let Some(inner) = cause.source() {

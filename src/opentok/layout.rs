@@ -1,4 +1,4 @@
-//! How a composed archive looks: its size, and where the streams are in it.
+//! The appearance of a composed archive: its resolution, its layout and the layout classes of its streams.
 
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +19,7 @@ wire_enum! {
 }
 
 impl Resolution {
-    /// Width and height in pixels.
+    /// Returns width and height in pixels.
     pub fn size(self) -> (u32, u32) {
         match self {
             Resolution::R640X480 => (640, 480),
@@ -32,21 +32,21 @@ impl Resolution {
     }
 }
 
-/// How the streams of a composed archive are arranged. OpenTok "layout".
+/// The layout of a composed archive. OpenTok "layout".
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Layout {
     #[serde(rename = "type")]
     pub kind: LayoutType,
-    /// CSS; with [`LayoutType::Custom`] only, and always with that.
+    /// CSS. It is required with [`LayoutType::Custom`], and forbidden with the others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stylesheet: Option<String>,
-    /// The arrangement while somebody shares a screen; with [`LayoutType::BestFit`] only.
+    /// The layout while a screen is shared; with [`LayoutType::BestFit`] only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub screenshare_type: Option<LayoutType>,
 }
 
-/// OpenTok's arrangements.
+/// OpenTok's layout types.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum LayoutType {
@@ -59,9 +59,9 @@ pub enum LayoutType {
     VerticalPresentation,
     /// One large, the others in a row beneath it.
     HorizontalPresentation,
-    /// As the stylesheet says.
+    /// The stylesheet defines the layout.
     Custom,
-    /// The screen alone; as a `screenshare_type` only.
+    /// The screen only; allowed as a `screenshare_type` only.
     Focus,
 }
 
@@ -74,7 +74,7 @@ impl Layout {
         }
     }
 
-    /// An arrangement of the application's own; `stylesheet` is CSS.
+    /// Returns a custom layout; `stylesheet` is CSS.
     pub fn custom(stylesheet: impl Into<String>) -> Layout {
         Layout {
             stylesheet: Some(stylesheet.into()),
@@ -82,7 +82,7 @@ impl Layout {
         }
     }
 
-    /// Best fit, and another arrangement while a screen is shared.
+    /// Returns best fit, with another layout while a screen is shared.
     pub fn screenshare(kind: LayoutType) -> Layout {
         Layout {
             screenshare_type: Some(kind),
@@ -90,10 +90,10 @@ impl Layout {
         }
     }
 
-    /// Whether the fields go together.
+    /// Checks that the fields do not conflict.
     ///
     /// # Errors
-    /// A sentence that says what does not.
+    /// A sentence that names the conflict.
     pub fn check(&self) -> Result<(), &'static str> {
         let has_stylesheet = self.stylesheet.as_ref().is_some_and(|css| !css.is_empty());
         match (self.kind, has_stylesheet) {
@@ -113,7 +113,7 @@ impl Layout {
     }
 }
 
-/// A stream has so many layout classes at most.
+/// The maximum number of layout classes of a stream.
 pub const MAX_LAYOUT_CLASSES: usize = 16;
 
 /// Whether this may be a stream's layout class: a CSS class name of 1 to 64 letters, digits, hyphens and underscores.

@@ -1,7 +1,7 @@
-//! The OpenTok contract: ids, tokens, roles and objects as OpenTok's server SDKs and pages know
-//! them; and [`OpenTok`], the server SDK that speaks it over HTTP.
+//! The OpenTok contract: the ids, tokens, roles and objects of OpenTok's server SDKs and pages; and
+//! [`OpenTok`], the server SDK that uses it over HTTP.
 //!
-//! Depends on nothing else of Parlor, so that a program can use it as its OpenTok SDK.
+//! This module depends on no other module of Parlor, so a program can use it as its OpenTok SDK.
 
 mod archive;
 mod archive_object;

@@ -1,4 +1,4 @@
-//! What the server of an application does to the people in a session: tell, mute, remove.
+//! Moderation by an application's server: signal, mute and disconnect clients of a session.
 
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use super::{
     wire::{lenient, number},
 };
 
-/// A message for the pages in a session. It has no sender there.
+/// A signal to the clients of a session. It has no sender in the session.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Signal {
     /// At most 128 bytes; pages listen for `signal:TYPE`. OpenTok "type".
@@ -20,7 +20,7 @@ pub struct Signal {
     pub data: String,
 }
 
-/// What a server says of the project after a mute.
+/// The project, as the server returns it after a mute.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Project {
@@ -42,10 +42,10 @@ pub struct Project {
 /// All of these may fail with [`Error::Authentication`], [`Error::Refused`], [`Error::Connection`]
 /// and [`Error::Reply`], and with [`Error::Argument`] when an id is missing.
 impl OpenTok {
-    /// Sends a signal to everybody in a session.
+    /// Sends a signal to all clients of a session.
     ///
     /// # Errors
-    /// [`Error::Refused`] by status: 400 the signal is not valid, 404 nobody is connected, 413 it is
+    /// [`Error::Refused`] by status: 400 the signal is not valid, 404 no client is connected, 413 it is
     /// too long.
     pub async fn signal(&self, session_id: &SessionId, signal: &Signal) -> Result<(), Error> {
         let path = ["session", session_id.as_str(), "signal"];
@@ -83,12 +83,12 @@ impl OpenTok {
         let path = ["session", session_id.as_str(), "connection", connection_id];
         let reply = self.http.project(Call::new(Method::DELETE, path)).await?;
         if reply.status == 404 && reply.is_second_try {
-            return Ok(()); // The first try did it, and its reply was lost.
+            return Ok(()); // The first attempt took effect, and its reply was lost.
         }
         self.outcome(&reply, "The client could not be disconnected.")
     }
 
-    /// Mutes the sound of one stream; its publisher can unmute it.
+    /// Mutes the audio of one stream; its publisher can unmute it.
     ///
     /// # Errors
     /// [`Error::Refused`] 404 when there is no such stream.
@@ -118,7 +118,7 @@ impl OpenTok {
         self.mute(call, "The session could not be muted.").await
     }
 
-    /// Ends that streams are muted when they begin. Those that are muted stay so.
+    /// Stops muting new streams. Muted streams stay muted.
     ///
     /// # Errors
     /// [`Error::Refused`] 404 when there is no such session.
@@ -145,7 +145,7 @@ impl OpenTok {
         Err(Error::Refused(reply.refusal(format!("{failure} {cause}"))))
     }
 
-    /// Whether it was done; if not, `failure` says what was not.
+    /// Checks that the call succeeded; `failure` is the error's sentence.
     pub(super) fn outcome(&self, reply: &Reply, failure: &str) -> Result<(), Error> {
         let cause = match reply.status {
             200..300 => return Ok(()),

@@ -1,4 +1,4 @@
-//! What a token lets its holder do in a session.
+//! The permissions of a token's holder in a session.
 
 use std::{fmt, str::FromStr};
 
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub enum Role {
     /// Subscribes and signals.
     Subscriber,
-    /// Publishes, subscribes and signals. What a token without a role means.
+    /// Publishes, subscribes and signals. The role of a token without a role.
     #[default]
     Publisher,
     /// Publishes only: neither subscribes nor signals.
@@ -53,7 +53,7 @@ impl fmt::Display for Role {
     }
 }
 
-/// A word that is no role.
+/// A text that is not a role.
 #[derive(Debug, thiserror::Error)]
 #[error("'{0}' is not a recognized role")]
 pub struct UnknownRole(pub String);

@@ -1,26 +1,26 @@
-//! A session as the server of an application holds it.
+//! A handle of a session for an application's server.
 
 use std::{fmt, net::Ipv4Addr};
 
 use super::{Error, Resolution, SessionId, TokenOptions, credentials::Credentials};
 
-/// How a new session is to be.
+/// The options of a new session.
 ///
-/// The default is a routed session, as in the gem 2.2.0; newer SDKs make relayed ones unless told
-/// otherwise, and those cannot be archived.
+/// The default is a routed session, as in the gem 2.2.0. The default of newer SDKs is a relayed
+/// session, which cannot be archived.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SessionOptions {
     pub media_mode: MediaMode,
-    /// An IPv4 address near which the media should be.
+    /// An IPv4 address as a hint for the location of the media server.
     pub location: Option<String>,
     pub archive_mode: ArchiveMode,
-    /// Name of the archives made by [`ArchiveMode::Always`]; at most 80 characters.
+    /// The name of the archives made by [`ArchiveMode::Always`]; at most 80 characters.
     pub archive_name: Option<String>,
     /// Resolution of the archives made by [`ArchiveMode::Always`].
     pub archive_resolution: Option<Resolution>,
 }
 
-/// Which way media go. OpenTok "p2p.preference".
+/// The path of the media. OpenTok "p2p.preference".
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MediaMode {
     /// Through the server.
@@ -33,10 +33,10 @@ pub enum MediaMode {
 /// When a session is archived.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ArchiveMode {
-    /// When the application says so.
+    /// When the application starts it.
     #[default]
     Manual,
-    /// As long as somebody is in it.
+    /// While clients are connected.
     Always,
 }
 
@@ -64,8 +64,8 @@ impl SessionOptions {
         }
     }
 
-    /// The fields of `POST /session/create`. What is not asked for is not sent, so that a server of
-    /// 2014 understands them.
+    /// Returns the fields of `POST /session/create`. Defaults are not sent, so that a server of 2014
+    /// accepts the form.
     pub(super) fn form(&self) -> Vec<(&'static str, String)> {
         let mut fields = Vec::new();
         if let Some(location) = &self.location {
@@ -89,20 +89,20 @@ impl SessionOptions {
     }
 }
 
-/// A session, with what is needed to let people into it. Displays as its id.
+/// A session, with the credentials to generate its tokens. Displays as its id.
 #[derive(Clone, Debug)]
 pub struct Session {
     pub session_id: SessionId,
     pub media_mode: MediaMode,
-    /// The hint it was made with.
+    /// The location hint.
     pub location: Option<String>,
     pub archive_mode: ArchiveMode,
     credentials: Credentials,
 }
 
 impl Session {
-    /// A session that was made earlier: routed, without a hint, archived by hand; change the fields
-    /// if it is otherwise.
+    /// Returns a handle of an existing session: routed, without a hint, with archive mode manual.
+    /// Change the fields if they differ.
     ///
     /// # Errors
     /// [`Error::Argument`]: the key is not a number, or the secret is empty.
@@ -141,7 +141,7 @@ impl Session {
         self.credentials.secret()
     }
 
-    /// A token with which a page connects to the session.
+    /// Generates a token with which a page connects to the session.
     ///
     /// # Errors
     /// As [`OpenTok::generate_token`](super::OpenTok::generate_token).
@@ -149,8 +149,8 @@ impl Session {
         self.credentials.generate_token(&self.session_id, options)
     }
 
-    /// Whether `session_id` was made for `api_key`, by what the id itself says. (The gem asks whether
-    /// the key's digits are anywhere in it.)
+    /// Whether `session_id` belongs to `api_key`, according to the id. (The gem checks only that the
+    /// key's digits are in the id.)
     pub fn belongs_to_api_key(session_id: &SessionId, api_key: u32) -> bool {
         session_id.api_key() == Some(api_key)
     }

@@ -1,22 +1,22 @@
 //! Session ids as OpenTok servers issue them.
 //!
 //! `2_` followed by base64url without padding of `1~APIKEY~LOCATION~CREATED~RANDOM~`. Server SDKs
-//! read the API key out of it, and nothing else; so does Parlor. Everything else about a session
-//! is in the database.
+//! and Parlor read only the API key from it. All other properties of a session are in the
+//! database.
 
 use std::fmt;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 
-/// The id of a session. Any text that a peer sends may stand in it: whoever looks the session up
-/// finds out whether it exists.
+/// The id of a session. It may be any text that a peer sends: only a lookup tells whether the
+/// session exists.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SessionId(String);
 
 impl SessionId {
-    /// A new id for `api_key`; `location` is the IPv4 hint, or empty.
+    /// Generates an id for `api_key`; `location` is the IPv4 hint, or empty.
     pub fn generate(api_key: u32, location: &str, now_ms: i64) -> SessionId {
         let mut random = [0_u8; 15];
         aws_lc_rs::rand::fill(&mut random).expect("the system has random bytes");
@@ -25,7 +25,7 @@ impl SessionId {
         SessionId(format!("2_{}", URL_SAFE_NO_PAD.encode(plain)))
     }
 
-    /// The API key inside the id; `None` if the text is no session id.
+    /// Returns the API key in the id; `None`: the text is not a session id.
     pub fn api_key(&self) -> Option<u32> {
         let encoded = self
             .0

@@ -1,4 +1,4 @@
-//! Who is in a session, and what they publish.
+//! The connections and streams of a session.
 
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
@@ -18,15 +18,15 @@ pub struct Stream {
     /// `camera`, `screen` or `custom`.
     #[serde(default, deserialize_with = "lenient")]
     pub video_type: String,
-    /// What its publisher called it; may be empty.
+    /// The name that its publisher gave it; may be empty.
     #[serde(default, deserialize_with = "lenient")]
     pub name: String,
-    /// `full` in the layout pip and `focus` in the presentations give it the large place.
+    /// The layout classes. `full` in the layout pip and `focus` in the presentations make the stream the large one.
     #[serde(default, deserialize_with = "lenient")]
     pub layout_class_list: Vec<String>,
 }
 
-/// The layout classes that a stream is to have from now on.
+/// The new layout classes of a stream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StreamClasses {
@@ -34,7 +34,7 @@ pub struct StreamClasses {
     pub layout_class_list: Vec<String>,
 }
 
-/// A client in a session.
+/// A client of a session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Connection {
@@ -46,7 +46,7 @@ pub struct Connection {
     pub created_at: i64,
 }
 
-/// How far a client has come.
+/// The state of a client's connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ConnectionState {
     Connecting,
@@ -62,11 +62,11 @@ struct Page<T> {
 /// All of these may fail with [`Error::Authentication`], [`Error::Refused`], [`Error::Connection`]
 /// and [`Error::Reply`], and with [`Error::Argument`] when an id is missing.
 impl OpenTok {
-    /// The streams in a session; none if nobody publishes.
+    /// Returns the streams of a session.
     ///
     /// # Errors
-    /// [`Error::Refused`] 404 when there is no such session. Some servers say that of a session that
-    /// nobody is in.
+    /// [`Error::Refused`] 404 when there is no such session. Some servers also answer so
+    /// for a session without clients.
     pub async fn streams(&self, session_id: &SessionId) -> Result<Vec<Stream>, Error> {
         let path = ["session", session_id.as_str(), "stream"];
         let reply = self.http.project(Call::new(Method::GET, path)).await?;
@@ -74,7 +74,7 @@ impl OpenTok {
         Ok(reply.read::<Page<Stream>>()?.items.unwrap_or_default())
     }
 
-    /// One stream.
+    /// Returns a stream.
     ///
     /// # Errors
     /// [`Error::Refused`] 404 when there is none with this id.
@@ -85,7 +85,7 @@ impl OpenTok {
         reply.read()
     }
 
-    /// Sets the layout classes of streams. Those that are not named keep theirs.
+    /// Sets the layout classes of streams. Other streams keep theirs.
     ///
     /// # Errors
     /// [`Error::Refused`] 400 when a stream is not in the session.
@@ -100,7 +100,7 @@ impl OpenTok {
         self.outcome(&reply, "The streams' layout classes could not be set.")
     }
 
-    /// The clients in a session.
+    /// Returns the clients of a session.
     ///
     /// # Errors
     /// [`Error::Refused`] 404 when there is no such session.

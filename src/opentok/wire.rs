@@ -1,10 +1,10 @@
-//! Reading JSON as other people's servers write it: what is missing, null or of another type
-//! becomes the default instead of an error. And writing what is oddly written.
+//! Tolerant reading of JSON: a value that is missing, null or of a wrong type becomes the default
+//! instead of an error. And OpenTok's unusual ways of writing values.
 
 use serde::{Deserialize, Deserializer, Serializer, de::DeserializeOwned};
 use serde_json::Value;
 
-/// Any `T`; its default when the value cannot be one.
+/// Reads a `T`, or its default if the value is not one.
 pub(super) fn lenient<'de, D, T>(input: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -14,7 +14,7 @@ where
     Ok(serde_json::from_value(value).unwrap_or_default())
 }
 
-/// A whole number, also one that arrives as text or with a fraction; 0 when it does not fit.
+/// Reads an integer, also as text or with a fraction; 0 if it does not fit.
 pub(super) fn number<'de, D, T>(input: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -36,12 +36,12 @@ where
         .unwrap_or_default())
 }
 
-/// A boolean that means yes when nothing else is said.
+/// Reads a boolean whose default is true.
 pub(super) fn yes<'de, D: Deserializer<'de>>(input: D) -> Result<bool, D::Error> {
     Ok(Value::deserialize(input)?.as_bool().unwrap_or(true))
 }
 
-/// A number as text.
+/// Writes a number as text.
 pub(super) fn text<S: Serializer>(number: &i64, output: S) -> Result<S::Ok, S::Error> {
     output.collect_str(number)
 }

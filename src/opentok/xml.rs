@@ -1,15 +1,15 @@
-//! The few XML replies of OpenTok: a created session, and complaints.
+//! OpenTok's XML replies: a created session, and errors.
 
 use roxmltree::{Document, Node};
 
-/// The session id in `<sessions><Session><session_id>…`.
+/// Returns the session id in `<sessions><Session><session_id>…`.
 pub(super) fn session_id(body: &[u8]) -> Option<String> {
     let text = str::from_utf8(body).ok()?;
     let document = Document::parse(text).ok()?;
     child_text(document.root_element(), "session_id")
 }
 
-/// Code and sentence in `<errorPayload><code/><message/>…`, or in the older
+/// Returns the code and message in `<errorPayload><code/><message/>…`, or in the older
 /// `<error code="…"><… message="…"/>`.
 pub(super) fn complaint(body: &[u8]) -> Option<(Option<i64>, Option<String>)> {
     let text = str::from_utf8(body).ok()?;
