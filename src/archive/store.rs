@@ -96,7 +96,7 @@ impl TryFrom<ArchiveRow> for Archive {
 
 /// A query for whole rows. The columns are inserted between the first part of its text and the rest.
 macro_rules! rows {
-    ($before:literal, $($after:literal)++ $(, $argument:expr)* $(,)?) => {
+    ($before:literal, $after:literal $(+ $rest:literal)* $(, $argument:expr)* $(,)?) => {
         sqlx::query_as!(
             ArchiveRow,
             $before
@@ -113,7 +113,8 @@ macro_rules! rows {
                      recovered AS "recovered!: bool", has_tracks AS "has_tracks!: bool",
                      has_poster AS "has_poster!: bool", compose_percent AS "compose_percent!: i64",
                      platform AS "platform!: String", pulled AS "pulled!: bool" "#
-                $(+ $after)+
+                + $after
+                $(+ $rest)*
             $(, $argument)*
         )
     };
