@@ -1,7 +1,7 @@
 //! Rooms: named places, each with a session of its own.
 //!
-//! A room's *slug* is its place in addresses and never changes, so links that were handed out stay
-//! good; its *name* is what people read, and may be changed.
+//! A room's *slug* identifies it in URLs and never changes, so shared links keep working. Its *name* is for people, and
+//! moderators can change it.
 
 mod store;
 
@@ -15,19 +15,19 @@ use crate::opentok::SessionId;
 /// The room behind `/host` and `/participant`.
 pub const DEFAULT_SLUG: &str = "main";
 
-/// What the default room is called until somebody renames it.
+/// The default room's first name; moderators can change it.
 pub const DEFAULT_NAME: &str = "Main room";
 
-/// More rooms than this are a mistake or an attack.
-const MOST_ROOMS: i64 = 1000;
+/// Maximum number of rooms; more are a mistake or an attack.
+const MAX_ROOMS: i64 = 1000;
 
-/// Characters of a slug.
-const LONGEST_SLUG: usize = 40;
+/// Maximum length of a slug, in characters.
+const MAX_SLUG_CHARS: usize = 40;
 
-/// Characters of a room's or a person's name.
-const LONGEST_NAME: usize = 60;
+/// Maximum length of a room's or a person's name, in characters.
+const MAX_NAME_CHARS: usize = 60;
 
-/// A room, as people find it.
+/// A room.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Room {
     pub slug: Slug,
@@ -41,15 +41,15 @@ impl Room {
     }
 }
 
-/// A room's place in addresses: 1–40 lower-case letters, digits and single hyphens between them.
+/// A room's identifier in URLs: 1–40 lower-case letters and digits, with single hyphens between them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Slug(String);
 
 impl Slug {
-    /// `None` if `text` is not a slug, and therefore no room has it.
+    /// `None` if `text` is not a slug; then no room has it.
     pub fn parse(text: &str) -> Option<Slug> {
-        let is_slug = (1..=LONGEST_SLUG).contains(&text.len())
+        let is_slug = (1..=MAX_SLUG_CHARS).contains(&text.len())
             && text
                 .bytes()
                 .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
@@ -59,9 +59,8 @@ impl Slug {
         is_slug.then(|| Slug(text.to_owned()))
     }
 
-    /// The slug a room of this name would like to have; `attempt` counts from 1 and tells rooms of
-    /// the same name apart.
-    fn wanted(name: &Name, attempt: u32) -> Slug {
+    /// A slug derived from the name of a room. `attempt` counts from 1 and distinguishes rooms of the same name.
+    fn derive(name: &Name, attempt: u32) -> Slug {
         let suffix = if attempt == 1 {
             String::new()
         } else {
@@ -74,7 +73,7 @@ impl Slug {
             } else if !slug.is_empty() && !slug.ends_with('-') {
                 slug.push('-');
             }
-            if slug.len() + suffix.len() >= LONGEST_SLUG {
+            if slug.len() + suffix.len() >= MAX_SLUG_CHARS {
                 break;
             }
         }
@@ -104,11 +103,11 @@ pub struct Name(String);
 /// A text that cannot be a name.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum BadName {
-    #[error("a name is needed")]
+    #[error("enter a name")]
     Empty,
-    #[error("a name has {LONGEST_NAME} characters at most")]
+    #[error("use at most {MAX_NAME_CHARS} characters for a name")]
     TooLong,
-    #[error("a name cannot have line breaks or control characters")]
+    #[error("remove the special characters from the name")]
     Unprintable,
 }
 
@@ -120,10 +119,10 @@ impl Name {
         if text.is_empty() {
             return Err(BadName::Empty);
         }
-        if text.chars().count() > LONGEST_NAME {
+        if text.chars().count() > MAX_NAME_CHARS {
             return Err(BadName::TooLong);
         }
-        // Marks that turn the direction of writing could make one name look like another.
+        // Marks that change the writing direction could make one name look like another.
         let is_unprintable = |letter: char| {
             letter.is_control()
                 || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -153,20 +152,20 @@ impl fmt::Display for Name {
     }
 }
 
-/// Why a room was not made, renamed or deleted.
+/// Why a room was not created, renamed or deleted.
 #[derive(Debug, thiserror::Error)]
 pub enum RoomError {
     #[error("there is no room {0}")]
     NotFound(Slug),
-    #[error("the main room stays, so that its links work")]
+    #[error("the main room cannot be deleted, because fixed links lead to it")]
     Default,
-    #[error("there are {MOST_ROOMS} rooms already; delete one first")]
+    #[error("there are already {MAX_ROOMS} rooms; delete one first")]
     TooMany,
     #[error(transparent)]
     Database(#[from] sqlx::Error),
 }
 
-/// Makes a room around `session`, which must exist and belong to no other room.
+/// Creates a room with `session`, which must exist and belong to no other room.
 ///
 /// # Errors
 /// [`RoomError::TooMany`], or the database.
@@ -176,13 +175,13 @@ pub async fn create(
     session: &SessionId,
     now_ms: i64,
 ) -> Result<Room, RoomError> {
-    if store::count(db).await? >= MOST_ROOMS {
+    if store::count(db).await? >= MAX_ROOMS {
         return Err(RoomError::TooMany);
     }
-    let attempts = u32::try_from(MOST_ROOMS).unwrap_or(u32::MAX) + 1;
+    let attempts = u32::try_from(MAX_ROOMS).unwrap_or(u32::MAX) + 1;
     for attempt in 1..=attempts {
         let room = Room {
-            slug: Slug::wanted(name, attempt),
+            slug: Slug::derive(name, attempt),
             name: name.clone(),
             session: session.clone(),
         };
@@ -193,12 +192,12 @@ pub async fn create(
     Err(RoomError::TooMany)
 }
 
-/// The default room; made around a session of `new_session` when it is missing.
+/// The default room; created with a session of `new_session` when it is missing.
 ///
-/// Two callers at once both get the one room that came first.
+/// Of concurrent calls the first creates the room, and all return it.
 ///
 /// # Errors
-/// Whatever `new_session` reports, or the database.
+/// The error of `new_session`, or the database's.
 pub async fn default_room<E: From<sqlx::Error>>(
     db: &SqlitePool,
     new_session: impl Future<Output = Result<SessionId, E>>,
@@ -231,7 +230,7 @@ pub async fn list(db: &SqlitePool) -> Result<Vec<Room>, sqlx::Error> {
     store::list(db).await
 }
 
-/// Gives a room another session, unless somebody else has done so meanwhile; the room as it is then.
+/// Replaces the session of a room, unless a concurrent call has done so. Returns the room as it is then.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -300,7 +299,7 @@ mod tests {
         #[test]
         fn every_name_gets_a_slug_that_can_be_read_back(text in "\\PC{1,80}", attempt in 1_u32..2000) {
             if let Ok(name) = Name::parse(&text) {
-                let slug = Slug::wanted(&name, attempt);
+                let slug = Slug::derive(&name, attempt);
                 prop_assert_eq!(Slug::parse(slug.as_str()), Some(slug));
             }
         }
@@ -309,18 +308,18 @@ mod tests {
     #[test]
     fn a_slug_reads_like_the_name() {
         assert_eq!(
-            Slug::wanted(&name("Weekly review!"), 1).as_str(),
+            Slug::derive(&name("Weekly review!"), 1).as_str(),
             "weekly-review"
         );
         assert_eq!(
-            Slug::wanted(&name("Weekly review!"), 3).as_str(),
+            Slug::derive(&name("Weekly review!"), 3).as_str(),
             "weekly-review-3"
         );
-        assert_eq!(Slug::wanted(&name("会議"), 1).as_str(), "room");
+        assert_eq!(Slug::derive(&name("会議"), 1).as_str(), "room");
     }
 
     #[test]
-    fn what_could_break_an_address_is_no_slug() {
+    fn a_text_that_could_break_a_url_is_not_a_slug() {
         for text in ["", "Main", "a/b", "..", "-a", "a-", "a--b", "a b", "é"] {
             assert_eq!(Slug::parse(text), None, "{text}");
         }
@@ -358,7 +357,7 @@ mod tests {
     }
 
     #[sqlx::test]
-    async fn of_two_who_change_a_rooms_session_the_first_one_does(db: SqlitePool) {
+    async fn of_two_concurrent_changes_of_a_rooms_session_the_first_wins(db: SqlitePool) {
         let (old, first, second) = (session(&db).await, session(&db).await, session(&db).await);
         let room = create(&db, &name("Review"), &old, 1).await.unwrap();
         let changed = change_session(&db, room.clone(), &first).await.unwrap();

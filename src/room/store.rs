@@ -27,7 +27,7 @@ pub(super) async fn count(db: &SqlitePool) -> Result<i64, sqlx::Error> {
         .await
 }
 
-/// False if another room has the slug already.
+/// Inserts a room. Returns `false` if another room has the slug.
 pub(super) async fn add(db: &SqlitePool, room: &Room, now_ms: i64) -> Result<bool, sqlx::Error> {
     let (slug, name) = (room.slug.as_str(), room.name.as_str());
     let session = room.session.as_str();

@@ -1,4 +1,4 @@
-//! A row follows what it is remote, whenever that comes.
+//! Reports change a row correctly in any order.
 
 use super::*;
 use crate::archive::{Archive, history};
@@ -48,7 +48,7 @@ async fn adopted(db: &SqlitePool, status: &str) -> Archive {
 }
 
 #[test]
-fn an_object_is_read_in_this_servers_words() {
+fn an_object_is_read_into_domain_types() {
     let remote = remote("available");
     assert_eq!(remote.status, Status::Available);
     assert_eq!(remote.duration_ms, 62_000);
@@ -65,7 +65,7 @@ fn an_object_is_read_in_this_servers_words() {
 }
 
 #[test]
-fn what_nobody_here_understands_is_left_alone() {
+fn an_object_with_an_unknown_id_or_status_is_ignored() {
     assert_eq!(
         RemoteArchive::read(&object("paused for lunch"), NOW_MS),
         None
@@ -78,7 +78,7 @@ fn what_nobody_here_understands_is_left_alone() {
 }
 
 #[sqlx::test]
-async fn a_row_follows_and_never_goes_back(db: SqlitePool) {
+async fn a_row_applies_reports_and_never_goes_back(db: SqlitePool) {
     let archive = adopted(&db, "started").await;
     assert_eq!((archive.room.as_str(), archive.api_key), ("Main room", 12));
     assert!(archive.is_remote() && !archive.has_file_here());
@@ -112,7 +112,7 @@ async fn an_archive_that_was_found_before_its_start_was_answered_learns_who_star
     };
     adopt(&db, &remote("paused"), &found, NOW_MS).await.unwrap();
     let archive = adopted(&db, "started").await;
-    assert_eq!(archive.status, Status::Paused, "what came later is kept");
+    assert_eq!(archive.status, Status::Paused, "the later report stays");
     assert_eq!(
         (archive.room.as_str(), archive.started_by.as_str()),
         ("Main room", "Moni")
