@@ -16,8 +16,8 @@
 //! | *buddy* | a visitor with a name on the page of the buddies, listed on the *roster* |
 //! | *invitation* | one buddy asks another for a call; accepted, it becomes a *chat*, a session of two |
 //! | *callback* | where one kind of event of a project is posted: to its application's server |
-//! | *platform* | what makes sessions, tokens and archives for the pages: the embedded engine, or a remote server that speaks OpenTok's API |
-//! | *local presence* | where buddies meet, on this server in any case |
+//! | *platform* | creates sessions, tokens and archives for the pages: the embedded engine, or a remote server that speaks OpenTok's API |
+//! | *local presence* | the session where buddies meet; always on this server |
 //!
 //! # Arrows
 //!
@@ -90,6 +90,11 @@
 //!
 //! Pages of OpenTok's presence kit signal to one another instead of asking the server. In the presence session such
 //! signals end at the server, which applies the same rules and answers in the kit's words (`buddies/kit.rs`).
+
+#![cfg_attr(
+    test,
+    expect(clippy::disallowed_methods, reason = "tests read the clock")
+)]
 
 pub mod api;
 pub mod app;

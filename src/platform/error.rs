@@ -33,7 +33,7 @@ pub enum PlatformError {
     Internal(#[from] anyhow::Error),
 }
 
-/// SQLite's error code for a full disk, SQLITE_FULL.
+/// SQLite's error code for a full disk, `SQLITE_FULL`.
 const SQLITE_FULL: &str = "13";
 
 impl From<sqlx::Error> for PlatformError {

@@ -1,5 +1,10 @@
 //! The threads that record: one per archive, so that a slow disk holds up nobody else.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this thread is the rim that reads the clock for the recorder"
+)]
+
 use std::{
     collections::{HashMap, VecDeque},
     fs, io,

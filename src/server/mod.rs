@@ -42,6 +42,8 @@ const ARCHIVE_EVENTS: usize = 256;
 /// Time for recordings to be completed while the server stops. The next start completes the rest.
 const RECORDING_GRACE: Duration = Duration::from_secs(20);
 
+type Engine = Arc<dyn media::Media>;
+
 /// A running server.
 pub struct Server {
     addr: SocketAddr,
@@ -226,7 +228,7 @@ impl Server {
 fn start_engine(
     sockets: Option<Vec<sfu::WorkerSockets>>,
     events: mpsc::Sender<media::EngineEvent>,
-) -> anyhow::Result<(Option<Arc<Sfu>>, Arc<dyn media::Media>)> {
+) -> anyhow::Result<(Option<Arc<Sfu>>, Engine)> {
     let Some(sockets) = sockets else {
         return Ok((None, Arc::new(NullMedia { events })));
     };

@@ -37,7 +37,6 @@ use std::{
         mpsc::{SyncSender, TrySendError, sync_channel},
     },
     thread::JoinHandle,
-    time::Instant,
 };
 
 use mio::{Poll, Waker};
@@ -119,7 +118,7 @@ impl Sfu {
             let waker = Waker::new(poll.registry(), worker::WAKER)?;
             let (commands, queue) = sync_channel(COMMANDS);
             let shared = Arc::new(Shared::default());
-            let mut engine = engine::Engine::new(setting, Instant::now());
+            let mut engine = engine::Engine::new(setting, worker::now());
             engine.batched = config.batched;
             let worker = Worker {
                 poll,

@@ -3,6 +3,11 @@
 //! One turn: wait; carry out commands; take in packets; do what is due; let the peers that were
 //! written to encrypt; send everything.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this thread is the rim that reads the clock for the engine"
+)]
+
 use std::{
     io,
     sync::{
@@ -68,6 +73,11 @@ pub struct Worker {
     pub commands: Receiver<(SessionId, EngineCommand)>,
     pub events: Sender<EngineEvent>,
     pub shared: Arc<Shared>,
+}
+
+/// The time at which a worker starts.
+pub(super) fn now() -> Instant {
+    Instant::now()
 }
 
 impl Worker {

@@ -1,5 +1,10 @@
 //! One WebSocket: from its first message to its close.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this task is the rim that reads the clock for its socket"
+)]
+
 use std::{
     sync::Arc,
     time::{Duration, Instant},

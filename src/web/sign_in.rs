@@ -156,7 +156,7 @@ fn attempts(app: &App) -> std::sync::MutexGuard<'_, moderator::SignInLimiter> {
 
 /// The clock of the limiter.
 fn now() -> Instant {
-    Instant::now()
+    crate::clock::instant()
 }
 
 /// Where an attempt comes from. A proxy on this machine is believed when it says for whom it asks.

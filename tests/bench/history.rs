@@ -3,6 +3,7 @@
 //! Run it with `cargo bench --bench history`. `ROWS=100000` makes it quicker. Deleted rows lie
 //! between the listed ones, single and in runs of 500. Targets: the first 100 pages take at most 2 ms each, any page and any search at most 50 ms.
 
+#![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 #![expect(clippy::unwrap_used, reason = "a failed step is a failed benchmark")]
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 

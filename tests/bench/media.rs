@@ -7,6 +7,7 @@
 //! `cargo bench --bench media -- SECONDS WORD` measures each load for so long (5 by default), and
 //! only loads whose name contains WORD, such as "rooms".
 
+#![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 #![expect(clippy::unwrap_used, reason = "a benchmark that fails has no result")]
 #![expect(clippy::print_stdout, reason = "the result")]
 

@@ -9,6 +9,7 @@
 //! the same machine and read every frame, so they slow the server down more than clients elsewhere would. Who ring one
 //! another do so on a thread of their own: what a client has to do for the rest of the crowd is not in their times.
 
+#![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 #![expect(clippy::unwrap_used, reason = "a benchmark that fails has no result")]
 #![expect(clippy::print_stdout, reason = "the result")]
 

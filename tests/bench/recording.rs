@@ -2,6 +2,7 @@
 //!
 //! `cargo bench --bench recording`; takes a minute and gigabytes of disk, under the current folder.
 
+#![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 #![expect(clippy::unwrap_used, reason = "a failed step is a failed benchmark")]
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 

@@ -1,5 +1,6 @@
 //! The application as a whole, through real sockets.
 
+#![expect(clippy::disallowed_methods, reason = "tests read the clock")]
 #![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 mod access;

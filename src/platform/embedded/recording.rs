@@ -128,7 +128,7 @@ impl Embedded {
             Ok(Some(archive)) if !archive.status.is_running() => self.end_recording(&archive),
             Ok(_) => {}
             Err(error) => {
-                error!(%error, "Updating an archive after a change of its session failed")
+                error!(%error, "Updating an archive after a change of its session failed");
             }
         }
     }

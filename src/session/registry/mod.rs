@@ -855,7 +855,7 @@ impl Attachment {
 
 impl Drop for Attachment {
     fn drop(&mut self) {
-        self.lose(Instant::now());
+        self.lose(crate::clock::instant());
     }
 }
 
