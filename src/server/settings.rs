@@ -49,7 +49,7 @@ pub(super) fn remote(config: &Config) -> anyhow::Result<Option<RemoteSettings>> 
     let (Some(api_key), Some(api_secret)) = (config.keys.api_key, config.keys.api_secret.clone())
     else {
         bail!(
-            "PLATFORM=opentok needs credentials: set API_KEY and API_SECRET of a project at {opentok_api_url}"
+            "PLATFORM=opentok needs API_KEY and API_SECRET: set those of a project at {opentok_api_url}"
         );
     };
     Ok(Some(RemoteSettings {

@@ -33,7 +33,7 @@ impl Media for NullMedia {
             connection,
             request,
             generation: offer.generation,
-            message: "this session carries no media: calls are on another server".to_owned(),
+            message: "there are no media in this session: calls are on another server".to_owned(),
         };
         // After `EngineBusy` the session retries the offer, and delays the commands behind it.
         self.events.try_send(refused).map_err(|_| EngineBusy)
