@@ -39,7 +39,8 @@ impl ObjectWriter {
         let has_streams = archive.stream_mode == StreamMode::Manual && archive.status.is_running();
         has_streams.then(|| {
             self.sessions
-                .chosen_streams(&archive.session_id, archive.id)
+                .read(&archive.session_id, |live| live.chosen_streams(archive.id))
+                .unwrap_or_default()
                 .into_iter()
                 .map(|(stream, chosen)| ArchiveStream {
                     stream_id: stream.to_string(),

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     archive::{Archive, ArchiveId, Reason, Status, history, history::ArchiveFilter},
-    clock,
+    clock::{self, Now},
     opentok::{Layout, OutputMode, SessionId, StreamMode},
     platform::PlatformError,
     project,
@@ -171,7 +171,9 @@ pub async fn set_layout(
     }
     check_recording(&archive)?;
     let sessions = &api.platform.sessions;
-    sessions.set_layout(&archive.session_id, archive.id, layout)?;
+    sessions.with(&archive.session_id, Now::read(), |live| {
+        live.set_layout(archive.id, layout)
+    })?;
     Ok(reply(&api, &request, &archive))
 }
 
@@ -221,7 +223,10 @@ pub async fn choose_streams(
     check_recording(&archive)?;
     let stream = StreamId::parse(&stream).ok_or_else(no_stream)?;
     let sessions = &api.platform.sessions;
-    sessions.choose_stream(&archive.session_id, archive.id, stream, chosen)?;
+    let now = Now::read();
+    sessions.with(&archive.session_id, now, |live| {
+        live.choose_stream(archive.id, stream, chosen, now.at)
+    })?;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::{Api, auth::Caller, error::ApiError, stream::SessionPath};
 use crate::{
+    clock::Now,
     opentok::{Connection, ConnectionState},
     session::ConnectionId,
 };
@@ -61,6 +62,7 @@ pub async fn disconnect(
     let session = api.session(&caller, &at.session).await?;
     let connection = at.connection()?;
     let sessions = &api.platform.sessions;
-    sessions.force_disconnect(&session.id, connection)?;
+    let now = Now::read();
+    sessions.with(&session.id, now, |live| live.disconnect(connection, now.at))?;
     Ok(HttpResponse::NoContent().finish())
 }

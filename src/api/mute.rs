@@ -10,7 +10,7 @@ use super::{
     request_body::{Body, object, truth},
     stream::{SessionPath, StreamPath},
 };
-use crate::{opentok::Project, project, session::StreamId};
+use crate::{clock::Now, opentok::Project, project, session::StreamId};
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -29,7 +29,8 @@ pub async fn one(
 ) -> Result<HttpResponse, ApiError> {
     let session = api.session(&caller, &at.session).await?;
     let stream = at.stream()?;
-    api.platform.sessions.mute_stream(&session.id, stream)?;
+    let sessions = &api.platform.sessions;
+    sessions.with(&session.id, Now::read(), |live| live.mute_stream(stream))?;
     project_reply(&api, caller).await
 }
 

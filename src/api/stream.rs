@@ -11,7 +11,9 @@ use super::{
     request_body::{Body, object},
 };
 use crate::{
+    clock::Now,
     opentok::{MAX_LAYOUT_CLASSES, SessionId, Stream, StreamClasses, is_layout_class},
+    session::LiveSession,
     session::StreamId,
 };
 
@@ -102,7 +104,9 @@ pub async fn set_classes(
     }
     let sessions = &api.platform.sessions;
     sessions
-        .set_layout_classes(&session.id, changes)
+        .with(&session.id, Now::read(), |live| {
+            live.set_layout_classes(changes)
+        })
         .map_err(|_| no_such_stream())?;
     Ok(HttpResponse::Ok().json(listed(&api, &session.id)))
 }
@@ -123,7 +127,9 @@ fn listed(api: &Api, session: &SessionId) -> Value {
 
 fn objects(api: &Api, session: &SessionId) -> Vec<Stream> {
     let sessions = &api.platform.sessions;
-    let mut classes = sessions.layout_classes(session);
+    let mut classes = sessions
+        .read(session, LiveSession::layout_classes)
+        .unwrap_or_default();
     let streams = sessions.streams(session).into_iter();
     streams
         .map(|stream| Stream {

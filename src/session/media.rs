@@ -119,6 +119,15 @@ impl Scope {
     };
 }
 
+/// The longest SDP of an offer, in bytes.
+pub const MAX_SDP: usize = 64 * 1024;
+
+/// The most receive slots of a connection. Slots are numbered from 0, below this.
+pub const MAX_SLOTS: u16 = 64;
+
+/// The longest id of an m-line, in bytes. Browsers use one to three, and str0m stores 16.
+pub const MAX_MID: usize = 16;
+
 /// A client's offer, with what its m-lines mean.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -9,18 +9,13 @@ use str0m::{
     rtp::{Extension, ExtensionMap},
 };
 
-use crate::session::media::{Offer, Slot};
+use crate::session::media::{MAX_MID, Offer, Slot};
+pub use crate::session::media::{MAX_SDP, MAX_SLOTS};
 
-/// Bytes.
-pub const MAX_SDP: usize = 64 * 1024;
 /// 25 slots of two m-lines, 14 for publishing.
 pub const MAX_MEDIA_LINES: usize = 64;
 /// Simulcast layers of one track.
 pub const MAX_LAYERS: usize = 4;
-/// Slots are numbered below this.
-pub const MAX_SLOTS: u16 = 64;
-/// str0m keeps as many bytes of a mid.
-const MAX_MID: usize = 16;
 
 const TRANSPORT_WIDE_CC: &str =
     "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";

@@ -12,7 +12,7 @@ use crate::{
     clock,
     opentok::{NewToken, Role, SessionId, Token},
     project::{self, MediaMode, Project, SessionRecord},
-    session::{self, ClientSignal, ConnectionId, Observer, Sessions},
+    session::{self, ConnectionId, Observer, Sessions},
 };
 
 /// What buddies ask of this server's own sessions. The presence session is one of them, wherever calls are.
@@ -147,18 +147,9 @@ impl LocalPresence for LocalSessions {
             data,
         } = signal;
         let (signal_type, data) = (Some(signal_type), Some(data.into()));
-        let sent = match from {
-            None => self.sessions.signal(session, to, signal_type, data),
-            Some(from) => {
-                let signal = ClientSignal {
-                    from,
-                    to,
-                    signal_type,
-                    data,
-                };
-                self.sessions.signal_as(session, signal)
-            }
-        };
+        let sent = self.sessions.with(session, clock::Now::read(), |live| {
+            live.signal_from_server(from, to, signal_type, data)
+        });
         sent.map_err(|refusal| match refusal.code {
             404 => PlatformError::NotFound("connection"),
             _ => PlatformError::BadRequest(refusal.message),
@@ -166,7 +157,11 @@ impl LocalPresence for LocalSessions {
     }
 
     fn show(&self, session: &SessionId, connection: ConnectionId, is_seen: bool) {
-        self.sessions.show(session, connection, is_seen);
+        // A session that is not live has nobody to show.
+        let _ = self.sessions.with(session, clock::Now::read(), |live| {
+            live.show(connection, is_seen);
+            Ok(())
+        });
     }
 
     fn alias(&self, from: &SessionId, into: &SessionId) {

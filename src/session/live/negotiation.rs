@@ -7,24 +7,15 @@ use crate::clock::Now;
 use crate::session::{
     ConnectionId, Refusal, StreamId,
     event::ReplyBody,
-    media::{EngineCommand, Offer},
+    media::{EngineCommand, MAX_MID, MAX_SDP, MAX_SLOTS, Offer},
     refusal::code,
 };
 
-/// Bytes of an offer's SDP.
-pub const MAX_SDP: usize = 64 * 1024;
-
-/// Tracks an offer may send: audio and video of each stream.
+/// The most tracks that an offer sends: audio and video of each stream.
 const MAX_TRACKS: usize = 32;
 
-/// Receive slots of a connection.
-const MAX_SLOTS: usize = 64;
-
-/// Offers of one connection that may wait for their answers.
+/// The most unanswered offers of one connection.
 const MAX_PENDING: usize = 4;
-
-/// Characters of an m-line's id; browsers use one to three.
-const MAX_MID: usize = 32;
 
 /// An offer on its way through the engine.
 pub(super) struct PendingOffer {
@@ -96,7 +87,7 @@ impl LiveSession {
                 .flat_map(|slot| [&slot.audio_mid, &slot.video_mid]),
         );
         if offer.tracks.len() > MAX_TRACKS
-            || offer.slots.len() > MAX_SLOTS
+            || offer.slots.len() > usize::from(MAX_SLOTS)
             || mids.into_iter().any(|mid| mid.len() > MAX_MID)
         {
             return Err(Refusal::invalid(format!(
@@ -108,7 +99,7 @@ impl LiveSession {
             .iter()
             .filter(|slot| !connection.slots.contains_key(&slot.slot))
             .count();
-        if connection.slots.len() + new_slots > MAX_SLOTS {
+        if connection.slots.len() + new_slots > usize::from(MAX_SLOTS) {
             return Err(Refusal::invalid(format!(
                 "a connection has at most {MAX_SLOTS} slots"
             )));

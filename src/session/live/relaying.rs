@@ -11,7 +11,8 @@
 
 use std::time::Instant;
 
-use super::{LiveSession, negotiation::MAX_SDP};
+use super::LiveSession;
+use crate::session::media::MAX_SDP;
 use crate::session::{
     ConnectionId, Refusal, StreamId,
     event::{ReplyBody, Rerouting, SessionEvent},

@@ -16,14 +16,12 @@ use std::{
 use tokio::sync::mpsc::{self, error::TrySendError};
 
 use super::{
-    ArchiveInfo, ClientSignal, ConnectionId, ConnectionInfo, EndReason, Monitor, MonitorEvent,
-    NewConnection, Observer, Refusal, Request, Rerouting, Resume, StreamId, StreamInfo,
-    live::{
-        Closing, Effect, LiveSession, OutboundMessage, RecordingPhase, SocketId, TrackSelection,
-    },
+    ArchiveInfo, ConnectionId, ConnectionInfo, EndReason, Monitor, MonitorEvent, NewConnection,
+    Observer, Refusal, Request, Rerouting, Resume, StreamId, StreamInfo,
+    live::{Closing, Effect, LiveSession, OutboundMessage, RecordingPhase, SocketId},
     media::{self, EngineCommand, Media, Scope, Sink},
     outbox::{Nudge, Outbox, OutboxSender, outbox, resumed_outbox},
-    recording::{Layout, Recorder},
+    recording::Recorder,
     timers::{self, WakeBatch},
 };
 use crate::{clock::Now, common::id::ArchiveId, opentok::SessionId};
@@ -210,19 +208,40 @@ impl Sessions {
         })
     }
 
-    /// Everybody who is connected, in the order in which they came.
+    /// Changes a live session by one of its own methods, then carries out the effects.
+    ///
+    /// # Errors
+    /// 404 when the session is not live, and the errors of `act`.
+    pub fn with<T>(
+        &self,
+        session: &SessionId,
+        now: Now,
+        act: impl FnOnce(&mut LiveSession) -> Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
+        self.hosted(session, false, now, |hosted| act(&mut hosted.live))
+            .unwrap_or_else(|| Err(nobody_connected()))
+    }
+
+    /// Reads a live session; `None` when it is not live.
+    pub fn read<T>(&self, session: &SessionId, read: impl FnOnce(&LiveSession) -> T) -> Option<T> {
+        let hosted = lock(&self.0.sessions).get(session).cloned()?;
+        let hosted = lock(&hosted);
+        Some(read(&hosted.live))
+    }
+
+    /// The connections of the session, in the order in which they joined.
     pub fn people(&self, session: &SessionId) -> Vec<ConnectionInfo> {
-        self.look(session, LiveSession::people).unwrap_or_default()
+        self.read(session, LiveSession::people).unwrap_or_default()
     }
 
     /// The streams that others can see, in the order in which they were published.
     pub fn streams(&self, session: &SessionId) -> Vec<StreamInfo> {
-        self.look(session, LiveSession::streams).unwrap_or_default()
+        self.read(session, LiveSession::streams).unwrap_or_default()
     }
 
     /// The archive in progress; the oldest if there are several.
     pub fn recording(&self, session: &SessionId) -> Option<ArchiveInfo> {
-        self.look(session, |live| live.archives().into_iter().next())
+        self.read(session, |live| live.archives().into_iter().next())
             .flatten()
     }
 
@@ -232,71 +251,6 @@ impl Sessions {
         self.hosted(session, true, now, |hosted| {
             hosted.live.start_archive(archive, sink, scope, now.at);
         });
-    }
-
-    /// As [`LiveSession::choose_stream`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn choose_stream(
-        &self,
-        session: &SessionId,
-        archive: ArchiveId,
-        stream: StreamId,
-        chosen: Option<TrackSelection>,
-    ) -> Result<(), Refusal> {
-        let now = Now::read();
-        self.hosted(session, false, now, |hosted| {
-            hosted.live.choose_stream(archive, stream, chosen, now.at)
-        })
-        .unwrap_or_else(|| Err(nobody_connected()))
-    }
-
-    /// The streams that were chosen by hand for an archive, in the order in which they were published.
-    pub fn chosen_streams(
-        &self,
-        session: &SessionId,
-        archive: ArchiveId,
-    ) -> Vec<(StreamId, TrackSelection)> {
-        self.look(session, |live| live.chosen_streams(archive))
-            .unwrap_or_default()
-    }
-
-    /// As [`LiveSession::set_layout`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn set_layout(
-        &self,
-        session: &SessionId,
-        archive: ArchiveId,
-        layout: Layout,
-    ) -> Result<(), Refusal> {
-        self.hosted(session, false, Now::read(), |hosted| {
-            hosted.live.set_layout(archive, layout)
-        })
-        .unwrap_or_else(|| Err(nobody_connected()))
-    }
-
-    /// The layout classes of the streams that have any.
-    pub fn layout_classes(&self, session: &SessionId) -> HashMap<StreamId, Vec<String>> {
-        self.look(session, LiveSession::layout_classes)
-            .unwrap_or_default()
-    }
-
-    /// As [`LiveSession::set_layout_classes`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn set_layout_classes(
-        &self,
-        session: &SessionId,
-        changes: Vec<(StreamId, Vec<String>)>,
-    ) -> Result<(), Refusal> {
-        self.hosted(session, false, Now::read(), |hosted| {
-            hosted.live.set_layout_classes(changes)
-        })
-        .unwrap_or_else(|| Err(nobody_connected()))
     }
 
     /// Ends a recording and tells everybody; `false` if there is none of this id.
@@ -318,30 +272,9 @@ impl Sessions {
         signal_type: Option<String>,
         data: Option<serde_json::Value>,
     ) -> Result<(), Refusal> {
-        self.hosted(session, false, Now::read(), |hosted| {
-            hosted.live.signal_from_server(None, to, signal_type, data)
+        self.with(session, Now::read(), |live| {
+            live.signal_from_server(None, to, signal_type, data)
         })
-        .unwrap_or_else(|| Err(nobody_connected()))
-    }
-
-    /// A signal in the name of a connection, which need not be there any more. The server's own way to answer for
-    /// the clients of a session that is mediated.
-    ///
-    /// # Errors
-    /// As [`Sessions::signal`].
-    pub fn signal_as(&self, session: &SessionId, signal: ClientSignal) -> Result<(), Refusal> {
-        let ClientSignal {
-            from,
-            to,
-            signal_type,
-            data,
-        } = signal;
-        self.hosted(session, false, Now::read(), |hosted| {
-            hosted
-                .live
-                .signal_from_server(Some(from), to, signal_type, data)
-        })
-        .unwrap_or_else(|| Err(nobody_connected()))
     }
 
     /// Lets whoever joins `from` join `into` from now on. Those who are in `from` stay there.
@@ -354,13 +287,6 @@ impl Sessions {
         let mut aliases = lock(&self.0.aliases);
         let gone = aliases.extract_if(|_, other| other == into);
         gone.map(|(from, _)| from).collect()
-    }
-
-    /// Shows a connection to the others in a session that is mediated, or hides it as if it had left.
-    pub fn show(&self, session: &SessionId, connection: ConnectionId, is_seen: bool) {
-        self.hosted(session, false, Now::read(), |hosted| {
-            hosted.live.show(connection, is_seen);
-        });
     }
 
     fn joined_as(&self, session: &SessionId) -> SessionId {
@@ -376,33 +302,6 @@ impl Sessions {
         self.hosted(session, false, now, |hosted| {
             hosted.live.disconnect_all(reason, now);
         });
-    }
-
-    /// Ends a connection because the application's server says so; everybody is told.
-    ///
-    /// # Errors
-    /// It is not in the session.
-    pub fn force_disconnect(
-        &self,
-        session: &SessionId,
-        connection: ConnectionId,
-    ) -> Result<(), Refusal> {
-        let now = Now::read();
-        self.hosted(session, false, now, |hosted| {
-            hosted.live.disconnect(connection, now.at)
-        })
-        .unwrap_or_else(|| Err(nobody_connected()))
-    }
-
-    /// Mutes a stream, until its publisher unmutes it.
-    ///
-    /// # Errors
-    /// It is not published.
-    pub fn mute_stream(&self, session: &SessionId, stream: StreamId) -> Result<(), Refusal> {
-        self.hosted(session, false, Now::read(), |hosted| {
-            hosted.live.mute_stream(stream)
-        })
-        .unwrap_or_else(|| Err(nobody_connected()))
     }
 
     /// Mutes everybody but the excluded streams, and whoever publishes later, until
@@ -427,14 +326,13 @@ impl Sessions {
         session: &SessionId,
         act: impl FnOnce(&mut LiveSession),
     ) -> Result<(), Refusal> {
-        self.hosted(session, false, Now::read(), |hosted| {
-            if hosted.live.connection_count() == 0 {
+        self.with(session, Now::read(), |live| {
+            if live.connection_count() == 0 {
                 return Err(nobody_connected());
             }
-            act(&mut hosted.live);
+            act(live);
             Ok(())
         })
-        .unwrap_or_else(|| Err(nobody_connected()))
     }
 
     /// Lets the media of a relayed session go through the server from now on, because it is to be recorded. Nothing
@@ -448,7 +346,7 @@ impl Sessions {
 
     /// Whether a session is live and its media go through the server.
     pub fn is_routed(&self, session: &SessionId) -> bool {
-        self.look(session, |live| !live.is_relayed())
+        self.read(session, |live| !live.is_relayed())
             .unwrap_or(false)
     }
 
@@ -548,12 +446,6 @@ impl Sessions {
             gone: false,
         };
         Ok((attachment, receiver))
-    }
-
-    fn look<T>(&self, session: &SessionId, read: impl FnOnce(&LiveSession) -> T) -> Option<T> {
-        let hosted = lock(&self.0.sessions).get(session).cloned()?;
-        let hosted = lock(&hosted);
-        Some(read(&hosted.live))
     }
 
     /// Does something to a session, and then all that the session wants done because of it.
