@@ -70,7 +70,7 @@ impl Api {
     }
 }
 
-/// Serves the API. To be registered before the pages, which answer every address.
+/// Registers the API's routes. Call it before the pages are registered, because those answer every path.
 pub fn routes(api: web::Data<Api>) -> impl FnOnce(&mut web::ServiceConfig) {
     move |config| {
         config.app_data(api);
@@ -88,8 +88,9 @@ pub fn routes(api: web::Data<Api>) -> impl FnOnce(&mut web::ServiceConfig) {
     }
 }
 
-/// What is left of the API while calls are on another platform: where it is, and an ear for that platform's callbacks.
-pub fn elsewhere(remote: Remote) -> impl FnOnce(&mut web::ServiceConfig) {
+/// Registers the API's routes while calls are on another platform: a refusal that names the platform's URL, and the URL of the
+/// platform's callbacks.
+pub fn remote_routes(remote: Remote) -> impl FnOnce(&mut web::ServiceConfig) {
     let message = format!(
         "this server has its calls on another video platform and no API of its own; send this to {}",
         remote.api_url()
@@ -109,12 +110,12 @@ pub fn elsewhere(remote: Remote) -> impl FnOnce(&mut web::ServiceConfig) {
             };
             config.service(resource(path).route(route().to(refuse)));
         }
-        // Anybody may post here, so nothing of it is believed: the platform is asked.
-        let hear = move || {
+        // The request is not authenticated, so its body is ignored: it only triggers a sync with the platform.
+        let sync = move || {
             remote.request_sync();
             std::future::ready(HttpResponse::NoContent().finish())
         };
-        config.service(resource("/platform/callback").route(post().to(hear)));
+        config.service(resource("/platform/callback").route(post().to(sync)));
     }
 }
 
@@ -205,7 +206,7 @@ fn not_offered(scope: Scope) -> Scope {
     })
 }
 
-/// An address with these methods; every other is refused in words.
+/// Registers a path with these methods. Other methods are refused with a sentence.
 fn only<const N: usize>(path: &str, routes: [Route; N]) -> actix_web::Resource {
     let refuse = route().to(|_: Caller| async {
         Err::<HttpResponse, _>(ApiError::wrong_method(

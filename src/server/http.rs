@@ -48,7 +48,7 @@ pub(super) fn api_routes(backend: &Backend, app: &App, objects: ObjectWriter) ->
         }
         Backend::Remote(remote) => {
             let remote = remote.clone();
-            Arc::new(move |config| api::elsewhere(remote.clone())(config))
+            Arc::new(move |config| api::remote_routes(remote.clone())(config))
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Measures how long a page of the history takes with 10 archives and with 1,000,000, in each part of the list.
 //!
-//! Run it with `cargo bench --bench history`. `ROWS=100000` makes it quicker. Deleted rows lie
-//! between the listed ones, single and in runs of 500. Targets: the first 100 pages take at most 2 ms each, any page and any search at most 50 ms.
+//! Run it with `cargo bench --bench history`. `ROWS=100000` makes it quicker. Deleted rows
+//! are between the listed ones, single and in runs of 500. Targets: at most 2 ms for each of the first 100 pages, at most
+//! 50 ms for any page.
 
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 #![expect(clippy::unwrap_used, reason = "a failed step is a failed benchmark")]
