@@ -1,4 +1,4 @@
-//! What a session tells its clients: events, replies, and what is in them.
+//! What a session sends to its clients: events and replies.
 //!
 //! The JSON of these types is the browser protocol's; `signaling` only numbers and frames it.
 
@@ -69,7 +69,7 @@ pub struct ArchiveInfo {
     pub started_at: i64,
 }
 
-/// What happened. Every connection receives its events numbered from 1, without holes.
+/// An event of the session. The events of a connection are numbered from 1 without gaps.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(
     tag = "type",
@@ -80,7 +80,7 @@ pub enum SessionEvent {
     ConnectionCreated {
         connection: ConnectionInfo,
     },
-    /// Comes behind [`SessionEvent::StreamDestroyed`] of each of its streams.
+    /// Follows [`SessionEvent::StreamDestroyed`] of each of its streams.
     ConnectionDestroyed {
         connection_id: ConnectionId,
         reason: EndReason,
@@ -89,7 +89,7 @@ pub enum SessionEvent {
     StreamCreated {
         stream: StreamInfo,
     },
-    /// Goes to everyone, to the publisher only when somebody else ended the stream.
+    /// To everyone; to the publisher only when another client ended the stream.
     StreamDestroyed {
         stream_id: StreamId,
         reason: EndReason,
@@ -108,7 +108,7 @@ pub enum SessionEvent {
     StreamMuted {
         stream_id: StreamId,
     },
-    /// To everyone: muting everybody began or ended.
+    /// To everyone: force mute was switched on or off.
     MuteForced {
         active: bool,
     },
@@ -147,7 +147,7 @@ pub enum SessionEvent {
         stream_id: StreamId,
         pair: u32,
     },
-    /// Media go through the server from now on: what is published has to be offered to it.
+    /// Media now go through the server: publishers have to offer their streams to it.
     SessionRouted {
         reason: Rerouting,
     },
@@ -174,13 +174,13 @@ pub enum EndReason {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Rerouting {
-    /// Two browsers found no way to one another.
+    /// Two browsers found no path to each other.
     Fallback,
     /// The session is to be recorded.
     Recording,
 }
 
-/// An event as it is kept and sent: one text for all who receive it, whatever its number for each.
+/// An event with its JSON text. All receivers share the text; each has its own number.
 #[derive(Debug)]
 pub struct SharedEvent {
     pub event: SessionEvent,

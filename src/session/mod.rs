@@ -1,8 +1,8 @@
-//! A live session: connections, streams, signals, moderation, and who is being recorded.
+//! Live sessions: connections, streams, signals, moderation and recording.
 //!
-//! [`LiveSession`] holds the rules and does nothing by itself: requests, the media engine's events
-//! and the time go in, [`Effect`]s come out. [`Sessions`] keeps the live sessions of this process
-//! and carries their effects to sockets, media engine, recorder and archives.
+//! [`LiveSession`] holds the rules and does no I/O: requests, engine events and the time go in,
+//! [`Effect`]s come out. [`Sessions`] holds the live sessions of this process and runs their effects
+//! on sockets, media engine, recorder and archives.
 
 mod admission;
 mod backlog;

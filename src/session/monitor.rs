@@ -1,9 +1,9 @@
-//! What an application's server may hear of the live sessions. OpenTok calls it session monitoring.
+//! Events for the application's server. OpenTok calls this session monitoring.
 
 use super::{ConnectionInfo, EndReason, StreamInfo};
 use crate::opentok::SessionId;
 
-/// Something that happened in a session.
+/// An event of a session, with its time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MonitorEvent {
     pub session: SessionId,
@@ -12,16 +12,16 @@ pub struct MonitorEvent {
     pub kind: MonitorEventKind,
 }
 
-/// What happened. Connections and streams are told of when others can hear of them, and each that was created is
+/// What happened. A connection or stream is reported when other clients can see it. Each one that was created is
 /// destroyed once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MonitorEventKind {
-    /// Somebody connects while nobody else is connected. [`MonitorEventKind::ConnectionCreated`] follows.
+    /// The first client connects. [`MonitorEventKind::ConnectionCreated`] follows.
     SessionCreated,
-    /// Nobody is connected any more.
+    /// The last connection ended.
     SessionDestroyed,
     ConnectionCreated(ConnectionInfo),
-    /// Comes behind [`MonitorEventKind::StreamDestroyed`] of each of its streams.
+    /// Follows [`MonitorEventKind::StreamDestroyed`] of each of its streams.
     ConnectionDestroyed {
         connection: ConnectionInfo,
         reason: EndReason,
@@ -37,8 +37,8 @@ pub enum MonitorEventKind {
     },
 }
 
-/// Is told of all of it, in the session's order, while the session is locked: it must not wait, and must not ask
-/// anything of the live sessions.
+/// Receives the events of every session in order. The session is locked during the call: an implementation must
+/// not block and must not call into the live sessions.
 pub trait Monitor: Send + Sync {
     fn report(&self, report: MonitorEvent);
 }

@@ -1,28 +1,28 @@
-//! Somebody who follows what happens in the live sessions.
+//! The port for code that observes the live sessions, and that may mediate between their clients.
 
 use serde_json::Value;
 
 use super::{ConnectionId, ConnectionInfo, EndReason, Refusal};
 use crate::opentok::SessionId;
 
-/// Is told of every coming and going, in the session's order, while the session is locked: it must not wait,
-/// and must not ask anything of the live sessions.
+/// Receives joins and leaves in the session's order. The session is locked during the call: an implementation
+/// must not block and must not call into the live sessions.
 pub trait Observer: Send + Sync {
-    /// Somebody has connected.
+    /// A client connected.
     fn joined(&self, session: &SessionId, connection: &ConnectionInfo);
 
-    /// A connection is over. A lost socket is told of only when it was not resumed in time.
+    /// A connection ended. A lost socket ends its connection only when it is not resumed in time.
     fn left(&self, session: &SessionId, connection: ConnectionId, reason: EndReason);
 
-    /// Whether the observer stands between the clients of this session: they hear none of each other's signals
+    /// Whether the observer mediates this session: its clients get none of each other's signals
     /// ([`Observer::signalled`]), and see one another only when it says so
-    /// ([`Sessions::show`](super::Sessions::show)). Asked when the session comes to life.
+    /// ([`Sessions::show`](super::Sessions::show)). Called once, when the session opens.
     fn mediates(&self, session: &SessionId) -> bool;
 
-    /// A client signals in a session that is mediated. Nobody else hears of it; what the sender hears is this.
+    /// A client signals in a mediated session. No other client gets the signal; the result is the reply.
     ///
     /// # Errors
-    /// Told to the sender.
+    /// The refusal is the reply to the sender.
     fn signalled(&self, session: &SessionId, signal: ClientSignal) -> Result<(), Refusal>;
 }
 
@@ -30,7 +30,7 @@ pub trait Observer: Send + Sync {
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClientSignal {
     pub from: ConnectionId,
-    /// `None`: everybody.
+    /// `None`: everyone.
     pub to: Option<ConnectionId>,
     pub signal_type: Option<String>,
     pub data: Option<Value>,

@@ -1,8 +1,8 @@
-//! How a crowd is told something: a few sockets at a time.
+//! Wakes the sockets of a large session in batches.
 //!
-//! Thousands of sockets that wake at once keep both cores busy for a tenth of a second, and whoever rings then
-//! waits behind all of them. What everybody is told waits in the outboxes from the start, in its order; only the
-//! waking is spread. Who is woken by something else meanwhile hears everything at once.
+//! Thousands of sockets that wake at once occupy two cores for about 100 ms and delay every other request. So an
+//! event for everyone is queued in all outboxes at once and in order, but the sockets are woken in batches. A
+//! socket that wakes for another reason sends everything that is queued.
 
 use std::time::Duration;
 
@@ -10,27 +10,27 @@ use tokio::sync::mpsc;
 
 use super::outbox::Nudge;
 
-/// Sockets that are woken at once.
+/// Sockets in one step.
 pub(super) const AT_ONCE: usize = 100;
 
-/// Between two wakings.
+/// Time between two steps.
 const STEP: Duration = Duration::from_millis(5);
 
-/// Wakings for one crowd, at most: all of it is told in less time than is between two deltas of the roster.
+/// Steps of one batch at most, so that a batch ends before the next delta of the roster.
 const STEPS: usize = 45;
 
-/// Crowds that wait. Beyond this they are woken at once.
+/// Batches that wait. Further batches are woken at once.
 const MAX_BATCHES: usize = 16;
 
-/// Sockets for which something waits.
+/// Sockets with queued messages.
 pub(super) type WakeBatch = Vec<Nudge>;
 
-/// To one who wakes, and what he reads.
+/// The queue of batches.
 pub(super) fn channel() -> (mpsc::Sender<WakeBatch>, mpsc::Receiver<WakeBatch>) {
     mpsc::channel(MAX_BATCHES)
 }
 
-/// Wakes crowd after crowd, for ever.
+/// Wakes batch after batch until the sender is gone.
 pub(super) async fn run(mut batches: mpsc::Receiver<WakeBatch>) {
     while let Some(batch) = batches.recv().await {
         let slice = batch.len().div_ceil(STEPS).max(AT_ONCE);

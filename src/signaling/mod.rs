@@ -1,16 +1,16 @@
 //! The browser protocol over one WebSocket, `GET /live`.
 //!
-//! This page tells the conversation; `message.rs` has the types of what is sent, and
-//! `session/request.rs` and `session/event.rs` what is in them. The browser's half is
+//! This page describes the conversation. `message.rs` has the types of the messages;
+//! `session/request.rs` and `session/event.rs` have what is in them. The browser's side is
 //! `static/js/opentok/signaling.js`.
 //!
 //! # Terms
 //!
-//! A **connection** is one client in a session. It outlives its **socket**: when that is lost, the
-//! client opens another and *resumes*. Frames are text, each one JSON object. The client sends
-//! **requests**, numbered by an `id` of its own choice; the server sends one **reply** to each,
-//! `{"re":id,…}`, and **events**, `{"n":1,…}`, numbered from 1 for each connection without holes, over
-//! all its sockets. Fields that the server does not know are ignored.
+//! A **connection** is one client in a session. It outlives its **socket**: when the socket is lost, the
+//! client opens another one and *resumes*. A message is a text frame with one JSON object. The client sends
+//! **requests**, each with an `id` that the client chooses. The server sends one **reply** to each request,
+//! `{"re":id,…}`, and **events**, `{"n":1,…}`. The server numbers the events of a connection from 1 without
+//! gaps, across all its sockets. It ignores fields that it does not know.
 //!
 //! # Hello
 //!
@@ -21,16 +21,16 @@
 //!    "connections":[…],"streams":[…],"archives":[{"id":"b7…","name":"talk","startedAt":1763779100000}]}
 //! ```
 //!
-//! The first message of every socket, within 5 s. The token travels in it and not in the URL, so it is
-//! in nobody's log. The welcome carries all that is there: every connection, this one included; the
-//! streams that others publish; the archives that record now. Whatever happens later comes as events, so a
-//! signal is never heard before its sender was seen. Who is not let in hears why (code 1004: the token;
-//! 1005: the session; 1006: the server; 1027: the session is full), and the socket is closed with 4003.
+//! Hello is the first message of every socket and has to arrive within 5 s. It carries the token, because a
+//! URL would put the token into logs. The reply is a snapshot: all connections including this one, the
+//! streams of the others, and the archives that are recording. Later changes arrive as events, so a client
+//! knows the sender of every signal. When the server refuses a client, the reply has the reason (code 1004: the
+//! token; 1005: the session; 1006: the server; 1027: the session is full), and the server closes the socket with 4003.
 //!
-//! With `"quiet":true` a client is told nothing of who comes and goes: of `connections` the welcome lists itself
-//! alone, and no `connectionCreated` or `connectionDestroyed` follows. Streams and signals come as ever, also from
-//! connections that it has not heard of. Others hear of it, unless they are quiet, too. Joining a session of
-//! quiet clients costs the same however many there are.
+//! With `"quiet":true` a client gets no `connectionCreated` and no `connectionDestroyed`, and `connections` in
+//! its welcome lists only itself. It still gets streams and signals, also from connections that it does not
+//! know. Others see it, unless they are quiet too. In a session of quiet clients, the cost of a join does not
+//! depend on the number of connections.
 //!
 //! # Publishing
 //!
@@ -44,12 +44,13 @@
 //! ← {"n":1,"type":"streamCreated","stream":{"streamId":"4e…","connectionId":"6f…",…}}      (to the others)
 //! ```
 //!
-//! The client always offers, and counts its offers in `generation`. `tracks` says what the m-lines are that it
-//! sends on, `slots` names the pairs of m-lines that it receives on. Others hear of a stream when
-//! the first offer that carries it has been answered; its publisher hears no event of its own streams, but when
-//! somebody else ends or mutes them. `updateStream` (`hasAudio`, `hasVideo`, `width`, `height`) changes a
-//! stream and is heard by others as `streamChanged` with the whole stream; `unpublish` ends it (`mediaStopped`: true
-//! when the person ended it in the browser, and others hear that as the reason).
+//! The client always offers, and numbers its offers in `generation`. `tracks` maps the m-lines that the client
+//! sends on to its streams. `slots` names the pairs of m-lines that it receives on. The others get
+//! `streamCreated` when the server has answered the first offer that carries the stream. A publisher gets no
+//! events about its own streams, except when another client ends or mutes them. `updateStream` (`hasAudio`,
+//! `hasVideo`, `width`, `height`) changes a stream, and the others get `streamChanged` with the whole stream.
+//! `unpublish` ends it; with `"mediaStopped":true` the others get that reason, for a screen share that the
+//! person ended in the browser.
 //!
 //! # Subscribing
 //!
@@ -58,8 +59,8 @@
 //! ← {"re":4}
 //! ```
 //!
-//! Shows a stream in a negotiated slot, without any further SDP. `updateSubscription` changes `audio`, `video`,
-//! `height` and `frameRate` of what is shown, `unsubscribe` frees the slot, and so does the end of the stream.
+//! `subscribe` shows a stream in a negotiated slot and needs no further SDP. `updateSubscription` changes
+//! `audio`, `video`, `height` and `frameRate`. `unsubscribe` frees the slot; the end of the stream frees it too.
 //!
 //! # From browser to browser
 //!
@@ -81,19 +82,21 @@
 //! ← {"n":8,"type":"sessionRouted","reason":"fallback"}                                     (to everybody)
 //! ```
 //!
-//! In a session that was made relayed, media do not pass the server, and `offer` and `subscribe` are refused. Others
-//! hear of a stream when its publisher says `peer.open`. A *pair* is one subscriber's view of one stream, numbered by
-//! the subscriber: it asks by `peer.want`, once more whenever it wants `audio`, `video`, `height` or `frameRate`
-//! otherwise, and with `"restart":true` when the way between the two broke. The publisher offers on a peer connection
-//! for this pair alone, the other answers; both send their candidates, several in a message, and either may end the
-//! pair. The server hands all of it on, from connection to connection, when one side publishes the stream and the other
-//! may subscribe; it keeps nothing of it but what a resumed connection missed.
+//! In a relayed session media do not pass through the server, and the server refuses `offer` and `subscribe`.
+//! The others get `streamCreated` when the publisher sends `peer.open`. A *pair* is one subscriber's view of one
+//! stream; the subscriber numbers it. The subscriber sends `peer.want` to ask for the stream, sends it again to
+//! change `audio`, `video`, `height` or `frameRate`, and sets `"restart":true` when the path between the two
+//! broke. The publisher offers on a peer connection of its own for each pair, and the subscriber answers. Both
+//! send their candidates, several in one message, and either may end the pair. The server forwards these
+//! messages if one side publishes the stream and the other may subscribe. It stores them only for a client
+//! that may resume.
 //!
-//! Browsers that found no way to one another within 5 s, or lost it, say `peer.failed`. Then, or when the session is to
-//! be recorded (`"reason":"recording"`), everybody hears `sessionRouted`, and whoever joins later reads
-//! `"relayed":false`: what is published has to be offered to the server, and may be subscribed to at once, since the
-//! server makes who subscribes wait for the stream. A session stays routed until the last has left it. The server does
-//! not see whether media flow from browser to browser, so a connection without a socket is kept for 4 s.
+//! A browser sends `peer.failed` when it finds no path within 5 s or loses the path. Then, or when the
+//! session is to be recorded (`"reason":"recording"`), everyone gets `sessionRouted`, and clients that join
+//! later read `"relayed":false`. From then on publishers offer their streams to the server. Subscribers may
+//! subscribe at once: the server starts each subscription when the stream arrives. A session stays routed until
+//! the last client leaves. The server does not see media between browsers, so a connection without a socket
+//! may resume for 4 s only.
 //!
 //! # Signals
 //!
@@ -103,37 +106,39 @@
 //! ← {"n":2,"type":"signal","signalType":"chat","data":"hi","from":"1a…"}                   (to 6f…)
 //! ```
 //!
-//! Without `to`, everybody hears it, the sender too. `from` is null when the server itself signals.
-//! Signals of one sender to one receiver stay in order. All roles but publisheronly may signal.
+//! Without `to`, everyone gets the signal, the sender included. `from` is null when the server itself signals.
+//! Signals of one sender to one receiver stay in order. Every role except publisheronly may signal.
 //!
 //! # Moderating
 //!
-//! With a moderator's token: `forceDisconnect` (`connectionId`), `forceUnpublish`, `forceMute` (`streamId`),
-//! `forceMuteAll` (`excludedStreamIds`), `disableForceMute`. A muted publisher hears `streamMuted`, the others
-//! `streamChanged`; the server drops its sound until it unmutes itself by `updateStream`. `forceMuteAll` also mutes
-//! whoever publishes later, until `disableForceMute`; everybody hears `muteForced`. Who is disconnected hears
-//! `{"n":…,"type":"disconnected","reason":"forceDisconnected"}` last of all.
+//! These requests need a moderator's token: `forceDisconnect` (`connectionId`), `forceUnpublish`, `forceMute`
+//! (`streamId`), `forceMuteAll` (`excludedStreamIds`), `disableForceMute`. When a stream is muted, its publisher
+//! gets `streamMuted` and the others get `streamChanged`. The server drops its audio until the publisher unmutes it with
+//! `updateStream`. `forceMuteAll` also mutes later streams until `disableForceMute`; everyone gets
+//! `muteForced`. The last event of a disconnected client is
+//! `{"n":…,"type":"disconnected","reason":"forceDisconnected"}`.
 //!
 //! # Leaving, losing, resuming
 //!
 //! ```text
-//! → {"id":9,"type":"bye"}                      or a close frame with 1000 or 1001: gone at once
+//! → {"id":9,"type":"bye"}                      or a close frame with 1000 or 1001: ends the connection
 //!
 //! → {"id":10,"type":"hello","versions":[1],"sessionId":"2_MX…","token":"",
 //!    "resume":{"connectionId":"6f…","key":"9c41…","last":17}}
 //! ← {"re":10,"resumed":true}
-//! ← {"n":18,…}                                 all that was missed, then what happens
+//! ← {"n":18,…}                                 the missed events, then new ones
 //! ```
 //!
-//! The server pings who was silent for 1.5 s; a socket on which nothing arrives for 3.5 s is dead. A connection without a
-//! socket is kept for 4 s after it was last heard, or as long as its media flow, for `graceMs` at most; who
-//! vanishes is gone for everybody within 5 s. A resume is refused (code 4001) when the connection is gone or its missed
-//! events are: the server keeps the latest 1536, or 1.5 MiB, that the client has not acknowledged by
-//! `{"type":"ack","last":17}`, which it should send every few seconds. The token is not looked at when resuming. The
-//! resuming socket replaces one that the server believed alive.
+//! The server pings a client that is silent for 1.5 s. A socket is dead when nothing arrives for 3.5 s. A
+//! connection without a socket may resume for 4 s after its last message, and for up to `graceMs` while its media
+//! flow. When a client vanishes, the others know within 5 s. The server refuses to resume (code 4001) when
+//! the connection has ended, or when it no longer has all missed events. It stores the latest 1536 events, at most
+//! 1.5 MiB, that the client has not acknowledged; the client should send `{"type":"ack","last":17}` every few
+//! seconds. Resuming does not check the token. The new socket replaces the old one, even if the server
+//! still considers the old one alive.
 //!
-//! A request whose reply was lost with its socket may have been carried out, or not. Numbers of requests need not
-//! begin anew on a new socket.
+//! When a reply is lost with its socket, the client does not know whether the server applied the request. Request
+//! ids need not restart on a new socket.
 //!
 //! # Errors
 //!
@@ -141,38 +146,49 @@
 //! ← {"re":5,"error":{"code":404,"name":"OT_NOT_FOUND","message":"there is no such connection in the session; …"}}
 //! ```
 //!
-//! Codes and names are OpenTok's: 1011 the message, 1013 an offer that cannot be answered, 1500 publishing,
-//! 1501 subscribing, 1520, 1530 and 1540 moderating, 1605 too many streams, 2000 the media engine has too much to
-//! do, 429 too fast, and for signals 400, 403, 404 and 413. The sentence is for the page's developer.
+//! Codes and names are those of OpenTok:
+//!
+//! | code | about |
+//! |---|---|
+//! | 400, 403, 404, 413 | a signal |
+//! | 429 | too many requests |
+//! | 1011 | an invalid message |
+//! | 1013 | an offer that cannot be answered |
+//! | 1500, 1501 | publishing, subscribing |
+//! | 1520, 1530, 1540 | moderating |
+//! | 1605 | too many streams |
+//! | 2000 | the media engine is overloaded |
+//!
+//! The message is for the developer of the page.
 //!
 //! # Limits
 //!
-//! | what | how much | beyond |
+//! | what | limit | beyond it |
 //! |---|---|---|
-//! | bytes of a message | 128 KiB, of SDP 64 KiB | closed with 1009; 1011 |
-//! | messages | 200 a second, 400 at once and one more for each other connection, unless quiet | connection ended, 4029 |
-//! | signals | 50 a second, 100 at once and one more for each other connection, unless quiet | 429 |
-//! | signal type, data | 128 characters, 8192 bytes as JSON | 400, 413 |
-//! | offers | 5 a second, 10 at once, 4 unanswered | 429 |
-//! | messages to other browsers | 50 a second, 300 at once | 429 |
-//! | candidates of a message | 64, each 1024 bytes | 1011 |
-//! | streams, slots | 16, 64 a connection | 1605, 1011 |
-//! | connections | 20,000 a session | 1027 |
-//! | messages waiting for a client that does not read | 1000, or 1 MiB | closed with 4008 |
+//! | size of a message; of its SDP | 128 KiB; 64 KiB | close code 1009; error 1011 |
+//! | messages | 200 per second; a burst of 400, plus one per other connection unless quiet | close code 4029, the connection ends |
+//! | signals | 50 per second; a burst of 100, plus one per other connection unless quiet | error 429 |
+//! | signal type; data | 128 characters; 8192 bytes as JSON | error 400; 413 |
+//! | offers | 5 per second; a burst of 10; 4 unanswered | error 429 |
+//! | messages to other browsers | 50 per second; a burst of 300 | error 429 |
+//! | candidates in a message | 64, of 1024 bytes each | error 1011 |
+//! | streams; slots per connection | 16; 64 | error 1605; 1011 |
+//! | connections per session | 20,000 | error 1027 |
+//! | messages queued for a slow client | 1000, or 1 MiB | close code 4008 |
 //!
 //! # Close codes
 //!
-//! | code | why | the client |
+//! | code | reason | the client |
 //! |---|---|---|
-//! | 1000 | goodbye | is done |
+//! | 1000 | the client left | is finished |
 //! | 1001 | the server is stopping | may try again later |
-//! | 1002, 1003, 1009 | not the WebSocket protocol; binary; too long | has a bug |
-//! | 4000 | no JSON object with a numeric `id` | has a bug |
-//! | 4001, 4003 | no hello in time; not let in | connects anew, if at all |
-//! | 4004 | ended; the last event says why | is done |
-//! | 4008 | reads too slowly | resumes |
-//! | 4009 | another socket has taken over | is done with this socket |
-//! | 4029 | flood | is done |
+//! | 1002, 1003, 1009 | a WebSocket protocol error; a binary message; a message too long | has a bug |
+//! | 4000 | not a JSON object with a numeric `id` | has a bug |
+//! | 4001, 4003 | no hello in time; refused | may connect again |
+//! | 4004 | the connection ended; the last event has the reason | is finished |
+//! | 4008 | the client reads too slowly | resumes |
+//! | 4009 | another socket took over the connection | is finished with this socket |
+//! | 4029 | too many messages; the connection ended | is finished |
 
 mod body;
 pub mod close;

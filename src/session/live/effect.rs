@@ -1,4 +1,4 @@
-//! What a session wants done.
+//! What a session asks its rim to do.
 
 use std::sync::Arc;
 
@@ -16,14 +16,14 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SocketId(pub u64);
 
-/// One thing to do. To be carried out in the order in which they come.
+/// An effect. The registry runs effects in their order.
 #[derive(Debug)]
 pub enum Effect {
     Send {
         socket: SocketId,
         message: OutboundMessage,
     },
-    /// Closes a socket behind all that was sent to it.
+    /// Closes a socket after everything that was sent to it.
     Close {
         socket: SocketId,
         why: Closing,
@@ -37,18 +37,18 @@ pub enum Effect {
         archive: ArchiveId,
         phase: RecordingPhase,
     },
-    /// The first stream since somebody came is there.
+    /// The first stream was published since the session was empty.
     FirstStream,
-    /// Somebody has connected.
+    /// A client connected.
     Joined(ConnectionInfo),
-    /// A connection is over.
+    /// A connection ended.
     Left {
         connection: ConnectionId,
         reason: EndReason,
     },
-    /// For whoever monitors the session.
+    /// For the monitor.
     Monitor(MonitorEventKind),
-    /// A signal in a session that is mediated; to be answered by [`LiveSession::answer_mediated`](super::LiveSession::answer_mediated).
+    /// A signal in a mediated session; the answer comes by [`LiveSession::answer_mediated`](super::LiveSession::answer_mediated).
     Mediate {
         socket: SocketId,
         request: u64,
@@ -66,25 +66,25 @@ pub enum OutboundMessage {
 /// Why the server closes a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Closing {
-    /// The client said goodbye.
+    /// The client left.
     Left,
     /// The connection is over; [`SessionEvent::Disconnected`](super::SessionEvent::Disconnected) said why.
     Ended(EndReason),
-    /// Another socket has taken the connection over.
+    /// Another socket took over the connection.
     Replaced,
-    /// The client sent far too many messages; its connection is over.
+    /// The client sent too many messages; its connection ended.
     Flood,
     /// The client reads too slowly; it may resume.
     Overflow,
 }
 
-/// What happens to an archive for reasons of the session.
+/// What a session reports about its archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecordingPhase {
-    /// Nobody publishes any more.
+    /// The last stream ended.
     Paused,
-    /// Somebody publishes again.
+    /// A stream was published again.
     Resumed,
-    /// Nobody has published and nobody has been connected for a minute: it should be stopped.
+    /// The session was empty for a minute: the archive should stop.
     Abandoned,
 }

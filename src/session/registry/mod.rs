@@ -1,8 +1,8 @@
 //! The live sessions of this process.
 //!
-//! Each session has a lock of its own, held while a request is carried out and never over an
-//! `.await`. What the session wants done is done under that lock, so that sockets, engine and
-//! recorder learn of everything in the session's order; none of them makes the session wait.
+//! Each session has its own lock, held while a request is applied and never across an `.await`.
+//! Effects run under that lock, so sockets, engine and recorder get everything in the
+//! session's order. None of them blocks the session.
 
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
@@ -26,21 +26,21 @@ use super::{
 };
 use crate::{clock::Now, common::id::ArchiveId, opentok::SessionId};
 
-/// How often the sessions are looked after in which something is due.
+/// How often due sessions are ticked.
 const TICK: Duration = Duration::from_millis(250);
 
-/// Something happened to an archive for reasons of its session.
+/// What changed for an archive because of its session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordingUpdate {
     pub archive: ArchiveId,
     pub phase: RecordingPhase,
 }
 
-/// What whoever keeps the archives hears of the sessions.
+/// What the archives need to know of the sessions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RegistryEvent {
     Recording(RecordingUpdate),
-    /// Somebody publishes, for the first time since people came.
+    /// The first stream was published since the session was empty.
     FirstStream(SessionId),
 }
 
@@ -72,7 +72,7 @@ struct Shared {
     aliases: Mutex<HashMap<SessionId, SessionId>>,
     /// When something is due, and in which session.
     alarms: Mutex<BTreeSet<(Instant, SessionId)>>,
-    /// Nobody may join any more.
+    /// New connections are refused.
     stopping: AtomicBool,
     last_socket: AtomicU64,
     connections: AtomicUsize,
@@ -93,12 +93,12 @@ struct Hosted {
     alarm: Option<Instant>,
     /// What the totals count of this session.
     counted: (usize, usize),
-    /// It is over, and out of the map.
+    /// It ended and is no longer in the map.
     retired: bool,
 }
 
 impl Sessions {
-    /// `events` is read by whoever keeps the archives.
+    /// The archives read `events`.
     pub fn new(
         media: Arc<dyn Media>,
         recorder: Arc<dyn Recorder>,
@@ -121,12 +121,12 @@ impl Sessions {
         }))
     }
 
-    /// Has somebody follow all sessions. There is one observer, and the first one stays.
+    /// Sets the observer of all sessions. Later calls have no effect.
     pub fn observe(&self, observer: Arc<dyn Observer>) {
         let _ = self.0.observer.set(observer);
     }
 
-    /// Has somebody hear what applications may hear. There is one, and the first one stays.
+    /// Sets the monitor of all sessions. Later calls have no effect.
     pub fn monitor(&self, monitor: Arc<dyn Monitor>) {
         let _ = self.0.monitor.set(monitor);
     }
@@ -277,12 +277,12 @@ impl Sessions {
         })
     }
 
-    /// Lets whoever joins `from` join `into` from now on. Those who are in `from` stay there.
+    /// Makes `from` an alias of `into`: clients that join `from` join `into`. Connections in `from` stay there.
     pub fn alias(&self, from: &SessionId, into: &SessionId) {
         lock(&self.0.aliases).insert(from.clone(), into.clone());
     }
 
-    /// Ends what [`Sessions::alias`] began, and returns the sessions that were joined as `into`.
+    /// Removes the aliases of `into` and returns them.
     pub fn unalias(&self, into: &SessionId) -> Vec<SessionId> {
         let mut aliases = lock(&self.0.aliases);
         let gone = aliases.extract_if(|_, other| other == into);
@@ -350,7 +350,7 @@ impl Sessions {
             .unwrap_or(false)
     }
 
-    /// Ends every connection of every session, and lets nobody in from now on.
+    /// Ends every connection of every session and refuses new ones.
     pub fn disconnect_all(&self, reason: EndReason) {
         self.0.stopping.store(true, Ordering::Relaxed);
         let ids: Vec<_> = lock(&self.0.sessions).keys().cloned().collect();
@@ -362,7 +362,7 @@ impl Sessions {
         }
     }
 
-    /// How much is going on in all sessions together.
+    /// Totals over all sessions.
     pub fn counts(&self) -> Counts {
         Counts {
             sessions: lock(&self.0.sessions).len(),
@@ -376,7 +376,7 @@ impl Sessions {
         self.0.media.statistics()
     }
 
-    /// Hands what the engine reports to the session it is about.
+    /// Passes an event of the engine to its session.
     pub fn media_event(&self, event: media::EngineEvent) {
         use media::EngineEvent;
 
@@ -407,7 +407,7 @@ impl Sessions {
         });
     }
 
-    /// Looks after the sessions in which something is due.
+    /// Ticks the sessions that are due.
     pub fn tick(&self, now: Now) {
         loop {
             let (at, session) = {
@@ -763,7 +763,7 @@ fn needs_media(request: &Request) -> bool {
     )
 }
 
-/// A session in which a bug panicked stays usable for what is still right in it.
+/// A poisoned lock is used further: one panic must not end a session.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
