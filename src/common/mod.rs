@@ -1,3 +1,4 @@
 //! Small types that several nouns share. This module depends on no other.
 
+pub mod connection_data;
 pub mod id;

@@ -3,7 +3,6 @@
 use actix_web::{HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
-use serde_json::json;
 
 use super::{
     boot::{JoinResponse, RecordingStatus, RoomBoot, RoomStatus},
@@ -16,6 +15,7 @@ use super::{
 use crate::{
     app::App,
     clock::now_ms,
+    common::connection_data::ConnectionData,
     opentok::{Role, SessionId},
     room::{self, Name, Room, Slug},
 };
@@ -106,7 +106,7 @@ pub async fn join(
     let name = Name::parse(&form.name)?;
     let room = find(&app, &slug).await?;
     visitor.remember_name(&name)?;
-    let data = json!({ "name": name }).to_string();
+    let data = ConnectionData::named(&name).to_json();
     let response = join_response(&app, &room, Role::Publisher, &data).await?;
     Ok(HttpResponse::Ok().json(response))
 }
@@ -121,7 +121,11 @@ pub async fn join_as_host(
     let name = Name::parse(&form.name)?;
     let room = find(&app, &slug).await?;
     host.visitor.remember_name(&name)?;
-    let data = json!({ "name": name, "host": true }).to_string();
+    let data = ConnectionData {
+        host: true,
+        ..ConnectionData::named(&name)
+    }
+    .to_json();
     let response = join_response(&app, &room, Role::Moderator, &data).await?;
     Ok(HttpResponse::Ok().json(response))
 }
@@ -228,12 +232,7 @@ pub(super) fn guest_link(app: &App, slug: &Slug) -> String {
 
 /// The name in the connection data of a token; foreign applications may have written anything there.
 fn name_from(data: &str) -> String {
-    #[derive(Deserialize)]
-    struct Data {
-        name: String,
-    }
-    serde_json::from_str::<Data>(data)
-        .ok()
+    ConnectionData::parse(data)
         .and_then(|data| Name::parse(&data.name).ok())
         .map_or_else(|| "Somebody".to_owned(), |name| name.to_string())
 }

@@ -5,11 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde::Deserialize;
-
 use super::{Effect, LiveSession, RecordingPhase};
 use crate::{
-    common::id::ArchiveId,
+    common::{connection_data::ConnectionData, id::ArchiveId},
     session::recording::{Layout, TimelineEvent},
     session::{
         Refusal, StreamId,
@@ -207,7 +205,9 @@ impl LiveSession {
         let publisher = self.connections.get(&stream.connection_id);
         let connection_data = publisher.map_or("", |publisher| &publisher.info.data);
         let name = if stream.name.is_empty() {
-            name_in(connection_data)
+            ConnectionData::parse(connection_data)
+                .map(|data| data.name)
+                .unwrap_or_default()
         } else {
             stream.name.clone()
         };
@@ -296,13 +296,4 @@ fn not_recording() -> Refusal {
         "OT_ARCHIVE_NOT_RECORDING",
         "the archive is not being recorded any more",
     )
-}
-
-/// The name in connection data of the form `{"name": …}`, as the pages and the presence kit write it.
-fn name_in(data: &str) -> String {
-    #[derive(Deserialize)]
-    struct Data {
-        name: String,
-    }
-    serde_json::from_str(data).map_or_else(|_| String::new(), |data: Data| data.name)
 }
