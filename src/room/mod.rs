@@ -261,7 +261,8 @@ pub async fn rename(db: &SqlitePool, slug: &Slug, name: &Name) -> Result<(), Roo
     }
 }
 
-/// Deletes a room. Its session and archives stay: what was recorded there is not lost with it.
+/// Deletes the row of a room. Its archives stay. To delete a room that may be in use, call
+/// [`Rooms::delete_if_empty`](crate::platform::Rooms::delete_if_empty).
 ///
 /// # Errors
 /// [`RoomError::Default`], [`RoomError::NotFound`], or the database.

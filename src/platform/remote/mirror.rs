@@ -64,7 +64,7 @@ struct Retry {
 }
 
 impl Retry {
-    /// One more, after those before it.
+    /// The state after another failed attempt at `now`.
     fn next(before: Option<&Retry>, now: Instant) -> Retry {
         let count = before.map_or(0, |retries| retries.count);
         Retry {
