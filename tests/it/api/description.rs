@@ -20,7 +20,7 @@ fn routes_of_the_source() -> BTreeSet<(String, String)> {
     let mut found = BTreeSet::new();
     let (_, calls) = source.split_once("fn calls(").unwrap();
     let (calls, _) = calls
-        .split_once("/// What OpenTok has and this server has not.")
+        .split_once("/// The features of OpenTok that this server does not offer.")
         .unwrap();
     for route in calls.split("only(").skip(1) {
         let path = route.split('"').nth(1).unwrap();
