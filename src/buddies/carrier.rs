@@ -124,7 +124,7 @@ impl Inner {
                     }
                 }
                 Keep::Name(user, name) => {
-                    let kept = presence::store::keep_name(&self.db, user, &name, clock::now_ms());
+                    let kept = presence::store::save_name(&self.db, user, &name, clock::now_ms());
                     if let Err(problem) = kept.await {
                         error!("The name of a buddy is not kept: {problem}");
                     }
@@ -132,7 +132,7 @@ impl Inner {
                 Keep::Choice(user, availability) => {
                     let now_ms = clock::now_ms();
                     let kept =
-                        presence::store::keep_availability(&self.db, user, availability, now_ms);
+                        presence::store::save_availability(&self.db, user, availability, now_ms);
                     if let Err(problem) = kept.await {
                         error!("What a buddy chose is not kept: {problem}");
                     }

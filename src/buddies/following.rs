@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     opentok::SessionId,
-    presence::{Arrival, Availability, Leaving, Name, UserId},
+    presence::{Availability, DisconnectReason, Name, TabConnected, UserId},
     session::{ClientSignal, ConnectionId, ConnectionInfo, EndReason, Observer, Refusal},
 };
 
@@ -40,12 +40,12 @@ impl Observer for Inner {
 
     fn left(&self, session: &SessionId, connection: ConnectionId, reason: EndReason) {
         let how = match reason {
-            EndReason::NetworkDisconnected => Leaving::Lost,
+            EndReason::NetworkDisconnected => DisconnectReason::Lost,
             EndReason::ServerStopping => return, // Nobody has left; the next start finds out who is back.
             EndReason::ClientDisconnected
             | EndReason::ForceDisconnected
             | EndReason::ForceUnpublished
-            | EndReason::MediaStopped => Leaving::Closed,
+            | EndReason::MediaStopped => DisconnectReason::Closed,
         };
         let mut desk = self.desk();
         if *session == self.presence {
@@ -74,7 +74,7 @@ impl Desk {
         let Ok(name) = Name::parse(&badge.name) else {
             return;
         };
-        let arrival = Arrival {
+        let arrival = TabConnected {
             user: badge.user,
             name: &name,
             connection,
@@ -83,7 +83,10 @@ impl Desk {
         // Others see a tab before they hear what its buddy does.
         let first = self.orders.len();
         self.act(|board, now| board.arrived(arrival, now));
-        let doing = self.switchboard.roster().doing(badge.user);
+        let doing = self
+            .switchboard
+            .roster()
+            .availability_and_activity(badge.user);
         if doing.is_none_or(|(availability, _)| availability == Availability::Invisible) {
             return;
         }

@@ -32,7 +32,7 @@ use super::{
 use crate::{
     invitation::{AnswerError, Event, InvitationId, Invite, Invited, News, Outcome, Switchboard},
     opentok::SessionId,
-    presence::{Delta, State, UserId},
+    presence::{PresenceStatus, RosterDelta, UserId},
     session::{ClientSignal, ConnectionId, Refusal},
 };
 
@@ -106,11 +106,11 @@ impl Kit {
         }
     }
 
-    fn tell_states(&self, delta: &Delta, board: &Switchboard, orders: &mut VecDeque<Order>) {
+    fn tell_states(&self, delta: &RosterDelta, board: &Switchboard, orders: &mut VecDeque<Order>) {
         for entry in delta.joined.iter().chain(&delta.changed) {
             for tab in board.roster().tabs(entry.person.id) {
                 let others = self.tabs.iter().copied().filter(|other| other != tab);
-                let is_available = entry.state == State::Available;
+                let is_available = entry.state == PresenceStatus::Available;
                 orders.push_back(status(*tab, is_available, others.collect()));
             }
         }
@@ -255,8 +255,8 @@ impl Desk {
         if !self.kit.tabs.insert(tab) {
             return;
         }
-        for (_, tabs, state) in self.switchboard.roster().everybody() {
-            if state.is_some_and(|state| state != State::Available) {
+        for (_, tabs, state) in self.switchboard.roster().buddies() {
+            if state.is_some_and(|state| state != PresenceStatus::Available) {
                 let others = tabs.iter().filter(|other| **other != tab);
                 let orders = others.map(|other| status(*other, false, vec![tab]));
                 self.orders.extend(orders);

@@ -35,7 +35,7 @@ use crate::{
     },
     opentok::SessionId,
     platform::{LocalPresence, Platform, PlatformError},
-    presence::{self, Availability, Name, Page, Query, UserId},
+    presence::{self, Availability, Name, RosterPage, RosterQuery, UserId},
     session::ConnectionId,
 };
 
@@ -128,7 +128,7 @@ impl Buddies {
     }
 
     /// A part of the roster.
-    pub fn roster(&self, query: Query<'_>) -> Page {
+    pub fn roster(&self, query: RosterQuery<'_>) -> RosterPage {
         self.0.desk().switchboard.roster().page(query)
     }
 
@@ -366,6 +366,6 @@ async fn presence_session(
         return Ok(session);
     }
     let session = lobby.create_presence_session().await?;
-    presence::store::keep_session(db, api_key, &session).await?;
+    presence::store::save_session(db, api_key, &session).await?;
     Ok(session)
 }

@@ -12,7 +12,7 @@ use tracing::debug;
 use super::{Inner, desk::Desk};
 use crate::{
     opentok::SessionId,
-    presence::{Leaving, UserId},
+    presence::{DisconnectReason, UserId},
     session::ConnectionId,
 };
 
@@ -188,7 +188,7 @@ impl Desk {
         }
         for connection in changes.left {
             // The platform does not say how.
-            self.act(|board, now| board.left_chat(connection, Leaving::Unlisted, now));
+            self.act(|board, now| board.left_chat(connection, DisconnectReason::Unlisted, now));
         }
     }
 }

@@ -11,7 +11,7 @@ use super::news::ChatView;
 use crate::{
     clock::Now,
     opentok::SessionId,
-    presence::{Absence, Leaving, Person, UserId},
+    presence::{DisconnectReason, GracePeriod, Person, UserId},
     session::ConnectionId,
 };
 
@@ -68,7 +68,7 @@ pub(super) struct Side {
     connections: Vec<ConnectionId>,
     has_joined: bool,
     /// While there is no connection.
-    absence: Option<Absence>,
+    grace: Option<GracePeriod>,
 }
 
 /// One of the two, and the tab that invited or accepted.
@@ -91,15 +91,15 @@ impl Chats {
     /// Opens a chat of two who are in none.
     pub(super) fn begin(&mut self, session: SessionId, parties: [Party; 2], now: Now) -> &Chat {
         let sides = parties.map(|Party { person, tab }| {
-            let absence = Absence::first(JOIN_WITHIN, now.at);
-            self.absent.insert((absence.until(), person.id));
+            let grace = GracePeriod::for_first_connection(JOIN_WITHIN, now.at);
+            self.absent.insert((grace.until(), person.id));
             self.of_user.insert(person.id, session.clone());
             Side {
                 person,
                 tab,
                 connections: Vec::new(),
                 has_joined: false,
-                absence: Some(absence),
+                grace: Some(grace),
             }
         });
         self.by_session.entry(session.clone()).or_insert(Chat {
@@ -117,8 +117,8 @@ impl Chats {
             for connection in &side.connections {
                 self.connections.remove(connection);
             }
-            if let Some(absence) = side.absence {
-                self.absent.remove(&(absence.until(), side.person.id));
+            if let Some(grace) = side.grace {
+                self.absent.remove(&(grace.until(), side.person.id));
             }
         }
         Some(chat)
@@ -145,8 +145,8 @@ impl Chats {
             side.connections.push(connection);
         }
         side.has_joined = true;
-        if let Some(absence) = side.absence.take() {
-            self.absent.remove(&(absence.until(), user));
+        if let Some(grace) = side.grace.take() {
+            self.absent.remove(&(grace.until(), user));
         }
         true
     }
@@ -155,7 +155,7 @@ impl Chats {
     pub(super) fn left(
         &mut self,
         connection: ConnectionId,
-        how: Leaving,
+        how: DisconnectReason,
         is_expected: impl Fn(UserId) -> bool,
         now: Instant,
     ) {
@@ -167,20 +167,20 @@ impl Chats {
         };
         side.connections.retain(|other| *other != connection);
         if side.connections.is_empty() {
-            let absence = Absence::begin(how, is_expected(user), now);
-            side.absence = Some(absence);
-            self.absent.insert((absence.until(), user));
+            let grace = GracePeriod::begin(how, is_expected(user), now);
+            side.grace = Some(grace);
+            self.absent.insert((grace.until(), user));
         }
     }
 
     /// The user's page is on its way.
     pub(super) fn expect_back(&mut self, user: UserId) {
-        let Some(absence) = self.side_mut(user).and_then(|side| side.absence.as_mut()) else {
+        let Some(grace) = self.side_mut(user).and_then(|side| side.grace.as_mut()) else {
             return;
         };
-        let before = absence.until();
-        absence.expect_back();
-        let until = absence.until();
+        let before = grace.until();
+        grace.expect_back();
+        let until = grace.until();
         self.absent.remove(&(before, user));
         self.absent.insert((until, user));
     }

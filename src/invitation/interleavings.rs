@@ -12,7 +12,10 @@ use super::*;
 use crate::{
     clock::Now,
     opentok::SessionId,
-    presence::{Activity, Arrival, Availability, Entry, Leaving, Name, Query, UserId},
+    presence::{
+        Activity, Availability, DisconnectReason, Name, RosterEntry, RosterQuery, TabConnected,
+        UserId,
+    },
     session::ConnectionId,
 };
 
@@ -22,14 +25,14 @@ const PEOPLE: usize = 50;
 #[derive(Clone, Copy, Debug)]
 enum Move {
     Connect,
-    Disconnect(Leaving),
+    Disconnect(DisconnectReason),
     AskForPage,
     /// Somebody not far away, so that invitations cross.
     Invite(usize),
     AnswerOwn(Answer, usize),
     AnswerAny(Answer, usize),
     JoinChat,
-    LeaveChat(Leaving),
+    LeaveChat(DisconnectReason),
     EndChat,
     Record(RecordingAction),
     Choose(Availability),
@@ -49,7 +52,7 @@ fn moves() -> impl Strategy<Value = Vec<(usize, Move)>> {
         1 => Just(Answer::Decline),
         1 => Just(Answer::Cancel),
     ];
-    let leaving = prop_oneof![Just(Leaving::Closed), Just(Leaving::Lost)];
+    let leaving = prop_oneof![Just(DisconnectReason::Closed), Just(DisconnectReason::Lost)];
     let availability = prop_oneof![
         3 => Just(Availability::Available),
         1 => Just(Availability::DoNotDisturb),
@@ -96,7 +99,7 @@ struct World {
     names: Vec<Name>,
     in_chat: BTreeMap<UserId, Vec<ConnectionId>>,
     heard: BTreeMap<UserId, Heard>,
-    listed: BTreeMap<UserId, Entry>,
+    listed: BTreeMap<UserId, RosterEntry>,
     seq: u64,
     ever: Vec<InvitationId>,
     /// Chats that were started and not ended, as the database would have them.
@@ -204,7 +207,7 @@ impl World {
     }
 
     fn connect(&mut self, who: usize) {
-        let arrival = Arrival {
+        let arrival = TabConnected {
             user: self.people[who],
             name: &self.names[who],
             connection: ConnectionId::random(),
@@ -365,7 +368,7 @@ impl World {
                 (None, None) => Activity::Idle,
                 (Some(_), Some(_)) => panic!("invites while in a chat"),
             };
-            match board.roster.doing(*user) {
+            match board.roster.availability_and_activity(*user) {
                 Some((_, doing)) => assert_eq!(doing, activity),
                 None => assert_eq!((activity, rings.len()), (Activity::Idle, 0)),
             }
@@ -377,11 +380,11 @@ impl World {
     }
 
     fn check_roster(&self) {
-        let page = self.board.roster.page(Query {
+        let page = self.board.roster.page(RosterQuery {
             limit: 200,
-            ..Query::default()
+            ..RosterQuery::default()
         });
-        let mut listed: Vec<Entry> = self.listed.values().cloned().collect();
+        let mut listed: Vec<RosterEntry> = self.listed.values().cloned().collect();
         listed.sort();
         assert_eq!(page.buddies, listed);
         assert_eq!(page.seq, self.seq);
@@ -412,7 +415,7 @@ proptest! {
         // Who leaves leaves nothing behind.
         for who in 0..PEOPLE {
             while let Some(tab) = world.board.roster().tabs(world.people[who]).first().copied() {
-                world.board.left(tab, Leaving::Lost, world.now);
+                world.board.left(tab, DisconnectReason::Lost, world.now);
             }
         }
         world.act(0, Move::Wait(5000));

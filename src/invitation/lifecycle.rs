@@ -246,7 +246,7 @@ impl Switchboard {
             Unavailable::Chatting => Outcome::Busy,
             Unavailable::Inviting => Outcome::Inviting,
             Unavailable::DoNotDisturb => Outcome::DoNotDisturb,
-            Unavailable::Gone | Unavailable::Unknown => Outcome::Gone,
+            Unavailable::Offline | Unavailable::Unknown => Outcome::Gone,
         })?;
         if self.lines.to(user).len() >= RINGING_MAX {
             return Err(Outcome::Busy);

@@ -14,7 +14,7 @@
 //! method says who may) and what happens in the presence session and in the sessions of chats; after every
 //! call, and whenever [`Switchboard::due`] has come, it carries out what [`Switchboard::poll`] returns.
 //!
-//! What people hear is JSON: everybody the [`Delta`](crate::presence::Delta)s of the roster, each user's
+//! What people hear is JSON: everybody the [`RosterDelta`](crate::presence::RosterDelta)s of the roster, each user's
 //! tabs the [`News`] that concern it. Whoever (re)connects starts from [`Mine`].
 
 mod chat;

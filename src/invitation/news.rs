@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{ChatEnd, ChatRecord, EndReason, InvitationId, MissedCall, Outcome, RecordingState};
 use crate::{
     opentok::SessionId,
-    presence::{Availability, Delta, Person, UserId},
+    presence::{Availability, Person, RosterDelta, UserId},
     session::ConnectionId,
 };
 
@@ -13,7 +13,7 @@ use crate::{
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// Tell everybody in the presence session.
-    Roster(Delta),
+    Roster(RosterDelta),
     /// Tell every tab that the user has open now ([`Roster::tabs`](crate::presence::Roster::tabs)).
     Personal { to: UserId, news: News },
     /// Keep the chat ([`store::add`](super::store::add)).

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     clock::Now,
     opentok::SessionId,
-    presence::{Activity, Arrival, Availability, Leaving, Person, Roster, UserId},
+    presence::{Activity, Availability, DisconnectReason, Person, Roster, TabConnected, UserId},
     session::ConnectionId,
 };
 
@@ -71,15 +71,15 @@ impl Default for Switchboard {
 /// What happens in the presence session.
 impl Switchboard {
     /// A tab has connected, or is back after its socket was lost.
-    pub fn arrived(&mut self, arrival: Arrival<'_>, now: Now) {
+    pub fn arrived(&mut self, arrival: TabConnected<'_>, now: Now) {
         self.advance(now);
-        self.roster.arrived(arrival, now.at);
+        self.roster.tab_connected(arrival, now.at);
     }
 
     /// A tab's connection is gone.
-    pub fn left(&mut self, connection: ConnectionId, how: Leaving, now: Now) {
+    pub fn left(&mut self, connection: ConnectionId, how: DisconnectReason, now: Now) {
         self.advance(now);
-        self.roster.left(connection, how, now.at);
+        self.roster.tab_disconnected(connection, how, now.at);
     }
 
     /// The user's browser has asked for the page of the buddies. To be told on every such request: it is
@@ -115,7 +115,7 @@ impl Switchboard {
     /// All that concerns the user now; `None`: not here.
     pub fn mine(&self, user: UserId, now: Now) -> Option<Mine> {
         let me = self.roster.person(user)?.clone();
-        let (availability, _) = self.roster.doing(user)?;
+        let (availability, _) = self.roster.availability_and_activity(user)?;
         let tabs = self.roster.tabs(user);
         Some(Mine {
             me,
@@ -214,7 +214,7 @@ impl Switchboard {
     }
 
     /// A connection in the session of a chat is gone.
-    pub fn left_chat(&mut self, connection: ConnectionId, how: Leaving, now: Now) {
+    pub fn left_chat(&mut self, connection: ConnectionId, how: DisconnectReason, now: Now) {
         self.advance(now);
         let roster = &self.roster;
         self.chats.left(
@@ -315,11 +315,11 @@ impl Switchboard {
             self.hang_up(user, reason, now);
         }
         self.lapse(now);
-        let departures = self.roster.advance(now.at);
-        for user in departures.departed {
+        let expired = self.roster.advance(now.at);
+        for user in expired.departed {
             self.depart(user, now);
         }
-        for user in departures.forgotten {
+        for user in expired.forgotten {
             self.missed.forget(user, None);
         }
         while let Some((at, session)) = self.offered.front()

@@ -8,7 +8,7 @@ use super::*;
 use crate::{
     clock::Now,
     opentok::SessionId,
-    presence::{Arrival, Availability, Leaving, Name, Query, UserId},
+    presence::{Availability, DisconnectReason, Name, RosterQuery, TabConnected, UserId},
     session::ConnectionId,
 };
 
@@ -46,7 +46,7 @@ impl Scene {
 
     fn opens(&mut self, user: UserId, name: &str) -> ConnectionId {
         let connection = ConnectionId::random();
-        let arrival = Arrival {
+        let arrival = TabConnected {
             user,
             name: &Name::parse(name).unwrap(),
             connection,
@@ -56,7 +56,7 @@ impl Scene {
         connection
     }
 
-    fn closes_all(&mut self, user: UserId, how: Leaving) {
+    fn closes_all(&mut self, user: UserId, how: DisconnectReason) {
         for tab in self.board.roster().tabs(user).to_vec() {
             self.board.left(tab, how, self.now);
         }
@@ -154,9 +154,9 @@ impl Scene {
 
     fn state(&mut self, user: UserId) -> Option<Value> {
         self.wait_ms(250);
-        let page = self.board.roster().page(Query {
+        let page = self.board.roster().page(RosterQuery {
             limit: 200,
-            ..Query::default()
+            ..RosterQuery::default()
         });
         let entry = page.buddies.iter().find(|entry| entry.person.id == user)?;
         Some(serde_json::to_value(entry.state).unwrap())
@@ -418,7 +418,7 @@ fn who_cannot_be_rung_answers_at_once_with_the_reason() {
         .board
         .choose(dan, Availability::DoNotDisturb, scene.now);
     scene.board.choose(fay, Availability::Invisible, scene.now);
-    scene.closes_all(gus, Leaving::Closed);
+    scene.closes_all(gus, DisconnectReason::Closed);
     scene.wait_ms(2000);
     for (to, outcome) in [
         (bob, Outcome::Busy),
@@ -521,7 +521,7 @@ fn nobody_answers_for_45_seconds() {
 fn an_invitation_ends_when_either_side_goes() {
     let (mut scene, [ann, bob]) = Scene::with(["Ann", "Bob"]);
     scene.rings(ann, bob);
-    scene.closes_all(bob, Leaving::Lost);
+    scene.closes_all(bob, DisconnectReason::Lost);
     scene.wait_ms(4000);
     assert_eq!(scene.hears_types(ann), ["calling", "answered gone"]);
     assert!(scene.is_free(ann));
@@ -530,7 +530,7 @@ fn an_invitation_ends_when_either_side_goes() {
 
     scene.hears(bob);
     scene.rings(ann, bob);
-    scene.closes_all(ann, Leaving::Closed);
+    scene.closes_all(ann, DisconnectReason::Closed);
     scene.wait_ms(1500);
     assert_eq!(
         scene.hears_types(bob),
@@ -562,7 +562,7 @@ fn a_reload_keeps_what_rings() {
     let id = scene.rings(ann, bob);
     for (user, name) in [(ann, "Ann"), (bob, "Bob")] {
         scene.board.expect_back(user, scene.now);
-        scene.closes_all(user, Leaving::Closed);
+        scene.closes_all(user, DisconnectReason::Closed);
         scene.wait_ms(4900);
         scene.opens(user, name);
     }
@@ -655,7 +655,10 @@ fn offers_are_counted_as_invitations() {
 
 #[test]
 fn a_tab_closed_in_a_call_ends_it_for_both() {
-    for (how, patience_ms) in [(Leaving::Closed, 1500), (Leaving::Lost, 4000)] {
+    for (how, patience_ms) in [
+        (DisconnectReason::Closed, 1500),
+        (DisconnectReason::Lost, 4000),
+    ] {
         let (mut scene, [ann, bob]) = Scene::with(["Ann", "Bob"]);
         scene.opens(ann, "Ann"); // another tab stays
         let session = scene.chat(ann, bob);
@@ -682,8 +685,8 @@ fn a_reload_in_a_call_keeps_it() {
     scene.joins(bob, &session);
     scene
         .board
-        .left_chat(connection, Leaving::Closed, scene.now);
-    scene.closes_all(ann, Leaving::Closed);
+        .left_chat(connection, DisconnectReason::Closed, scene.now);
+    scene.closes_all(ann, DisconnectReason::Closed);
     scene.wait_ms(100);
     scene.board.expect_back(ann, scene.now);
     scene.wait_ms(4500);
@@ -712,7 +715,7 @@ fn a_call_that_somebody_never_joins_ends() {
 fn who_leaves_the_page_leaves_the_call() {
     let (mut scene, [ann, bob]) = Scene::with(["Ann", "Bob"]);
     scene.chat(ann, bob);
-    scene.closes_all(ann, Leaving::Closed);
+    scene.closes_all(ann, DisconnectReason::Closed);
     scene.wait_ms(1500);
     assert_eq!(scene.hears_types(bob), ["chatEnded gone"]);
     assert!(scene.is_free(bob));
@@ -759,7 +762,7 @@ fn missed_calls_are_bounded_and_forgotten_with_their_user() {
         scene.invites(caller, bob).unwrap();
     }
     assert_eq!(scene.missed(bob).len(), 20);
-    scene.closes_all(bob, Leaving::Closed);
+    scene.closes_all(bob, DisconnectReason::Closed);
     scene.wait_ms(1500);
     scene.wait_ms(24 * 60 * 60 * 1000);
     scene.opens(bob, "Bob");
@@ -777,7 +780,7 @@ fn lost_sockets_in_every_state_leave_nobody_behind() {
                     scene.accepts(bob, id).unwrap();
                 }
             }
-            scene.closes_all(ann, Leaving::Lost);
+            scene.closes_all(ann, DisconnectReason::Lost);
             scene.wait_ms(4000);
             assert!(scene.is_free(bob));
             assert_eq!(scene.state(ann), None);

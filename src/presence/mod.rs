@@ -10,7 +10,7 @@
 //! invisible           (not listed)    (not listed)    (not listed)
 //! ```
 //!
-//! Clients keep a roster of their own: they start from a [`Page`] and apply each [`Delta`] whose `seq` is
+//! Clients keep a roster of their own: they start from a [`RosterPage`] and apply each [`RosterDelta`] whose `seq` is
 //! the next; whoever misses one asks for the page again.
 //!
 //! ```json
@@ -23,8 +23,8 @@
 //! `number` tells buddies of the same name apart and is absent for the first of them. `total` counts all
 //! who are listed. A client that holds only a part of the roster finds in an entry all it needs to sort it.
 
-mod absence;
-mod board;
+mod deltas;
+mod grace;
 mod name;
 mod roster;
 pub mod store;
@@ -33,10 +33,10 @@ use std::cmp::Ordering;
 
 use serde::{Deserialize, Serialize};
 
-pub use absence::{Absence, Leaving};
-pub use board::{Delta, Page, Query};
+pub use deltas::{RosterDelta, RosterPage, RosterQuery};
+pub use grace::{DisconnectReason, GracePeriod};
 pub use name::{Name, NameError};
-pub use roster::{Arrival, Departures, Roster};
+pub use roster::{ExpiredUsers, Roster, TabConnected};
 
 pub use crate::common::id::UserId;
 
@@ -63,10 +63,10 @@ pub enum Activity {
     Chatting,
 }
 
-/// What others see a buddy do. Listed in the order of [`Entry`].
+/// What others see a buddy do. Listed in the order of [`RosterEntry`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub enum State {
+pub enum PresenceStatus {
     Available,
     Inviting,
     Chatting,
@@ -82,7 +82,7 @@ pub enum Unavailable {
     Chatting,
     DoNotDisturb,
     /// Was here in the last day; or is invisible, which nobody shall be able to tell.
-    Gone,
+    Offline,
     /// Never heard of.
     Unknown,
 }
@@ -99,10 +99,10 @@ pub struct Person {
 
 /// A line of the roster. In order: available, in a call (or about to be), do not disturb; by name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Entry {
+pub struct RosterEntry {
     #[serde(flatten)]
     pub person: Person,
-    pub state: State,
+    pub state: PresenceStatus,
 }
 
 impl Roster {
@@ -113,15 +113,15 @@ impl Roster {
     /// # Errors
     /// The reason why not.
     pub fn may_be_invited(&self, user: UserId) -> Result<(), Unavailable> {
-        let Some((availability, activity)) = self.doing(user) else {
-            return Err(if self.was_here(user) {
-                Unavailable::Gone
+        let Some((availability, activity)) = self.availability_and_activity(user) else {
+            return Err(if self.is_former(user) {
+                Unavailable::Offline
             } else {
                 Unavailable::Unknown
             });
         };
         match (availability, activity) {
-            (Availability::Invisible, _) => Err(Unavailable::Gone),
+            (Availability::Invisible, _) => Err(Unavailable::Offline),
             (_, Activity::Chatting) => Err(Unavailable::Chatting),
             (_, Activity::Inviting) => Err(Unavailable::Inviting),
             (Availability::DoNotDisturb, Activity::Idle) => Err(Unavailable::DoNotDisturb),
@@ -130,28 +130,28 @@ impl Roster {
     }
 }
 
-impl State {
+impl PresenceStatus {
     /// What others see; `None`: they do not see the buddy.
-    fn of(availability: Availability, activity: Activity) -> Option<State> {
+    fn of(availability: Availability, activity: Activity) -> Option<PresenceStatus> {
         match (availability, activity) {
             (Availability::Invisible, _) => None,
-            (_, Activity::Chatting) => Some(State::Chatting),
-            (_, Activity::Inviting) => Some(State::Inviting),
-            (Availability::DoNotDisturb, Activity::Idle) => Some(State::DoNotDisturb),
-            (Availability::Available, Activity::Idle) => Some(State::Available),
+            (_, Activity::Chatting) => Some(PresenceStatus::Chatting),
+            (_, Activity::Inviting) => Some(PresenceStatus::Inviting),
+            (Availability::DoNotDisturb, Activity::Idle) => Some(PresenceStatus::DoNotDisturb),
+            (Availability::Available, Activity::Idle) => Some(PresenceStatus::Available),
         }
     }
 
     fn rank(self) -> u8 {
         match self {
-            State::Available => 0,
-            State::Inviting | State::Chatting => 1,
-            State::DoNotDisturb => 2,
+            PresenceStatus::Available => 0,
+            PresenceStatus::Inviting | PresenceStatus::Chatting => 1,
+            PresenceStatus::DoNotDisturb => 2,
         }
     }
 }
 
-impl Ord for Entry {
+impl Ord for RosterEntry {
     fn cmp(&self, other: &Self) -> Ordering {
         self.state
             .rank()
@@ -165,7 +165,7 @@ impl Ord for Entry {
     }
 }
 
-impl PartialOrd for Entry {
+impl PartialOrd for RosterEntry {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }

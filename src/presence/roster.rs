@@ -7,15 +7,16 @@ use std::{
 };
 
 use super::{
-    Absence, Activity, Availability, Delta, Entry, Leaving, Name, Page, Person, Query, State,
-    UserId, absence::RELOAD, board::Board,
+    Activity, Availability, DisconnectReason, GracePeriod, Name, Person, PresenceStatus,
+    RosterDelta, RosterEntry, RosterPage, RosterQuery, UserId, deltas::DeltaPublisher,
+    grace::RELOAD_GRACE,
 };
 use crate::session::ConnectionId;
 
 /// How many of those who left are remembered, and for how long: they can still be called (and are told
 /// of it when they return), and come back as what they chose to be.
-const FORMER_MAX: usize = 10_000;
-const FORMER_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+const MAX_FORMER: usize = 10_000;
+const FORMER_TTL: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Who is here.
 ///
@@ -28,11 +29,11 @@ pub struct Roster {
     /// The numbers taken among buddies of each name.
     numbers: BTreeSet<(Arc<str>, u32)>,
     /// Buddies without a tab, and when each is given up.
-    absent: BTreeSet<(Instant, UserId)>,
+    without_tab: BTreeSet<(Instant, UserId)>,
     former: HashMap<UserId, Former>,
     /// The same, the longest gone first; an entry of somebody who came back in between means nothing.
     former_order: VecDeque<(Instant, UserId)>,
-    board: Board,
+    deltas: DeltaPublisher,
 }
 
 #[derive(Debug)]
@@ -43,7 +44,7 @@ struct Buddy {
     availability: Availability,
     activity: Activity,
     /// While there is no tab.
-    absence: Option<Absence>,
+    grace: Option<GracePeriod>,
     /// The page has been asked for and has not connected yet.
     expected_until: Option<Instant>,
 }
@@ -57,7 +58,7 @@ struct Former {
 
 /// A tab has connected to the presence session.
 #[derive(Clone, Copy, Debug)]
-pub struct Arrival<'a> {
+pub struct TabConnected<'a> {
     pub user: UserId,
     /// The latest name holds for all tabs.
     pub name: &'a Name,
@@ -68,7 +69,7 @@ pub struct Arrival<'a> {
 
 /// What became of those who were away.
 #[derive(Debug, Default)]
-pub struct Departures {
+pub struct ExpiredUsers {
     /// No longer buddies. They are remembered for a day.
     pub departed: Vec<UserId>,
     /// No longer remembered.
@@ -77,23 +78,23 @@ pub struct Departures {
 
 impl Roster {
     /// A tab is here, or is back with the connection it had before its socket was lost.
-    pub fn arrived(&mut self, arrival: Arrival<'_>, now: Instant) {
-        let Arrival { user, name, .. } = arrival;
-        if *self.connections.entry(arrival.connection).or_insert(user) != user {
+    pub fn tab_connected(&mut self, tab: TabConnected<'_>, now: Instant) {
+        let TabConnected { user, name, .. } = tab;
+        if *self.connections.entry(tab.connection).or_insert(user) != user {
             return; // connections never change hands
         }
         if !self.buddies.contains_key(&user) {
-            self.add(&arrival, now);
+            self.add(&tab, now);
         }
         let Some(buddy) = self.buddies.get_mut(&user) else {
             return;
         };
-        if !buddy.tabs.contains(&arrival.connection) {
-            buddy.tabs.push(arrival.connection);
+        if !buddy.tabs.contains(&tab.connection) {
+            buddy.tabs.push(tab.connection);
         }
         buddy.expected_until = None;
-        if let Some(absence) = buddy.absence.take() {
-            self.absent.remove(&(absence.until(), user));
+        if let Some(grace) = buddy.grace.take() {
+            self.without_tab.remove(&(grace.until(), user));
         }
         if buddy.person.name != *name {
             let old = (Arc::clone(buddy.person.name.folded()), buddy.person.number);
@@ -104,38 +105,42 @@ impl Roster {
                 self.numbers
                     .insert((Arc::clone(name.folded()), buddy.person.number));
             }
-            self.board.mark(user, now);
+            self.deltas.mark_dirty(user, now);
         }
     }
 
-    fn add(&mut self, arrival: &Arrival<'_>, now: Instant) {
-        let former = self.former.remove(&arrival.user);
-        let number = free_number(&self.numbers, arrival.name);
-        self.numbers
-            .insert((Arc::clone(arrival.name.folded()), number));
+    fn add(&mut self, tab: &TabConnected<'_>, now: Instant) {
+        let former = self.former.remove(&tab.user);
+        let number = free_number(&self.numbers, tab.name);
+        self.numbers.insert((Arc::clone(tab.name.folded()), number));
         self.buddies.insert(
-            arrival.user,
+            tab.user,
             Buddy {
                 person: Person {
-                    id: arrival.user,
-                    name: arrival.name.clone(),
+                    id: tab.user,
+                    name: tab.name.clone(),
                     number,
                 },
                 tabs: Vec::new(),
-                availability: arrival
+                availability: tab
                     .availability
                     .or(former.map(|former| former.availability))
                     .unwrap_or_default(),
                 activity: Activity::Idle,
-                absence: None,
+                grace: None,
                 expected_until: None,
             },
         );
-        self.board.mark(arrival.user, now);
+        self.deltas.mark_dirty(tab.user, now);
     }
 
     /// A tab is gone. Without another one its buddy is waited for a while.
-    pub fn left(&mut self, connection: ConnectionId, how: Leaving, now: Instant) {
+    pub fn tab_disconnected(
+        &mut self,
+        connection: ConnectionId,
+        reason: DisconnectReason,
+        now: Instant,
+    ) {
         let Some(user) = self.connections.remove(&connection) else {
             return;
         };
@@ -145,9 +150,9 @@ impl Roster {
         buddy.tabs.retain(|tab| *tab != connection);
         if buddy.tabs.is_empty() {
             let expected = buddy.expected_until.is_some_and(|until| now < until);
-            let absence = Absence::begin(how, expected, now);
-            buddy.absence = Some(absence);
-            self.absent.insert((absence.until(), user));
+            let grace = GracePeriod::begin(reason, expected, now);
+            buddy.grace = Some(grace);
+            self.without_tab.insert((grace.until(), user));
         }
     }
 
@@ -156,11 +161,11 @@ impl Roster {
         let Some(buddy) = self.buddies.get_mut(&user) else {
             return;
         };
-        buddy.expected_until = Some(now + RELOAD);
-        if let Some(absence) = &mut buddy.absence {
-            self.absent.remove(&(absence.until(), user));
-            absence.expect_back();
-            self.absent.insert((absence.until(), user));
+        buddy.expected_until = Some(now + RELOAD_GRACE);
+        if let Some(grace) = &mut buddy.grace {
+            self.without_tab.remove(&(grace.until(), user));
+            grace.expect_back();
+            self.without_tab.insert((grace.until(), user));
         }
     }
 
@@ -173,12 +178,12 @@ impl Roster {
     }
 
     /// Gives up those who have been away for too long.
-    pub fn advance(&mut self, now: Instant) -> Departures {
-        let mut departures = Departures::default();
-        while let Some(&(until, user)) = self.absent.first()
+    pub fn advance(&mut self, now: Instant) -> ExpiredUsers {
+        let mut expired = ExpiredUsers::default();
+        while let Some(&(until, user)) = self.without_tab.first()
             && until <= now
         {
-            self.absent.pop_first();
+            self.without_tab.pop_first();
             let Some(buddy) = self.buddies.remove(&user) else {
                 continue;
             };
@@ -193,11 +198,11 @@ impl Roster {
                 },
             );
             self.former_order.push_back((now, user));
-            self.board.mark(user, now);
-            departures.departed.push(user);
+            self.deltas.mark_dirty(user, now);
+            expired.departed.push(user);
         }
         while let Some(&(since, user)) = self.former_order.front()
-            && (self.former_order.len() > FORMER_MAX || now.duration_since(since) >= FORMER_FOR)
+            && (self.former_order.len() > MAX_FORMER || now.duration_since(since) >= FORMER_TTL)
         {
             self.former_order.pop_front();
             if self
@@ -206,30 +211,30 @@ impl Roster {
                 .is_some_and(|former| former.since == since)
             {
                 self.former.remove(&user);
-                departures.forgotten.push(user);
+                expired.forgotten.push(user);
             }
         }
-        departures
+        expired
     }
 
     /// When [`Roster::advance`] or [`Roster::delta`] has something to do. Those who are to be forgotten
     /// do not count: that can wait for the next occasion.
     pub fn due(&self) -> Option<Instant> {
-        let departure = self.absent.first().map(|(until, _)| *until);
-        [departure, self.board.due()].into_iter().flatten().min()
+        let departure = self.without_tab.first().map(|(until, _)| *until);
+        [departure, self.deltas.due()].into_iter().flatten().min()
     }
 
     /// The next delta for everybody: at once after a calm, else 250 ms after the last one; in a crowd of
     /// thousands up to 1 s after it.
-    pub fn delta(&mut self, now: Instant) -> Option<Delta> {
+    pub fn delta(&mut self, now: Instant) -> Option<RosterDelta> {
         let buddies = &self.buddies;
-        self.board
-            .flush(now, |user| buddies.get(&user).and_then(Buddy::entry))
+        self.deltas
+            .next_delta(now, |user| buddies.get(&user).and_then(Buddy::entry))
     }
 
     /// A part of the roster, as it has been told by deltas.
-    pub fn page(&self, query: Query<'_>) -> Page {
-        self.board.page(query)
+    pub fn page(&self, query: RosterQuery<'_>) -> RosterPage {
+        self.deltas.page(query)
     }
 
     /// Changes what the user chose to be. `false`: it was that already, or the user is not here.
@@ -246,7 +251,7 @@ impl Roster {
             return false;
         }
         buddy.availability = availability;
-        self.board.mark(user, now);
+        self.deltas.mark_dirty(user, now);
         true
     }
 
@@ -256,19 +261,19 @@ impl Roster {
             && buddy.activity != activity
         {
             buddy.activity = activity;
-            self.board.mark(user, now);
+            self.deltas.mark_dirty(user, now);
         }
     }
 
     /// What the user chose to be, and does; `None`: not here.
-    pub fn doing(&self, user: UserId) -> Option<(Availability, Activity)> {
+    pub fn availability_and_activity(&self, user: UserId) -> Option<(Availability, Activity)> {
         self.buddies
             .get(&user)
             .map(|buddy| (buddy.availability, buddy.activity))
     }
 
     /// Whether the user is gone, but was here in the last day.
-    pub fn was_here(&self, user: UserId) -> bool {
+    pub fn is_former(&self, user: UserId) -> bool {
         self.former.contains_key(&user)
     }
 
@@ -290,7 +295,9 @@ impl Roster {
     }
 
     /// Everybody who is here: the tabs, and what others see; `None`: nothing.
-    pub fn everybody(&self) -> impl Iterator<Item = (UserId, &[ConnectionId], Option<State>)> {
+    pub fn buddies(
+        &self,
+    ) -> impl Iterator<Item = (UserId, &[ConnectionId], Option<PresenceStatus>)> {
         self.buddies.values().map(|buddy| {
             let state = buddy.entry().map(|entry| entry.state);
             (buddy.person.id, &*buddy.tabs, state)
@@ -313,9 +320,9 @@ impl Roster {
 }
 
 impl Buddy {
-    fn entry(&self) -> Option<Entry> {
-        let state = State::of(self.availability, self.activity)?;
-        Some(Entry {
+    fn entry(&self) -> Option<RosterEntry> {
+        let state = PresenceStatus::of(self.availability, self.activity)?;
+        Some(RosterEntry {
             person: self.person.clone(),
             state,
         })

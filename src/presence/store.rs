@@ -25,7 +25,7 @@ pub async fn session(db: &SqlitePool, api_key: u32) -> Result<Option<SessionId>,
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn keep_session(
+pub async fn save_session(
     db: &SqlitePool,
     api_key: u32,
     session: &SessionId,
@@ -47,7 +47,7 @@ pub async fn keep_session(
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn keep_name(
+pub async fn save_name(
     db: &SqlitePool,
     user: UserId,
     name: &Name,
@@ -71,7 +71,7 @@ pub async fn keep_name(
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn keep_availability(
+pub async fn save_availability(
     db: &SqlitePool,
     user: UserId,
     availability: Availability,
@@ -155,7 +155,7 @@ mod tests {
         let key = project.api_key;
         assert_eq!(session(&db, key).await.unwrap(), None);
         for id in ["2_first", "2_second"] {
-            keep_session(&db, key, &SessionId::from(id)).await.unwrap();
+            save_session(&db, key, &SessionId::from(id)).await.unwrap();
         }
         let kept = session(&db, key).await.unwrap();
         assert_eq!(kept, Some(SessionId::from("2_first")));
@@ -166,9 +166,9 @@ mod tests {
         let (ann, bob) = (UserId::random(), UserId::random());
         let named = |text| Name::parse(text).unwrap();
         for (user, text) in [(ann, "Ann"), (bob, "Bob"), (ann, "Anna <b>")] {
-            keep_name(&db, user, &named(text), 10).await.unwrap();
+            save_name(&db, user, &named(text), 10).await.unwrap();
         }
-        keep_availability(&db, ann, Availability::Invisible, 20)
+        save_availability(&db, ann, Availability::Invisible, 20)
             .await
             .unwrap();
         assert_eq!(name(&db, ann).await.unwrap().as_deref(), Some("Anna <b>"));
@@ -178,7 +178,7 @@ mod tests {
             [(ann, Availability::Invisible)]
         );
         assert_eq!(not_available(&db, 20, 10).await.unwrap(), []);
-        keep_availability(&db, ann, Availability::Available, 30)
+        save_availability(&db, ann, Availability::Available, 30)
             .await
             .unwrap();
         assert_eq!(not_available(&db, 0, 10).await.unwrap(), []);

@@ -27,13 +27,13 @@ impl Scene {
 
     fn opens(&mut self, user: UserId, name: &str) -> ConnectionId {
         let connection = ConnectionId::random();
-        let arrival = Arrival {
+        let tab = TabConnected {
             user,
             name: &Name::parse(name).unwrap(),
             connection,
             availability: None,
         };
-        self.roster.arrived(arrival, self.now);
+        self.roster.tab_connected(tab, self.now);
         connection
     }
 
@@ -42,24 +42,24 @@ impl Scene {
         (user, self.opens(user, name))
     }
 
-    fn leaves(&mut self, connection: ConnectionId, how: Leaving) {
-        self.roster.left(connection, how, self.now);
+    fn disconnects(&mut self, connection: ConnectionId, reason: DisconnectReason) {
+        self.roster.tab_disconnected(connection, reason, self.now);
     }
 
-    fn wait_ms(&mut self, ms: u64) -> Departures {
+    fn wait_ms(&mut self, ms: u64) -> ExpiredUsers {
         self.now += Duration::from_millis(ms);
         self.roster.advance(self.now)
     }
 
-    fn delta(&mut self) -> Option<Delta> {
+    fn delta(&mut self) -> Option<RosterDelta> {
         self.roster.delta(self.now)
     }
 
     fn names(&self, search: &str) -> Vec<String> {
-        let query = Query {
+        let query = RosterQuery {
             search,
             limit: 200,
-            ..Query::default()
+            ..RosterQuery::default()
         };
         let page = self.roster.page(query);
         assert_eq!(page.total, page.buddies.len());
@@ -99,7 +99,7 @@ fn everybody_learns_who_joins_changes_and_leaves() {
                "left": []})
     );
 
-    scene.leaves(tab, Leaving::Closed);
+    scene.disconnects(tab, DisconnectReason::Closed);
     scene.wait_ms(2000);
     let left = serde_json::to_value(scene.delta()).unwrap();
     assert_eq!(
@@ -112,7 +112,7 @@ fn everybody_learns_who_joins_changes_and_leaves() {
 fn a_closed_tab_is_gone_within_two_seconds() {
     let mut scene = Scene::new();
     let (ann, tab) = scene.newcomer("Ann");
-    scene.leaves(tab, Leaving::Closed);
+    scene.disconnects(tab, DisconnectReason::Closed);
     assert_eq!(scene.wait_ms(1750).departed, [ann]);
     assert!(scene.roster.is_empty());
 }
@@ -121,7 +121,7 @@ fn a_closed_tab_is_gone_within_two_seconds() {
 fn a_lost_network_is_forgiven_for_four_seconds() {
     let mut scene = Scene::new();
     let (ann, tab) = scene.newcomer("Ann");
-    scene.leaves(tab, Leaving::Lost);
+    scene.disconnects(tab, DisconnectReason::Lost);
     assert!(scene.wait_ms(3999).departed.is_empty());
     assert_eq!(scene.wait_ms(1).departed, [ann]);
 }
@@ -135,9 +135,9 @@ fn a_reload_is_not_a_departure() {
         scene.wait_ms(1000);
         if page_comes_first {
             scene.roster.expect_back(ann, scene.now);
-            scene.leaves(tab, Leaving::Closed);
+            scene.disconnects(tab, DisconnectReason::Closed);
         } else {
-            scene.leaves(tab, Leaving::Closed);
+            scene.disconnects(tab, DisconnectReason::Closed);
             scene.wait_ms(100);
             scene.roster.expect_back(ann, scene.now);
         }
@@ -154,8 +154,8 @@ fn a_page_that_has_connected_holds_nobody_any_longer() {
     let (ann, first) = scene.newcomer("Ann");
     scene.roster.expect_back(ann, scene.now);
     let second = scene.opens(ann, "Ann");
-    scene.leaves(first, Leaving::Closed);
-    scene.leaves(second, Leaving::Closed);
+    scene.disconnects(first, DisconnectReason::Closed);
+    scene.disconnects(second, DisconnectReason::Closed);
     assert_eq!(scene.wait_ms(1750).departed, [ann]);
 }
 
@@ -164,7 +164,7 @@ fn a_reload_that_never_comes_is_given_up() {
     let mut scene = Scene::new();
     let (ann, tab) = scene.newcomer("Ann");
     scene.roster.expect_back(ann, scene.now);
-    scene.leaves(tab, Leaving::Closed);
+    scene.disconnects(tab, DisconnectReason::Closed);
     for _ in 0..9 {
         assert!(scene.wait_ms(1000).departed.is_empty());
         scene.roster.expect_back(ann, scene.now);
@@ -183,7 +183,7 @@ fn several_tabs_are_one_buddy() {
     let second = scene.opens(ann, "Ann");
     assert_eq!(scene.roster.tabs(ann), [first, second]);
     assert_eq!(scene.delta().unwrap().joined.len(), 1);
-    scene.leaves(first, Leaving::Closed);
+    scene.disconnects(first, DisconnectReason::Closed);
     assert!(scene.wait_ms(10_000).departed.is_empty());
     assert_eq!(scene.delta(), None);
     assert_eq!(scene.roster.user_of(second), Some(ann));
@@ -196,18 +196,18 @@ fn a_connection_told_of_twice_is_one_tab() {
     let (ann, tab) = scene.newcomer("Ann");
     let stranger = UserId::random();
     for user in [ann, stranger] {
-        let arrival = Arrival {
+        let tab = TabConnected {
             user,
             name: &Name::parse("Ann").unwrap(),
             connection: tab,
             availability: None,
         };
-        scene.roster.arrived(arrival, scene.now);
+        scene.roster.tab_connected(tab, scene.now);
     }
     assert_eq!(scene.roster.tabs(ann), [tab]);
     assert_eq!(scene.roster.len(), 1, "it belongs to the first");
-    scene.leaves(tab, Leaving::Closed);
-    scene.leaves(tab, Leaving::Closed);
+    scene.disconnects(tab, DisconnectReason::Closed);
+    scene.disconnects(tab, DisconnectReason::Closed);
     assert_eq!(scene.wait_ms(2000).departed, [ann]);
 }
 
@@ -220,7 +220,7 @@ fn the_same_name_is_told_apart_for_as_long_as_it_is_worn() {
     scene.delta();
     assert_eq!(scene.names(""), ["Ann", "Ann #2", "ANN #3"]);
 
-    scene.leaves(first, Leaving::Closed);
+    scene.disconnects(first, DisconnectReason::Closed);
     scene.wait_ms(2000);
     scene.newcomer("ann");
     scene.opens(third, "Zoe");
@@ -269,12 +269,12 @@ fn what_a_buddy_chose_outlives_its_departure() {
     scene
         .roster
         .set_availability(ann, Availability::Invisible, scene.now);
-    scene.leaves(tab, Leaving::Closed);
+    scene.disconnects(tab, DisconnectReason::Closed);
     scene.wait_ms(2000);
-    assert!(scene.roster.was_here(ann));
+    assert!(scene.roster.is_former(ann));
     scene.opens(ann, "Ann");
     assert_eq!(
-        scene.roster.doing(ann),
+        scene.roster.availability_and_activity(ann),
         Some((Availability::Invisible, Activity::Idle))
     );
 }
@@ -283,21 +283,21 @@ fn what_a_buddy_chose_outlives_its_departure() {
 fn who_left_is_forgotten_after_a_day_or_after_many_others() {
     let mut scene = Scene::new();
     let (ann, tab) = scene.newcomer("Ann");
-    scene.leaves(tab, Leaving::Closed);
+    scene.disconnects(tab, DisconnectReason::Closed);
     scene.wait_ms(2000);
     assert_eq!(scene.wait_ms(24 * 60 * 60 * 1000).forgotten, [ann]);
-    assert!(!scene.roster.was_here(ann));
+    assert!(!scene.roster.is_former(ann));
 
     let users: Vec<UserId> = (0..10_001)
         .map(|_| {
             let (user, tab) = scene.newcomer("Ann");
-            scene.leaves(tab, Leaving::Closed);
+            scene.disconnects(tab, DisconnectReason::Closed);
             scene.wait_ms(1500);
             user
         })
         .collect();
-    assert!(!scene.roster.was_here(users[0]));
-    assert!(scene.roster.was_here(users[1]));
+    assert!(!scene.roster.is_former(users[0]));
+    assert!(scene.roster.is_former(users[1]));
 }
 
 #[test]
@@ -318,7 +318,7 @@ fn changes_are_told_four_times_a_second_at_most() {
     assert_eq!(scene.delta().unwrap().joined.len(), 2);
     assert_eq!(scene.roster.due(), None);
 
-    scene.leaves(tab, Leaving::Closed);
+    scene.disconnects(tab, DisconnectReason::Closed);
     scene.wait_ms(1500);
     assert_eq!(scene.delta().unwrap().left.len(), 1, "after a calm at once");
 }
@@ -384,7 +384,7 @@ fn the_roster_is_searched_and_paged() {
         scene.delta();
     }
     let page = |search, offset, limit| {
-        let page = scene.roster.page(Query {
+        let page = scene.roster.page(RosterQuery {
             search,
             offset,
             limit,
@@ -442,20 +442,24 @@ fn only_the_available_who_are_idle_may_be_invited() {
             Activity::Chatting,
             Unavailable::Chatting,
         ),
-        (Availability::Invisible, Activity::Idle, Unavailable::Gone),
+        (
+            Availability::Invisible,
+            Activity::Idle,
+            Unavailable::Offline,
+        ),
         (
             Availability::Invisible,
             Activity::Chatting,
-            Unavailable::Gone,
+            Unavailable::Offline,
         ),
     ] {
         roster.set_availability(ann, availability, now);
         roster.set_activity(ann, activity, now);
         assert_eq!(roster.may_be_invited(ann), Err(why));
     }
-    scene.leaves(tab, Leaving::Closed);
+    scene.disconnects(tab, DisconnectReason::Closed);
     scene.wait_ms(2000);
-    assert_eq!(scene.roster.may_be_invited(ann), Err(Unavailable::Gone));
+    assert_eq!(scene.roster.may_be_invited(ann), Err(Unavailable::Offline));
     assert_eq!(
         scene.roster.may_be_invited(UserId::random()),
         Err(Unavailable::Unknown)
@@ -468,14 +472,14 @@ proptest! {
     fn deltas_add_up_to_the_roster(moves in prop::collection::vec((0..7_u8, 0..12_usize, 0..400_u64), 1..200)) {
         let mut scene = Scene::new();
         let users: Vec<UserId> = (0..12).map(|_| UserId::random()).collect();
-        let mut mirror: BTreeMap<UserId, Entry> = BTreeMap::new();
+        let mut mirror: BTreeMap<UserId, RosterEntry> = BTreeMap::new();
         let mut seq = 0;
         for (what, who, ms) in moves {
             let user = users[who];
             match what {
                 0 | 1 => { scene.opens(user, ["Ann", "Bob", "ann"][who % 3]); }
                 2 => if let Some(tab) = scene.roster.tabs(user).first().copied() {
-                    scene.leaves(tab, Leaving::Lost);
+                    scene.disconnects(tab, DisconnectReason::Lost);
                 },
                 3 => {
                     let choice = [Availability::Available, Availability::DoNotDisturb, Availability::Invisible];
@@ -503,9 +507,9 @@ proptest! {
                 }
                 prop_assert_eq!(delta.total, mirror.len());
             }
-            let page = scene.roster.page(Query { limit: 200, ..Query::default() });
+            let page = scene.roster.page(RosterQuery { limit: 200, ..RosterQuery::default() });
             prop_assert_eq!(page.seq, seq);
-            let mut told: Vec<Entry> = mirror.values().cloned().collect();
+            let mut told: Vec<RosterEntry> = mirror.values().cloned().collect();
             told.sort();
             prop_assert_eq!(page.buddies, told);
         }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::{
     archive::{ArchiveId, recording::Span},
     opentok::SessionId,
-    presence::{Page, UserId},
+    presence::{RosterPage, UserId},
     room::Slug,
     session::StreamId,
 };
@@ -72,7 +72,7 @@ pub struct BuddiesBoot<'a> {
     /// Whom to call once connected.
     pub call: Option<&'a Callee>,
     /// The first page of the roster; `None` before a name was said.
-    pub roster: Option<&'a Page>,
+    pub roster: Option<&'a RosterPage>,
     pub is_moderator: bool,
     /// As in [`RoomBoot`]; buddies meet with this server's own in any case.
     pub library: Option<&'a str>,

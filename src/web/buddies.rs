@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     app::App,
-    presence::{Availability, Entry, Name, Page, Query, State, UserId},
+    presence::{Availability, Name, PresenceStatus, RosterEntry, RosterPage, RosterQuery, UserId},
 };
 
 /// Buddies on the first page of the roster, and on others that do not say how many.
@@ -43,7 +43,7 @@ struct BuddiesPage<'a> {
 
 /// A line of the roster, ready to be shown.
 struct Row<'a> {
-    entry: &'a Entry,
+    entry: &'a RosterEntry,
     /// "AL" of "Ann Lee".
     initials: String,
     /// Why there is no button; `None`: there is one.
@@ -89,10 +89,10 @@ async fn show(
     let buddy = visitor.buddy();
     let roster = buddy.as_ref().map(|buddy| {
         app.buddies.expect_back(buddy.user);
-        app.buddies.roster(Query {
+        app.buddies.roster(RosterQuery {
             limit: PAGE,
             except: Some(buddy.user),
-            ..Query::default()
+            ..RosterQuery::default()
         })
     });
     let given_name = Name::parse(given_name).ok();
@@ -126,17 +126,17 @@ async fn show(
     with_platform(page, &*app.platform)
 }
 
-fn row(entry: &Entry) -> Row<'_> {
+fn row(entry: &RosterEntry) -> Row<'_> {
     let words = entry.person.name.as_str().split_whitespace();
     let letters = words.filter_map(|word| word.chars().next());
     Row {
         entry,
         initials: letters.take(2).flat_map(char::to_uppercase).collect(),
         why_not: match entry.state {
-            State::Available => None,
-            State::Inviting => Some("Waiting for an answer"),
-            State::Chatting => Some("In a call"),
-            State::DoNotDisturb => Some("Do not disturb"),
+            PresenceStatus::Available => None,
+            PresenceStatus::Inviting => Some("Waiting for an answer"),
+            PresenceStatus::Chatting => Some("In a call"),
+            PresenceStatus::DoNotDisturb => Some("Do not disturb"),
         },
     }
 }
@@ -193,7 +193,7 @@ pub(super) fn connection_data(name: &Name, user: UserId) -> String {
 }
 
 #[derive(Deserialize)]
-pub struct RosterQuery {
+pub struct RosterParams {
     #[serde(default)]
     search: String,
     #[serde(default)]
@@ -205,9 +205,9 @@ pub struct RosterQuery {
 pub async fn roster(
     app: web::Data<App>,
     buddy: Buddy,
-    web::Query(query): web::Query<RosterQuery>,
+    web::Query(query): web::Query<RosterParams>,
 ) -> HttpResponse {
-    let page: Page = app.buddies.roster(Query {
+    let page: RosterPage = app.buddies.roster(RosterQuery {
         search: &query.search,
         offset: query.offset,
         limit: query.limit.unwrap_or(PAGE),

@@ -258,7 +258,7 @@ impl Parlor {
         }
         if given == Given::Buddy {
             let name = presence::Name::parse("Ann").unwrap();
-            let kept = presence::store::keep_name(app.db(), names.user, &name, clock::now_ms());
+            let kept = presence::store::save_name(app.db(), names.user, &name, clock::now_ms());
             kept.await.unwrap();
         }
         if given == Given::Available {

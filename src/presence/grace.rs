@@ -6,17 +6,17 @@
 use std::time::{Duration, Instant};
 
 /// After an orderly goodbye. With the coalescing of the roster a closed tab is gone within 2 s.
-const CLOSED: Duration = Duration::from_millis(1500);
+const CLOSED_GRACE: Duration = Duration::from_millis(1500);
 
 /// After the loss of a connection. A lost network is to be noticed within 6 s, so that it is gone within 10 s.
-const LOST: Duration = Duration::from_secs(4);
+const LOST_GRACE: Duration = Duration::from_secs(4);
 
 /// For somebody whose page is on its way, or may be: a reload on a slow machine may take that long.
-pub(super) const RELOAD: Duration = Duration::from_secs(10);
+pub(super) const RELOAD_GRACE: Duration = Duration::from_secs(10);
 
 /// How a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Leaving {
+pub enum DisconnectReason {
     /// The client said goodbye: the tab was closed, left for another page, or is being reloaded.
     Closed,
     /// The client fell silent: its network or its machine is gone.
@@ -27,37 +27,37 @@ pub enum Leaving {
 
 /// Somebody is away, and may be back in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Absence {
+pub struct GracePeriod {
     since: Instant,
     until: Instant,
 }
 
-impl Absence {
+impl GracePeriod {
     /// Begins to wait for somebody who left.
-    pub fn begin(how: Leaving, expected_back: bool, now: Instant) -> Absence {
-        let patience = match (expected_back, how) {
-            (true, _) => RELOAD,
-            (false, Leaving::Closed) => CLOSED,
-            (false, Leaving::Lost) => LOST,
-            (false, Leaving::Unlisted) => RELOAD,
+    pub fn begin(reason: DisconnectReason, expected_back: bool, now: Instant) -> GracePeriod {
+        let grace = match (expected_back, reason) {
+            (true, _) => RELOAD_GRACE,
+            (false, DisconnectReason::Closed) => CLOSED_GRACE,
+            (false, DisconnectReason::Lost) => LOST_GRACE,
+            (false, DisconnectReason::Unlisted) => RELOAD_GRACE,
         };
-        Absence {
+        GracePeriod {
             since: now,
-            until: now + patience,
+            until: now + grace,
         }
     }
 
     /// Begins to wait for somebody who is to come within `patience`.
-    pub fn first(patience: Duration, now: Instant) -> Absence {
-        Absence {
+    pub fn for_first_connection(grace: Duration, now: Instant) -> GracePeriod {
+        GracePeriod {
             since: now,
-            until: now + patience,
+            until: now + grace,
         }
     }
 
     /// Waits longer, since the page is on its way.
     pub fn expect_back(&mut self) {
-        self.until = self.until.max(self.since + RELOAD);
+        self.until = self.until.max(self.since + RELOAD_GRACE);
     }
 
     /// When waiting ends.

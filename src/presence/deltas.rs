@@ -7,49 +7,49 @@ use std::{
 
 use serde::Serialize;
 
-use super::{Entry, UserId, name};
+use super::{RosterEntry, UserId, name};
 
 /// Between two deltas, at least. Higher: fewer frames; lower: fresher lists.
-const BETWEEN_DELTAS: Duration = Duration::from_millis(250);
+const MIN_INTERVAL: Duration = Duration::from_millis(250);
 
-/// For so many buddies there is a delta in [`BETWEEN_DELTAS`]. For more there is one so much later, up to
-/// [`CROWD_WAITS`], since each costs a frame for everybody; but not if there is enough to tell to fill one.
-const CROWD: usize = 2_500;
+/// For so many buddies there is a delta in [`MIN_INTERVAL`]. For more there is one so much later, up to
+/// [`MAX_INTERVAL`], since each costs a frame for everybody; but not if there is enough to tell to fill one.
+const BUDDIES_PER_INTERVAL: usize = 2_500;
 
 /// Between two deltas of a crowd to which little happens, at most.
-const CROWD_WAITS: Duration = Duration::from_millis(1_000);
+const MAX_INTERVAL: Duration = Duration::from_millis(1_000);
 
 /// Changes that fill a delta.
-const FULL: usize = DELTA_BYTES / (ENTRY_BYTES + 16);
+const FULL_DELTA_CHANGES: usize = MAX_DELTA_BYTES / (ENTRY_BYTES_WITHOUT_NAME + 16);
 
 /// Bytes of a delta's JSON, at most: a signal may carry 8192 (OpenTok). What does not fit waits for the
 /// next one, so that a crowd that comes at once cannot flood those who are there.
-const DELTA_BYTES: usize = 7500;
+const MAX_DELTA_BYTES: usize = 7500;
 
 /// Bytes of a listed buddy's JSON without its name, at most.
-const ENTRY_BYTES: usize = 112;
+const ENTRY_BYTES_WITHOUT_NAME: usize = 112;
 
 /// Bytes of a departed buddy's JSON.
-const LEFT_BYTES: usize = 39;
+const LEFT_ENTRY_BYTES: usize = 39;
 
 /// Buddies on one page, at most.
-const PAGE_MAX: usize = 200;
+const MAX_PAGE_LEN: usize = 200;
 
 /// What changed on the roster. Sent to everybody in the presence session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Delta {
+pub struct RosterDelta {
     /// Counts deltas from 1 without a gap.
     pub seq: u64,
     /// How many are listed now.
     pub total: usize,
-    pub joined: Vec<Entry>,
-    pub changed: Vec<Entry>,
+    pub joined: Vec<RosterEntry>,
+    pub changed: Vec<RosterEntry>,
     pub left: Vec<UserId>,
 }
 
 /// Which part of the roster somebody looks at.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Query<'a> {
+pub struct RosterQuery<'a> {
     /// Part of a name, whatever its case; empty: everybody.
     pub search: &'a str,
     /// How many to skip.
@@ -62,44 +62,48 @@ pub struct Query<'a> {
 
 /// A part of the roster, as it is when all deltas up to `seq` have been applied.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Page {
+pub struct RosterPage {
     pub seq: u64,
     /// How many there are on all pages of this query.
     pub total: usize,
-    pub buddies: Vec<Entry>,
+    pub buddies: Vec<RosterEntry>,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Board {
+pub(super) struct DeltaPublisher {
     seq: u64,
-    shown: HashMap<UserId, Entry>,
-    order: BTreeSet<Entry>,
+    published: HashMap<UserId, RosterEntry>,
+    order: BTreeSet<RosterEntry>,
     /// Those who may have changed, the longest first; each once.
     dirty: VecDeque<UserId>,
     is_dirty: HashSet<UserId>,
     /// When the next delta may be made; of no meaning while nothing is dirty.
     due: Option<Instant>,
-    last: Option<Instant>,
+    last_sent_at: Option<Instant>,
 }
 
-impl Board {
+impl DeltaPublisher {
     /// Notes that something about `user` may have changed.
-    pub(super) fn mark(&mut self, user: UserId, now: Instant) {
+    pub(super) fn mark_dirty(&mut self, user: UserId, now: Instant) {
         if self.is_dirty.insert(user) {
-            let was_calm = self.dirty.is_empty();
+            let was_clean = self.dirty.is_empty();
             self.dirty.push_back(user);
-            if was_calm || self.dirty.len() == FULL {
-                self.due = Some(self.last.map_or(now, |last| now.max(last + self.between())));
+            if was_clean || self.dirty.len() == FULL_DELTA_CHANGES {
+                self.due = Some(
+                    self.last_sent_at
+                        .map_or(now, |last| now.max(last + self.interval())),
+                );
             }
         }
     }
 
-    fn between(&self) -> Duration {
-        if self.dirty.len() >= FULL {
-            return BETWEEN_DELTAS;
+    fn interval(&self) -> Duration {
+        if self.dirty.len() >= FULL_DELTA_CHANGES {
+            return MIN_INTERVAL;
         }
-        let crowd = u32::try_from(self.shown.len().div_ceil(CROWD).max(1)).unwrap_or(u32::MAX);
-        BETWEEN_DELTAS.saturating_mul(crowd).min(CROWD_WAITS)
+        let intervals = u32::try_from(self.published.len().div_ceil(BUDDIES_PER_INTERVAL).max(1))
+            .unwrap_or(u32::MAX);
+        MIN_INTERVAL.saturating_mul(intervals).min(MAX_INTERVAL)
     }
 
     pub(super) fn due(&self) -> Option<Instant> {
@@ -107,15 +111,15 @@ impl Board {
     }
 
     /// The next delta, if it is time for one; `entry` tells how a buddy is listed now.
-    pub(super) fn flush(
+    pub(super) fn next_delta(
         &mut self,
         now: Instant,
-        entry: impl Fn(UserId) -> Option<Entry>,
-    ) -> Option<Delta> {
+        entry: impl Fn(UserId) -> Option<RosterEntry>,
+    ) -> Option<RosterDelta> {
         if self.due().is_none_or(|due| now < due) {
             return None;
         }
-        let mut delta = Delta {
+        let mut delta = RosterDelta {
             seq: self.seq + 1,
             total: 0,
             joined: Vec::new(),
@@ -123,17 +127,17 @@ impl Board {
             left: Vec::new(),
         };
         let mut bytes = 0;
-        while bytes < DELTA_BYTES - max_entry_bytes()
+        while bytes < MAX_DELTA_BYTES - max_entry_bytes()
             && let Some(user) = self.dirty.pop_front()
         {
             self.is_dirty.remove(&user);
             let entry = entry(user);
-            if self.shown.get(&user) == entry.as_ref() {
+            if self.published.get(&user) == entry.as_ref() {
                 continue;
             }
             let before = match &entry {
-                Some(entry) => self.shown.insert(user, entry.clone()),
-                None => self.shown.remove(&user),
+                Some(entry) => self.published.insert(user, entry.clone()),
+                None => self.published.remove(&user),
             };
             if let Some(before) = &before {
                 self.order.remove(before);
@@ -149,7 +153,7 @@ impl Board {
                     }
                 }
                 None => {
-                    bytes += LEFT_BYTES;
+                    bytes += LEFT_ENTRY_BYTES;
                     delta.left.push(user);
                 }
             }
@@ -158,17 +162,19 @@ impl Board {
             return None;
         }
         self.seq = delta.seq;
-        self.last = Some(now);
-        self.due = Some(now + self.between());
-        delta.total = self.shown.len();
+        self.last_sent_at = Some(now);
+        self.due = Some(now + self.interval());
+        delta.total = self.published.len();
         Some(delta)
     }
 
-    pub(super) fn page(&self, query: Query<'_>) -> Page {
+    pub(super) fn page(&self, query: RosterQuery<'_>) -> RosterPage {
         let search = name::fold(query.search);
         let mut total = 0;
         let mut buddies = Vec::new();
-        let end = query.offset.saturating_add(query.limit.clamp(1, PAGE_MAX));
+        let end = query
+            .offset
+            .saturating_add(query.limit.clamp(1, MAX_PAGE_LEN));
         for entry in &self.order {
             if Some(entry.person.id) == query.except
                 || !entry.person.name.folded().contains(&search)
@@ -180,7 +186,7 @@ impl Board {
             }
             total += 1;
         }
-        Page {
+        RosterPage {
             seq: self.seq,
             total,
             buddies,
@@ -190,11 +196,11 @@ impl Board {
 
 /// What the longest name of the costliest characters takes.
 const fn max_entry_bytes() -> usize {
-    ENTRY_BYTES + 100 * 4
+    ENTRY_BYTES_WITHOUT_NAME + 100 * 4
 }
 
-fn entry_bytes(entry: &Entry) -> usize {
+fn entry_bytes(entry: &RosterEntry) -> usize {
     let name = entry.person.name.as_str();
     let escaped = name.bytes().filter(|byte| matches!(byte, b'"' | b'\\'));
-    ENTRY_BYTES + name.len() + escaped.count()
+    ENTRY_BYTES_WITHOUT_NAME + name.len() + escaped.count()
 }
