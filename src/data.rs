@@ -36,6 +36,15 @@ pub struct DataFolder {
 }
 
 impl DataFolder {
+    /// Asks the database for an answer.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn check_database(&self) -> Result<(), sqlx::Error> {
+        sqlx::query("SELECT 1").execute(&self.db).await?;
+        Ok(())
+    }
+
     /// Opens the folder, making it and what belongs into it when missing.
     ///
     /// # Errors

@@ -9,8 +9,9 @@ use tracing::info;
 use super::{
     archive_view::{Badge, activity, badge, delete_question, explanation, iso_time, plain_time},
     boot::{ArchiveBoot, PlayedStream},
-    csrf::{EmptyForm, Form},
-    error::{WebError, wants_json},
+    error::WebError,
+    form::{EmptyForm, Form},
+    format::is_json,
     headers::with_platform,
     layout::{Layout, Section, clock_time, filters, page, people_count, see_other, size},
     room::{find as find_room, find_stored as find_stored_room},
@@ -124,7 +125,7 @@ pub async fn start(
     let started = app.rooms.start_archive(&room.slug, moderator.name);
     let id = started.await?;
     info!(archive.id = %id, moderator.id = moderator.id, "A moderator started archive `{id}`");
-    if wants_json(request.headers()) {
+    if is_json(&request) {
         return Ok(HttpResponse::Created().json(json!({ "id": id })));
     }
     Ok(see_other(&format!("/rooms/{}/host", room.slug)))
@@ -148,7 +149,7 @@ pub async fn stop(
     let archive = find(&app, &id).await?;
     app.platform.stop_archive(archive.id).await?;
     info!(archive.id = %archive.id, moderator.id = host.moderator.id, "A moderator stopped archive `{}`", archive.id);
-    if wants_json(request.headers()) {
+    if is_json(&request) {
         return Ok(HttpResponse::Ok().json(json!({ "id": archive.id })));
     }
     if form.room.is_empty() {
@@ -169,7 +170,7 @@ pub async fn delete(
     let archive = find(&app, &id).await?;
     app.platform.delete_archive(archive.id).await?;
     info!(archive.id = %archive.id, moderator.id = host.moderator.id, "A moderator deleted archive `{}`", archive.id);
-    if wants_json(request.headers()) {
+    if is_json(&request) {
         return Ok(HttpResponse::Ok().json(json!({ "id": archive.id })));
     }
     Ok(see_other("/history"))
@@ -178,12 +179,12 @@ pub async fn delete(
 /// The archive of an address.
 ///
 /// # Errors
-/// [`WebError::NoArchive`], or the database.
+/// [`WebError::ArchiveNotFound`], or the database.
 pub(super) async fn find(app: &App, id: &str) -> Result<Archive, WebError> {
-    let id = ArchiveId::parse(id).ok_or(WebError::NoArchive)?;
+    let id = ArchiveId::parse(id).ok_or(WebError::ArchiveNotFound)?;
     history::find(app.db(), app.project.api_key, id)
         .await?
-        .ok_or(WebError::NoArchive)
+        .ok_or(WebError::ArchiveNotFound)
 }
 
 /// What people call an archive.

@@ -34,13 +34,13 @@ pub const LIBRARY_PATHS: [&str; 7] = [
 
 /// `GET /static/{path}`
 pub async fn file(request: HttpRequest, path: Path<String>) -> Result<HttpResponse, WebError> {
-    let found = Static::get(&path).ok_or(WebError::NoPage)?;
+    let found = Static::get(&path).ok_or(WebError::PageNotFound)?;
     Ok(answer(&request, found))
 }
 
 /// The browser library; foreign pages load it too.
 pub async fn library(request: HttpRequest) -> Result<HttpResponse, WebError> {
-    let found = Static::get("opentok.js").ok_or(WebError::NoPage)?;
+    let found = Static::get("opentok.js").ok_or(WebError::PageNotFound)?;
     let mut response = answer(&request, found);
     for (name, value) in [
         (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),

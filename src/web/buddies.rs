@@ -14,7 +14,7 @@ use super::{
     boot::{BuddiesBoot, Callee},
     error::WebError,
     headers::with_platform,
-    json::{Json, JsonError},
+    json::Json,
     layout::{Layout, Section, filters, page},
     visitor::{Buddy, Visitor},
 };
@@ -72,8 +72,8 @@ pub async fn call(
     user: web::Path<String>,
     web::Query(query): web::Query<PageQuery>,
 ) -> Result<HttpResponse, WebError> {
-    let id = UserId::parse(&user).ok_or(WebError::NoBuddy)?;
-    let name = app.buddies.name(id).await?.ok_or(WebError::NoBuddy)?;
+    let id = UserId::parse(&user).ok_or(WebError::BuddyNotFound)?;
+    let name = app.buddies.name(id).await?.ok_or(WebError::BuddyNotFound)?;
     show(&app, &visitor, &query.name, Some(Callee { id, name })).await
 }
 
@@ -142,7 +142,7 @@ fn row(entry: &RosterEntry) -> Row<'_> {
 }
 
 /// `GET /presence`, as the kit has it: no token.
-pub async fn presence(app: web::Data<App>) -> Result<HttpResponse, JsonError> {
+pub async fn presence(app: web::Data<App>) -> Result<HttpResponse, WebError> {
     require_embedded_calls(&app)?;
     let (session_id, api_key) = app.buddies.presence();
     Ok(no_store().json(json!({ "apiKey": api_key, "sessionId": session_id })))
@@ -152,11 +152,11 @@ pub async fn presence(app: web::Data<App>) -> Result<HttpResponse, JsonError> {
 ///
 /// # Errors
 /// 501 where calls are elsewhere.
-pub(super) fn require_embedded_calls(app: &App) -> Result<(), JsonError> {
+pub(super) fn require_embedded_calls(app: &App) -> Result<(), WebError> {
     if !app.platform.info().is_remote() {
         return Ok(());
     }
-    Err(JsonError::new(
+    Err(WebError::rejected(
         StatusCode::NOT_IMPLEMENTED,
         "this server has its calls on another video platform than its presence, which pages of the presence kit cannot use; \
          its own page is /buddies",
@@ -173,7 +173,7 @@ pub async fn name(
     app: web::Data<App>,
     visitor: Visitor,
     Json(user): Json<NameRequest>,
-) -> Result<HttpResponse, JsonError> {
+) -> Result<HttpResponse, WebError> {
     let name = Name::parse(&user.name)?;
     let user = visitor.user()?;
     visitor.remember_buddy(&name)?;
@@ -217,8 +217,8 @@ pub async fn roster(
 }
 
 /// `GET /buddies/mine`: where a page starts from once it is connected.
-pub async fn mine(app: web::Data<App>, buddy: Buddy) -> Result<HttpResponse, JsonError> {
-    let mine = app.buddies.mine(buddy.user).ok_or_else(not_here)?;
+pub async fn mine(app: web::Data<App>, buddy: Buddy) -> Result<HttpResponse, WebError> {
+    let mine = app.buddies.mine(buddy.user).ok_or(WebError::NotConnected)?;
     Ok(no_store().json(mine))
 }
 
@@ -232,11 +232,11 @@ pub async fn set_availability(
     app: web::Data<App>,
     buddy: Buddy,
     Json(choice): Json<AvailabilityRequest>,
-) -> Result<HttpResponse, JsonError> {
+) -> Result<HttpResponse, WebError> {
     if app.buddies.choose(buddy.user, choice.availability) {
         Ok(HttpResponse::NoContent().finish())
     } else {
-        Err(not_here())
+        Err(WebError::NotConnected)
     }
 }
 
@@ -253,13 +253,6 @@ pub async fn forget_missed(
 ) -> HttpResponse {
     app.buddies.forget_missed(buddy.user, seen.from);
     HttpResponse::NoContent().finish()
-}
-
-fn not_here() -> JsonError {
-    JsonError::new(
-        StatusCode::NOT_FOUND,
-        "you are not connected: open the page of the buddies again",
-    )
 }
 
 /// An answer that is true now, for one visitor.

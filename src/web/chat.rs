@@ -11,7 +11,7 @@ use super::{
     buddies::{connection_data, no_store, require_embedded_calls},
     download::redirect_to_file,
     error::WebError,
-    json::{EmptyJson, Json, JsonError},
+    json::{EmptyJson, Json},
     layout::{Layout, Section, clock_time, filters, page, size},
     visitor::{Buddy, Visitor},
 };
@@ -31,7 +31,7 @@ pub async fn create(
     app: web::Data<App>,
     buddy: Buddy,
     _: EmptyJson,
-) -> Result<HttpResponse, JsonError> {
+) -> Result<HttpResponse, WebError> {
     require_embedded_calls(&app)?;
     let session = app.buddies.offer(buddy.user).await?;
     credentials(&app, &buddy, &session).await
@@ -48,7 +48,7 @@ pub async fn join(
     app: web::Data<App>,
     buddy: Buddy,
     web::Query(query): web::Query<ChatQuery>,
-) -> Result<HttpResponse, JsonError> {
+) -> Result<HttpResponse, WebError> {
     let session = SessionId::from(query.session_id);
     app.buddies.may_join(&session, buddy.user)?;
     credentials(&app, &buddy, &session).await
@@ -58,7 +58,7 @@ async fn credentials(
     app: &App,
     buddy: &Buddy,
     session: &SessionId,
-) -> Result<HttpResponse, JsonError> {
+) -> Result<HttpResponse, WebError> {
     let data = connection_data(&buddy.name, buddy.user);
     let token = app.platform.token(session, Role::Publisher, &data).await?;
     Ok(no_store().json(json!({
@@ -80,7 +80,7 @@ pub async fn connected(
     buddy: Buddy,
     session: web::Path<String>,
     Json(connected): Json<ConnectedRequest>,
-) -> Result<HttpResponse, JsonError> {
+) -> Result<HttpResponse, WebError> {
     let session = SessionId::from(session.into_inner());
     let connected = app
         .buddies
@@ -95,7 +95,7 @@ pub async fn end(
     buddy: Buddy,
     session: web::Path<String>,
     _: EmptyJson,
-) -> Result<HttpResponse, JsonError> {
+) -> Result<HttpResponse, WebError> {
     let session = SessionId::from(session.into_inner());
     app.buddies.end_chat(&session, buddy.user)?;
     Ok(HttpResponse::NoContent().finish())
@@ -112,7 +112,7 @@ pub async fn record(
     buddy: Buddy,
     session: web::Path<String>,
     Json(record): Json<RecordingRequest>,
-) -> Result<HttpResponse, JsonError> {
+) -> Result<HttpResponse, WebError> {
     let session = SessionId::from(session.into_inner());
     app.buddies.recording(&session, buddy.user, record.action)?;
     Ok(HttpResponse::NoContent().finish())
@@ -176,15 +176,15 @@ pub async fn recording(
     visitor: Visitor,
     id: web::Path<String>,
 ) -> Result<HttpResponse, WebError> {
-    let buddy = visitor.buddy().ok_or(WebError::NoRecording)?;
-    let id = ArchiveId::parse(&id).ok_or(WebError::NoRecording)?;
+    let buddy = visitor.buddy().ok_or(WebError::RecordingNotFound)?;
+    let id = ArchiveId::parse(&id).ok_or(WebError::RecordingNotFound)?;
     let archive = history::find(app.db(), app.project.api_key, id)
         .await?
-        .ok_or(WebError::NoRecording)?;
+        .ok_or(WebError::RecordingNotFound)?;
     invitation::store::find(app.db(), &archive.session_id)
         .await?
         .filter(|chat| chat.has(buddy.user))
-        .ok_or(WebError::NoRecording)?;
+        .ok_or(WebError::RecordingNotFound)?;
     if archive.status != Status::Available {
         return Err(WebError::Conflict(
             "the file to download is not ready; the list of recordings says why".to_owned(),

@@ -1,90 +1,71 @@
-//! What a page or its script asks to be changed, and the proof that it was our page that asked.
+//! The guard against cross-site request forgery. Every route that changes something passes through [`check`],
+//! by way of [`super::form::Form`] or [`super::json::Json`].
 //!
-//! A form brings the visitor's CSRF token in a field, a script in the header `X-CSRF-Token`. Links
-//! and foreign pages bring neither, so they change nothing. A browser that says itself that the request
-//! comes from our page is believed: no page can make it say so (Fetch Metadata, `Sec-Fetch-Site`). Two first
-//! pages opened at once have different tokens, and only the later one's is in the cookie.
-
-use std::{future::Future, pin::Pin};
+//! A browser says where a request comes from: in `Sec-Fetch-Site` (over TLS and from this machine) or in `Origin`.
+//! No page can forge these. A request from a page of this site is accepted. For the rest:
+//!
+//! - A form needs the visitor's CSRF token, in the field `csrf` or in the header `X-CSRF-Token`.
+//! - JSON needs no token, since pages written for the presence kit have none. No form can send JSON, and a browser
+//!   lets no script of another site do it. So JSON is refused only if the browser names another site.
 
 use actix_session::SessionExt;
-use actix_web::{
-    FromRequest, HttpRequest,
-    dev::Payload,
-    http::StatusCode,
-    web::{Bytes, Query},
-};
-use serde::{Deserialize, de::DeserializeOwned};
+use actix_web::{HttpRequest, http::header, web::Data};
 
 use super::{error::WebError, visitor::Visitor};
+use crate::app::App;
 
-/// The header in which scripts bring the token.
+/// The header in which a script sends the CSRF token.
 pub const CSRF_HEADER: &str = "x-csrf-token";
 
-/// Sent by browsers over TLS and from this machine.
+/// Fetch Metadata: how the page that sends a request relates to this site.
 const FETCH_SITE: &str = "sec-fetch-site";
 
-/// No form of ours is longer. Bytes.
-const LONGEST_FORM: usize = 16 * 1024;
-
-/// A form whose CSRF token is right.
-pub struct Form<T>(pub T);
-
-/// A form without fields.
-#[derive(Deserialize)]
-pub struct EmptyForm {}
-
-#[derive(Deserialize)]
-struct CsrfField {
-    #[serde(default)]
-    csrf: String,
+/// Where a request comes from, as the browser says.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Source {
+    ThisSite,
+    OtherSite,
+    /// The client is no browser, or no page caused the request.
+    Unknown,
 }
 
-impl<T: DeserializeOwned + 'static> FromRequest for Form<T> {
-    type Error = WebError;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, WebError>>>>;
-
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let visitor = Visitor::new(request.get_session());
-        let header = request
-            .headers()
-            .get(CSRF_HEADER)
-            .and_then(|value| value.to_str().ok())
-            .map(ToOwned::to_owned);
-        let is_from_our_page = request
-            .headers()
-            .get(FETCH_SITE)
-            .is_some_and(|site| site == "same-origin");
-        let body = Bytes::from_request(request, payload);
-        Box::pin(async move {
-            let body = body.await.map_err(unreadable)?;
-            if body.len() > LONGEST_FORM {
-                return Err(WebError::TooLarge);
-            }
-            let form = std::str::from_utf8(&body)
-                .map_err(|_| WebError::BadInput("The form was not text.".to_owned()))?;
-            let given = match header {
-                Some(token) => token,
-                None => fields::<CsrfField>(form)?.csrf,
-            };
-            if !is_from_our_page && !visitor.has_csrf(&given) {
-                return Err(WebError::Forged);
-            }
-            Ok(Form(fields(form)?))
-        })
+/// Accepts a request that this site's own pages sent. `form_token` is the CSRF token of a form; `None`: the body is JSON.
+///
+/// # Errors
+/// [`WebError::CsrfMismatch`] or [`WebError::ForeignOrigin`].
+pub fn check(request: &HttpRequest, form_token: Option<&str>) -> Result<(), WebError> {
+    match (source(request), form_token) {
+        (Source::ThisSite, _) | (Source::Unknown, None) => Ok(()),
+        (_, Some(token)) if Visitor::new(request.get_session()).has_csrf(token) => Ok(()),
+        (_, Some(_)) => Err(WebError::CsrfMismatch),
+        (Source::OtherSite, None) => Err(WebError::ForeignOrigin),
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "used with map_err")]
-fn unreadable(error: actix_web::Error) -> WebError {
-    match error.as_response_error().status_code() {
-        StatusCode::PAYLOAD_TOO_LARGE => WebError::TooLarge,
-        _ => WebError::BadInput("The form did not arrive whole.".to_owned()),
+fn source(request: &HttpRequest) -> Source {
+    let text = |name: &str| {
+        let value = request.headers().get(name);
+        value.map(|value| value.to_str().unwrap_or("?"))
+    };
+    match (text(FETCH_SITE), text(header::ORIGIN.as_str())) {
+        // The browser has compared both origins itself, whatever a proxy has made of the host.
+        (Some("same-origin"), _) => Source::ThisSite,
+        (Some("none"), _) | (None, None) => Source::Unknown,
+        (Some(_), _) => Source::OtherSite,
+        (None, Some(origin)) if is_own_origin(request, origin) => Source::ThisSite,
+        (None, Some(_)) => Source::OtherSite,
     }
 }
 
-fn fields<T: DeserializeOwned>(form: &str) -> Result<T, WebError> {
-    Query::<T>::from_query(form)
-        .map(Query::into_inner)
-        .map_err(|error| WebError::BadInput(format!("The form is not complete: {error}.")))
+fn is_own_origin(request: &HttpRequest, origin: &str) -> bool {
+    let public = request
+        .app_data::<Data<App>>()
+        .and_then(|app| app.config.network.public_url.as_deref());
+    let host = request.headers().get(header::HOST);
+    let host = host.and_then(|host| host.to_str().ok());
+    let authority = origin
+        .strip_prefix("https://")
+        .or_else(|| origin.strip_prefix("http://"));
+    public.is_some_and(|public| public.trim_end_matches('/') == origin)
+        || authority.is_some() && authority == host
 }

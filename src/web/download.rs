@@ -1,10 +1,12 @@
 //! The files of archives: for the player, for whoever holds a signed link, in parts or whole.
 
+use std::future::{Ready, ready};
+
 use actix_files::NamedFile;
 use actix_web::{
-    HttpRequest, HttpResponse,
+    FromRequest, HttpRequest, HttpResponse,
     body::{BoxBody, MessageBody},
-    dev::{ServiceRequest, ServiceResponse},
+    dev::{Payload, ServiceRequest, ServiceResponse},
     http::header::{self, HeaderValue},
     middleware::Next,
     web,
@@ -14,7 +16,7 @@ use serde::Deserialize;
 use super::{
     archive::{find, links, signed_link},
     error::WebError,
-    visitor::{SignedIn, Visitor},
+    visitor::found_by_guard,
 };
 use crate::{
     app::App,
@@ -29,7 +31,6 @@ use crate::{
 /// `GET /download/{id}`: on to a link that expires.
 pub async fn download(
     app: web::Data<App>,
-    _: SignedIn,
     id: web::Path<String>,
 ) -> Result<HttpResponse, WebError> {
     let archive = find(&app, &id).await?;
@@ -97,40 +98,71 @@ fn bounded_range(range: &str) -> Option<HeaderValue> {
 }
 
 #[derive(Deserialize)]
-pub struct LinkQuery {
+struct LinkQuery {
+    /// Unix time in ms; `None`: the link is not signed.
     expires: Option<i64>,
     #[serde(default)]
     sig: String,
-    /// Present: to be saved, not shown.
+    /// Present: the browser saves the file instead of showing it.
     save: Option<String>,
 }
 
-/// `GET /archives/{id}/files/{file}`: with a signed link, which needs no cookie, or for a moderator.
-pub async fn archive_file(
-    app: web::Data<App>,
-    visitor: Visitor,
-    request: HttpRequest,
-    path: web::Path<(String, String)>,
-    web::Query(query): web::Query<LinkQuery>,
-) -> Result<HttpResponse, WebError> {
-    let (id, name) = path.into_inner();
-    let id = ArchiveId::parse(&id).ok_or(WebError::NoArchive)?;
-    let asset = Asset::parse(&name).ok_or(WebError::NoPage)?;
-    let is_linked = match query.expires {
-        Some(expires) => match links(&app).check(id, asset, expires, &query.sig, now_ms()) {
+/// The file that a link names.
+pub struct LinkedFile {
+    pub archive: ArchiveId,
+    pub asset: Asset,
+    /// The link is signed and has not expired: its holder needs no account.
+    pub by_link: bool,
+    saves: bool,
+}
+
+/// What the address of a file says, and whether its signature is right.
+///
+/// # Errors
+/// When there can be no such file, and when the link has expired or is forged.
+pub(super) fn linked_file(request: &HttpRequest) -> Result<LinkedFile, WebError> {
+    let part = |name: &str| request.match_info().get(name).unwrap_or_default();
+    let archive = ArchiveId::parse(part("id")).ok_or(WebError::ArchiveNotFound)?;
+    let asset = Asset::parse(part("file")).ok_or(WebError::PageNotFound)?;
+    let query = web::Query::<LinkQuery>::from_query(request.query_string())
+        .map_err(|_| WebError::PageNotFound)?;
+    let app = request.app_data::<web::Data<App>>();
+    let app = app.ok_or_else(|| anyhow::anyhow!("the app is not registered"))?;
+    let by_link = match query.expires {
+        Some(expires) => match links(app).check(archive, asset, expires, &query.sig, now_ms()) {
             Ok(()) => true,
             Err(LinkError::Expired) => return Err(WebError::LinkExpired),
-            Err(LinkError::Forged) => return Err(WebError::NoPage),
+            Err(LinkError::Forged) => return Err(WebError::PageNotFound),
         },
         None => false,
     };
-    if !is_linked && visitor.moderator(&app).await?.is_none() {
-        let back = format!("/archives/{id}");
-        return Err(WebError::SignInFirst { back });
+    Ok(LinkedFile {
+        archive,
+        asset,
+        by_link,
+        saves: by_link || query.save.is_some(),
+    })
+}
+
+impl FromRequest for LinkedFile {
+    type Error = WebError;
+    type Future = Ready<Result<Self, WebError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(found_by_guard(request))
     }
-    let archive = if is_linked {
+}
+
+/// `GET /archives/{id}/files/{file}`: for a moderator, or with a signed link, which needs no cookie.
+pub async fn archive_file(
+    app: web::Data<App>,
+    linked: LinkedFile,
+    request: HttpRequest,
+) -> Result<HttpResponse, WebError> {
+    let (id, asset) = (linked.archive, linked.asset);
+    let archive = if linked.by_link {
         let found = history::find_linked(app.db(), id).await?;
-        found.ok_or(WebError::NoArchive)?
+        found.ok_or(WebError::ArchiveNotFound)?
     } else {
         find(&app, &id.to_string()).await?
     };
@@ -139,9 +171,9 @@ pub async fn archive_file(
         return redirect_to_file(&app, &archive).await;
     }
     let streams = history::streams(app.db(), &archive).await?;
-    let path = file(&app.data.archives(), id, asset, &streams).ok_or(WebError::NoPage)?;
+    let path = file(&app.data.archives(), id, asset, &streams).ok_or(WebError::PageNotFound)?;
     let Ok(file) = NamedFile::open(path) else {
-        return Err(WebError::NoArchive);
+        return Err(WebError::ArchiveNotFound);
     };
     let mut response = file
         .set_content_type(asset.content_type().parse().map_err(anyhow::Error::from)?)
@@ -152,7 +184,7 @@ pub async fn archive_file(
         header::CACHE_CONTROL,
         HeaderValue::from_static("private, max-age=0"),
     );
-    if is_linked || query.save.is_some() {
+    if linked.saves {
         let name = content_disposition(&file_name(&archive, asset, &streams));
         let name = HeaderValue::from_str(&name).map_err(anyhow::Error::from)?;
         headers.insert(header::CONTENT_DISPOSITION, name);

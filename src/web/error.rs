@@ -1,64 +1,62 @@
-//! What a page says when something goes wrong: the cause, the remedy, and a button.
+//! What goes wrong in a page or in a script's request.
 //!
-//! Handlers return a [`WebError`]; [`render_errors`] stands around them and turns it into a page for people
-//! and into JSON for scripts.
+//! Which error is used where:
+//!
+//! - Handlers, guards and extractors return [`WebError`]. It knows its status and its text.
+//! - Domain errors ([`PlatformError`], [`RoomError`], [`AnswerError`], …) become a [`WebError`] here, by `From`.
+//! - [`super::error_page`] is the one place that answers with a [`WebError`]: as a page, or as the [`ErrorBody`] in JSON.
+//! - The REST API has its own errors in OpenTok's shape (`crate::api`).
 
-use actix_session::SessionExt;
-use actix_web::{
-    HttpResponse, ResponseError,
-    body::{BoxBody, MessageBody},
-    dev::{ServiceRequest, ServiceResponse},
-    http::{Method, StatusCode, header},
-    middleware::Next,
-    web,
-};
-use askama::Template;
+use actix_web::{HttpResponse, ResponseError, http::StatusCode};
 use serde::Serialize;
-use tracing::error;
 
-use super::{
-    csrf::CSRF_HEADER,
-    layout::{Layout, Section, filters, see_other},
-    visitor::Visitor,
-};
 use crate::{
-    app::App,
+    buddies::InviteError,
+    invitation::{AnswerError, JoinError, Outcome, RecordingError, Refused},
     moderator::{AccountError, TooManyAttempts},
     platform::{PlatformError, RoomsError},
+    presence::NameError,
     room::{BadName, RoomError},
 };
 
-/// Why there is no page. The variants are what a visitor can do something about.
+/// Why a request failed. Each variant has its own remedy. Messages are lower-case and have no full stop.
 #[derive(Debug, thiserror::Error)]
 pub enum WebError {
-    #[error("no such page")]
-    NoPage,
-    #[error("no such room")]
-    NoRoom,
-    #[error("no such archive")]
-    NoArchive,
-    #[error("no such buddy")]
-    NoBuddy,
-    /// Or it is of a chat of two others.
-    #[error("no such recording")]
-    NoRecording,
-    /// Only for moderators; `back` is where they wanted to go.
-    #[error("sign in first")]
-    SignInFirst { back: String },
-    /// The CSRF token was missing or another one.
-    #[error("the form's token does not fit")]
-    Forged,
-    #[error("the link has expired")]
+    #[error("page not found")]
+    PageNotFound,
+    #[error("room not found")]
+    RoomNotFound,
+    #[error("recording not found")]
+    ArchiveNotFound,
+    #[error("this person isn't known here")]
+    BuddyNotFound,
+    /// It does not exist, or it belongs to a chat of two others.
+    #[error("recording not found, or it isn't yours")]
+    RecordingNotFound,
+    /// Only moderators may do this. `back` is the page to return to after signing in.
+    #[error("this is for moderators")]
+    SignInRequired { back: String },
+    /// Only visitors who have entered a name may do this.
+    #[error("enter a name at /buddies first")]
+    NameRequired,
+    #[error("you are not connected; reload the Buddies page")]
+    NotConnected,
+    /// The CSRF token is missing or not this visitor's.
+    #[error("your session has expired")]
+    CsrfMismatch,
+    #[error("only pages of this site may do this")]
+    ForeignOrigin,
+    #[error("this link has expired")]
     LinkExpired,
     #[error("{0}")]
     BadInput(String),
-    #[error("more text than a form takes")]
+    #[error("that's too long")]
     TooLarge,
-    #[error("{0}")]
+    #[error("too many failed attempts")]
     TooManyAttempts(#[from] TooManyAttempts),
     #[error("{0}")]
     Conflict(String),
-    /// A room cannot be made, renamed or deleted now.
+    /// A room cannot be created, renamed or deleted now.
     #[error("{0}")]
     RoomConflict(String),
     #[error("{0}")]
@@ -67,152 +65,198 @@ pub enum WebError {
     Unavailable(String),
     #[error("{0}")]
     Misconfigured(String),
+    /// A rule of the buddies, or the form of a request, forbids it.
+    #[error("{message}")]
+    Rejected {
+        status: StatusCode,
+        message: String,
+        /// How an invitation ended that was answered too late.
+        outcome: Option<Outcome>,
+        /// Seconds.
+        retry_after: Option<u64>,
+    },
     #[error(transparent)]
     Internal(#[from] anyhow::Error),
 }
 
-/// A [`WebError`] in words.
-#[derive(Serialize)]
+/// A [`WebError`] in words for people.
 pub struct Problem {
-    #[serde(skip)]
     pub status: StatusCode,
     pub cause: String,
     pub remedy: String,
-    #[serde(skip)]
     pub button: &'static str,
-    #[serde(skip)]
     pub href: String,
 }
 
+/// The JSON of every error of the pages: `{"message": "…", "cause": "…", "remedy": "…"}`.
+#[derive(Serialize)]
+pub struct ErrorBody {
+    /// The member that pages of the presence kit read.
+    message: String,
+    /// The message as a sentence.
+    cause: String,
+    remedy: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outcome: Option<Outcome>,
+}
+
 impl WebError {
-    fn problem(&self) -> Problem {
+    /// `message` is lower-case and has no full stop, as messages of the domain are.
+    pub fn rejected(status: StatusCode, message: impl Into<String>) -> WebError {
+        WebError::Rejected {
+            status,
+            message: message.into(),
+            outcome: None,
+            retry_after: None,
+        }
+    }
+
+    /// The body of an answer in JSON.
+    pub fn body(&self) -> ErrorBody {
+        let Problem { cause, remedy, .. } = self.problem();
+        ErrorBody {
+            message: match self {
+                // What failed inside is for the log.
+                WebError::Internal(_) => "something went wrong on the server".to_owned(),
+                _ => self.to_string(),
+            },
+            cause,
+            remedy,
+            outcome: match self {
+                WebError::Rejected { outcome, .. } => *outcome,
+                _ => None,
+            },
+        }
+    }
+
+    /// Seconds after which another attempt may succeed.
+    pub fn retry_after(&self) -> Option<u64> {
+        match self {
+            WebError::Rejected { retry_after, .. } => *retry_after,
+            WebError::TooManyAttempts(attempts) => Some(attempts.wait.as_secs() + 1),
+            _ => None,
+        }
+    }
+
+    /// The error as a page shows it.
+    pub fn problem(&self) -> Problem {
         use WebError as E;
-        let (status, cause, remedy, button, href) = match self {
-            E::NoPage => (
+        const HOME: (&str, &str) = ("Back to home", "/");
+        const HISTORY: (&str, &str) = ("Open the history", "/history");
+        const BUDDIES: (&str, &str) = ("Back to Buddies", "/buddies");
+        let (status, remedy, (button, href)) = match self {
+            E::PageNotFound => (
                 StatusCode::NOT_FOUND,
-                "There is no such page.".to_owned(),
-                "The address may have a typing mistake, or what was here has been deleted.",
-                "Go to the rooms",
-                "/",
+                "Check the address; the page may have been deleted.",
+                HOME,
             ),
-            E::NoRoom => (
+            E::RoomNotFound => (
                 StatusCode::NOT_FOUND,
-                "There is no such room.".to_owned(),
-                "It may have been deleted. Json whoever sent you the link for a new one.",
-                "Go to the rooms",
-                "/",
+                "It may have been deleted. Ask for a new link.",
+                HOME,
             ),
-            E::NoArchive => (
+            E::ArchiveNotFound => (
                 StatusCode::NOT_FOUND,
-                "There is no such archive.".to_owned(),
-                "It has been deleted, or the address has a typing mistake.",
-                "Open the history",
-                "/history",
+                "Check the address; the recording may have been deleted.",
+                HISTORY,
             ),
-            E::NoBuddy => (
+            E::BuddyNotFound => (
                 StatusCode::NOT_FOUND,
-                "Nobody here is known by that address.".to_owned(),
-                "The link may have a typing mistake, or its owner has not been here since. Json for a new one.",
-                "Go to the buddies",
-                "/buddies",
+                "The link may be wrong, or they haven't signed in here yet. Ask for a new one.",
+                BUDDIES,
             ),
-            E::NoRecording => (
+            E::RecordingNotFound => (
                 StatusCode::NOT_FOUND,
-                "There is no such recording of yours.".to_owned(),
-                "It has been deleted, or it belongs to others. Only the two who were in a call can open its recording, in the browsers they called with.",
-                "Open your recordings",
-                "/buddies/recordings",
+                "Only the two people in a call can open its recording, in the browsers they used for the call.",
+                ("Open your recordings", "/buddies/recordings"),
             ),
-            E::SignInFirst { back } => {
+            E::SignInRequired { back } => {
                 return Problem {
                     status: StatusCode::UNAUTHORIZED,
-                    cause: "This is for moderators.".to_owned(),
-                    remedy: "Sign in, and you will be brought back here.".to_owned(),
+                    cause: sentence(&self.to_string()),
+                    remedy: "Sign in to continue.".to_owned(),
                     button: "Sign in",
                     href: sign_in_path(back),
                 };
             }
-            E::Forged => (
-                StatusCode::FORBIDDEN,
-                "The page you came from is out of date.".to_owned(),
-                "Go back, load it again, and repeat what you did. Cookies must be allowed.",
-                "Go to the rooms",
-                "/",
+            E::NameRequired => (
+                StatusCode::UNAUTHORIZED,
+                "Open Buddies and enter your name.",
+                BUDDIES,
             ),
+            E::NotConnected => (StatusCode::NOT_FOUND, "", BUDDIES),
+            E::CsrfMismatch => (
+                StatusCode::FORBIDDEN,
+                "Reload the page and try again. (Parlor needs cookies.)",
+                HOME,
+            ),
+            E::ForeignOrigin => (StatusCode::FORBIDDEN, "", HOME),
             E::LinkExpired => (
                 StatusCode::FORBIDDEN,
-                "This link has expired.".to_owned(),
-                "Open the archive's page and start the download again.",
-                "Open the history",
-                "/history",
+                "Open the recording's page and start the download again.",
+                HISTORY,
             ),
-            E::BadInput(cause) => (
-                StatusCode::BAD_REQUEST,
-                sentence(cause),
-                "Go back, correct it, and try again.",
-                "Go to the rooms",
-                "/",
-            ),
+            E::BadInput(_) => (StatusCode::BAD_REQUEST, "Correct it and try again.", HOME),
             E::TooLarge => (
                 StatusCode::PAYLOAD_TOO_LARGE,
-                "That was too much text for this form.".to_owned(),
-                "Go back, make it shorter, and try again.",
-                "Go to the rooms",
-                "/",
+                "Make it shorter and try again.",
+                HOME,
             ),
-            E::TooManyAttempts(reason) => (
-                StatusCode::TOO_MANY_REQUESTS,
-                sentence(&reason.to_string()),
-                "Whoever runs this server can set a new password with `parlor moderator add`.",
-                "Back to the sign-in",
-                "/sign-in",
-            ),
-            E::Conflict(cause) => (
+            E::TooManyAttempts(attempts) => {
+                let minutes = match attempts.wait.as_secs().div_ceil(60) {
+                    1 => "1 minute".to_owned(),
+                    minutes => format!("{minutes} minutes"),
+                };
+                return Problem {
+                    status: StatusCode::TOO_MANY_REQUESTS,
+                    cause: sentence(&self.to_string()),
+                    remedy: format!(
+                        "Try again in {minutes}, or ask your administrator to reset the password."
+                    ),
+                    button: "Back to sign-in",
+                    href: "/sign-in".to_owned(),
+                };
+            }
+            E::Conflict(_) => (
                 StatusCode::CONFLICT,
-                sentence(cause),
-                "The page may render_errors how things were a moment ago; load it again.",
-                "Open the history",
-                "/history",
+                "The page may be out of date. Reload it.",
+                HISTORY,
             ),
-            E::RoomConflict(cause) => (
+            E::RoomConflict(_) => (
                 StatusCode::CONFLICT,
-                sentence(cause),
-                "The list of rooms says who is inside, and what is being recorded.",
-                "Go to the rooms",
-                "/",
+                "The home page shows who is in each room and what is being recorded.",
+                HOME,
             ),
-            E::NoSpace(cause) => (
+            E::NoSpace(_) => (
                 StatusCode::INSUFFICIENT_STORAGE,
-                sentence(cause),
-                "Delete archives that nobody needs, or make room on the server's disk.",
-                "Open the history",
-                "/history",
+                "Delete recordings that are no longer needed, or free space on the server's disk.",
+                HISTORY,
             ),
-            E::Unavailable(cause) => (
+            E::Unavailable(_) => (
                 StatusCode::SERVICE_UNAVAILABLE,
-                sentence(cause),
                 "Try again in a moment.",
-                "Go to the rooms",
-                "/",
+                HOME,
             ),
-            E::Misconfigured(cause) => (
+            E::Misconfigured(_) => (
                 StatusCode::SERVICE_UNAVAILABLE,
-                sentence(cause),
-                "Whoever runs this server finds the reason in its log. Tell them, if you can.",
-                "Go to the rooms",
-                "/",
+                "Please tell the administrator; the reason is in the server log.",
+                HOME,
             ),
-            E::Internal(_) => (
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "Something went wrong on the server.".to_owned(),
-                "It has been noted in the server's log. Try again; if it stays, tell whoever runs this server.",
-                "Go to the rooms",
-                "/",
-            ),
+            E::Rejected { status, .. } => (*status, "", BUDDIES),
+            E::Internal(_) => {
+                return Problem {
+                    status: StatusCode::INTERNAL_SERVER_ERROR,
+                    cause: "Something went wrong on the server.".to_owned(),
+                    remedy: "The error was logged. If it happens again, contact the administrator."
+                        .to_owned(),
+                    button: HOME.0,
+                    href: HOME.1.to_owned(),
+                };
+            }
         };
         Problem {
             status,
-            cause,
+            cause: sentence(&self.to_string()),
             remedy: remedy.to_owned(),
             button,
             href: href.to_owned(),
@@ -225,7 +269,7 @@ impl ResponseError for WebError {
         self.problem().status
     }
 
-    /// Plain words, for the case that [`render_errors`] does not stand around the handler.
+    /// Plain text. Behind [`super::error_page::render`] no client gets to see it.
     fn error_response(&self) -> HttpResponse {
         let problem = self.problem();
         HttpResponse::build(problem.status)
@@ -234,65 +278,7 @@ impl ResponseError for WebError {
     }
 }
 
-#[derive(Template)]
-#[template(path = "error.html")]
-struct ErrorPage {
-    layout: Layout,
-    problem: Problem,
-}
-
-/// Turns a handler's [`WebError`] into an answer that fits who asked.
-///
-/// # Errors
-/// Those of the services inside.
-pub async fn render_errors(
-    request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let response = next.call(request).await?.map_into_boxed_body();
-    let Some(error) = response
-        .response()
-        .error()
-        .and_then(|error| error.as_error::<WebError>())
-    else {
-        return Ok(response);
-    };
-    if let WebError::Internal(cause) = error {
-        error!(error = format!("{cause:#}"), "A page could not be made");
-    }
-    let problem = error.problem();
-    let request = response.request();
-    let shown = if wants_json(request.headers()) {
-        HttpResponse::build(problem.status).json(&problem)
-    } else if matches!(error, WebError::SignInFirst { .. }) && request.method() == Method::GET {
-        see_other(&problem.href)
-    } else {
-        let status = problem.status;
-        let visitor = Visitor::new(request.get_session());
-        let layout = match request.app_data::<web::Data<App>>() {
-            Some(app) => visitor.layout(app, Section::None).await.ok(),
-            None => None,
-        };
-        let layout = layout.unwrap_or_else(|| Layout::new(Section::None, None, String::new()));
-        let page = ErrorPage { layout, problem }.render().unwrap_or_default();
-        HttpResponse::build(status)
-            .content_type("text/html; charset=utf-8")
-            .insert_header((header::CACHE_CONTROL, "no-store"))
-            .body(page)
-    };
-    Ok(response.into_response(shown))
-}
-
-/// Did a script ask, rather than a person?
-pub fn wants_json(headers: &header::HeaderMap) -> bool {
-    headers.contains_key(CSRF_HEADER)
-        || headers
-            .get(header::ACCEPT)
-            .and_then(|accept| accept.to_str().ok())
-            .is_some_and(|accept| accept.contains("application/json"))
-}
-
-/// Where to sign in so as to come back to `back`.
+/// The sign-in page that leads back to `back`.
 fn sign_in_path(back: &str) -> String {
     let query = form_urlencoded::Serializer::new(String::new())
         .append_pair("back", back)
@@ -300,8 +286,8 @@ fn sign_in_path(back: &str) -> String {
     format!("/sign-in?{query}")
 }
 
-/// Messages of the domain are lower-case and end without a full stop; people read sentences.
-fn sentence(message: &str) -> String {
+/// Makes a message of the domain, which is lower-case and has no full stop, into a sentence.
+pub(super) fn sentence(message: &str) -> String {
     let mut letters = message.chars();
     let first = letters.next().map(char::to_uppercase);
     let mut text: String = first.into_iter().flatten().chain(letters).collect();
@@ -314,8 +300,10 @@ fn sentence(message: &str) -> String {
 impl From<PlatformError> for WebError {
     fn from(error: PlatformError) -> Self {
         match error {
-            PlatformError::NotFound("archive") => WebError::NoArchive,
-            PlatformError::NotFound(what) => WebError::Conflict(format!("there is no such {what}")),
+            PlatformError::NotFound("archive") => WebError::ArchiveNotFound,
+            PlatformError::NotFound(_) => {
+                WebError::rejected(StatusCode::NOT_FOUND, error.to_string())
+            }
             PlatformError::Conflict(message) => WebError::Conflict(message),
             PlatformError::BadRequest(message) => WebError::BadInput(message),
             PlatformError::NoSpace(message) => WebError::NoSpace(message),
@@ -329,7 +317,7 @@ impl From<PlatformError> for WebError {
 impl From<RoomError> for WebError {
     fn from(error: RoomError) -> Self {
         match error {
-            RoomError::NotFound(_) => WebError::NoRoom,
+            RoomError::NotFound(_) => WebError::RoomNotFound,
             RoomError::Default | RoomError::TooMany => WebError::RoomConflict(error.to_string()),
             RoomError::Database(error) => error.into(),
         }
@@ -364,6 +352,79 @@ impl From<AccountError> for WebError {
 impl From<BadName> for WebError {
     fn from(error: BadName) -> Self {
         WebError::BadInput(error.to_string())
+    }
+}
+
+impl From<NameError> for WebError {
+    fn from(error: NameError) -> Self {
+        WebError::BadInput(error.to_string())
+    }
+}
+
+impl From<Refused> for WebError {
+    fn from(refused: Refused) -> Self {
+        let status = match refused {
+            Refused::Oneself => StatusCode::BAD_REQUEST,
+            Refused::Unknown => StatusCode::NOT_FOUND,
+            Refused::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Refused::NotHere | Refused::Chatting | Refused::Inviting | Refused::SessionTaken => {
+                StatusCode::CONFLICT
+            }
+        };
+        let retry_after = match refused {
+            Refused::TooMany { retry_after } => Some(retry_after.as_secs() + 1),
+            _ => None,
+        };
+        WebError::Rejected {
+            status,
+            message: refused.to_string(),
+            outcome: None,
+            retry_after,
+        }
+    }
+}
+
+impl From<InviteError> for WebError {
+    fn from(error: InviteError) -> Self {
+        match error {
+            InviteError::Refused(refused) => refused.into(),
+            InviteError::Platform(error) => error.into(),
+        }
+    }
+}
+
+impl From<AnswerError> for WebError {
+    fn from(error: AnswerError) -> Self {
+        let (status, outcome) = match error {
+            AnswerError::NotFound => (StatusCode::NOT_FOUND, None),
+            AnswerError::Forbidden => (StatusCode::FORBIDDEN, None),
+            AnswerError::Over(outcome) => (StatusCode::CONFLICT, Some(outcome)),
+        };
+        WebError::Rejected {
+            status,
+            message: error.to_string(),
+            outcome,
+            retry_after: None,
+        }
+    }
+}
+
+impl From<JoinError> for WebError {
+    fn from(error: JoinError) -> Self {
+        let status = match error {
+            JoinError::NotFound => StatusCode::NOT_FOUND,
+            JoinError::Forbidden => StatusCode::FORBIDDEN,
+        };
+        WebError::rejected(status, error.to_string())
+    }
+}
+
+impl From<RecordingError> for WebError {
+    fn from(error: RecordingError) -> Self {
+        match error {
+            RecordingError::Chat(error) => error.into(),
+            other => WebError::rejected(StatusCode::CONFLICT, other.to_string()),
+        }
     }
 }
 

@@ -7,10 +7,10 @@ use crate::app::App;
 
 /// `GET /healthz`: 200 while the database answers, else 503.
 pub async fn health(app: web::Data<App>) -> HttpResponse {
-    match app.archives.running().await {
-        Ok(_) => HttpResponse::Ok().body("ok\n"),
-        Err(problem) => {
-            error!("The database does not answer: {problem}");
+    match app.data.check_database().await {
+        Ok(()) => HttpResponse::Ok().body("ok\n"),
+        Err(error) => {
+            error!(%error, "Health check failed");
             HttpResponse::ServiceUnavailable().body("the database does not answer\n")
         }
     }

@@ -130,7 +130,7 @@ async fn show_page(
     });
     let found = history::page(app.db(), &list, number, app.config.archives.history_page).await?;
     if number == 0 || (found.archives.is_empty() && number > 1 && number > found.last()) {
-        return Err(WebError::NoPage);
+        return Err(WebError::PageNotFound);
     }
     let link = |page: u64| match status {
         Some(status) => format!("/history?status={status}&page={page}"),
@@ -229,7 +229,7 @@ fn row(app: &App, archive: &Archive) -> Row {
 }
 
 /// `GET /archives/events`: tells which archives change, as server-sent events, until the page goes or the server stops.
-pub async fn events(app: web::Data<App>, _: SignedIn) -> HttpResponse {
+pub async fn events(app: web::Data<App>) -> HttpResponse {
     let changes = app.archives.subscribe();
     let api_key = app.project.api_key;
     let news = stream::unfold(changes, move |mut changes| async move {

@@ -7,11 +7,11 @@ use serde::Deserialize;
 
 use super::{
     boot::RoomStatus,
-    csrf::{EmptyForm, Form},
     error::WebError,
+    form::{EmptyForm, Form},
     layout::{Layout, Section, clock_time, filters, page, people_count, see_other},
     room::{default_room, find_stored, guest_link, status_of},
-    visitor::{SignedIn, Visitor},
+    visitor::Visitor,
 };
 use crate::{
     app::App,
@@ -110,7 +110,6 @@ pub struct RoomForm {
 /// `POST /rooms`
 pub async fn create_room(
     app: web::Data<App>,
-    _: SignedIn,
     Form(form): Form<RoomForm>,
 ) -> Result<HttpResponse, WebError> {
     let name = Name::parse(&form.name)?;
@@ -122,7 +121,6 @@ pub async fn create_room(
 /// `POST /rooms/{room}/rename`
 pub async fn rename_room(
     app: web::Data<App>,
-    _: SignedIn,
     slug: web::Path<String>,
     Form(form): Form<RoomForm>,
 ) -> Result<HttpResponse, WebError> {
@@ -135,11 +133,10 @@ pub async fn rename_room(
 /// `POST /rooms/{room}/delete`: only an empty room, so that nobody is left in a call without a door.
 pub async fn delete_room(
     app: web::Data<App>,
-    _: SignedIn,
     slug: web::Path<String>,
     _: Form<EmptyForm>,
 ) -> Result<HttpResponse, WebError> {
-    let slug = Slug::parse(&slug).ok_or(WebError::NoRoom)?;
+    let slug = Slug::parse(&slug).ok_or(WebError::RoomNotFound)?;
     app.rooms.delete_if_empty(&slug).await?;
     Ok(see_other("/"))
 }

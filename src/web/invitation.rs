@@ -5,7 +5,8 @@ use serde::Deserialize;
 
 use super::{
     buddies::no_store,
-    json::{EmptyJson, Json, JsonError},
+    error::WebError,
+    json::{EmptyJson, Json},
     visitor::Buddy,
 };
 use crate::{app::App, invitation::InvitationId, presence::UserId, session::ConnectionId};
@@ -22,7 +23,7 @@ pub async fn send(
     app: web::Data<App>,
     buddy: Buddy,
     Json(invite): Json<InvitationRequest>,
-) -> Result<HttpResponse, JsonError> {
+) -> Result<HttpResponse, WebError> {
     let sent = app.buddies.invite(buddy.user, invite.to, invite.tab);
     Ok(no_store().json(sent.await?))
 }
@@ -39,7 +40,7 @@ pub async fn accept(
     buddy: Buddy,
     id: web::Path<String>,
     Json(accept): Json<AcceptRequest>,
-) -> Result<HttpResponse, JsonError> {
+) -> Result<HttpResponse, WebError> {
     let chat = app.buddies.accept(parse(&id)?, buddy.user, accept.tab)?;
     Ok(no_store().json(chat))
 }
@@ -50,7 +51,7 @@ pub async fn decline(
     buddy: Buddy,
     id: web::Path<String>,
     _: EmptyJson,
-) -> Result<HttpResponse, JsonError> {
+) -> Result<HttpResponse, WebError> {
     app.buddies.decline(parse(&id)?, buddy.user)?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -61,12 +62,12 @@ pub async fn cancel(
     buddy: Buddy,
     id: web::Path<String>,
     _: EmptyJson,
-) -> Result<HttpResponse, JsonError> {
+) -> Result<HttpResponse, WebError> {
     app.buddies.cancel(parse(&id)?, buddy.user)?;
     Ok(HttpResponse::NoContent().finish())
 }
 
-fn parse(id: &str) -> Result<InvitationId, JsonError> {
+fn parse(id: &str) -> Result<InvitationId, WebError> {
     InvitationId::parse(id)
-        .ok_or_else(|| JsonError::new(StatusCode::NOT_FOUND, "there is no such invitation"))
+        .ok_or_else(|| WebError::rejected(StatusCode::NOT_FOUND, "there is no such invitation"))
 }

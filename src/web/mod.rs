@@ -1,7 +1,8 @@
-//! The pages. Each is a file with its template's struct above its handler; the URL table is below.
+//! The pages. Each page is a file with its template's struct above its handler.
 //!
-//! A page for moderators takes [`visitor::SignedIn`]; a change takes [`csrf::Form`], which checks
-//! the CSRF token. What goes wrong is an [`error::WebError`] and becomes a page of its own.
+//! [`router`] has the table of all routes and says who may call each. A handler that changes something takes a
+//! [`form::Form`] or a [`json::Json`], which pass the guard against forged requests ([`csrf`]). An [`error::WebError`]
+//! becomes a page or JSON in [`error_page`].
 
 mod archive;
 mod archive_view;
@@ -12,6 +13,10 @@ mod chat;
 mod csrf;
 mod download;
 mod error;
+mod error_page;
+mod form;
+mod format;
+mod guard;
 mod headers;
 mod health;
 mod hello;
@@ -23,6 +28,7 @@ mod layout;
 mod metrics;
 mod request_span;
 mod room;
+mod router;
 mod sign_in;
 mod visitor;
 
@@ -34,12 +40,12 @@ use actix_web::{
     cookie::{Key, SameSite, time::Duration},
     dev::HttpServiceFactory,
     middleware::{Compress, from_fn},
-    web::{get, post, resource, scope, to},
 };
 
 use aws_lc_rs::digest::{SHA256, digest};
-use error::WebError;
+pub use guard::Access;
 pub use request_span::RequestSpan;
+pub use router::{RouteInfo, routes};
 
 /// How long a visitor is remembered who does not come back.
 const REMEMBERED: Duration = Duration::days(30);
@@ -68,66 +74,9 @@ pub fn pages(cookie_key: &[u8], is_secure: bool) -> impl HttpServiceFactory + 's
         .session_lifecycle(PersistentSession::default().session_ttl(REMEMBERED))
         .build();
 
-    let mut pages = scope("")
-        .route("/", get().to(home::home))
-        .route("/rooms", post().to(home::create_room))
-        .route("/rooms/{room}", get().to(room::guest))
-        .route("/rooms/{room}/host", get().to(room::host))
-        .route("/rooms/{room}/status", get().to(room::status))
-        .route("/rooms/{room}/join", post().to(room::join))
-        .route("/rooms/{room}/host/join", post().to(room::join_as_host))
-        .route("/rooms/{room}/rename", post().to(home::rename_room))
-        .route("/rooms/{room}/delete", post().to(home::delete_room))
-        .route("/host", get().to(room::default_host))
-        .route("/participant", get().to(room::participant))
-        .route("/hello", get().to(hello::hello))
-        .route("/history", get().to(history::list))
-        .route("/archives", post().to(archive::start))
-        .route("/archives/events", get().to(history::events))
-        .route("/archives/{id}", get().to(archive::show))
-        .route("/archives/{id}/stop", post().to(archive::stop))
-        .route("/archives/{id}/delete", post().to(archive::delete))
-        .service(
-            resource("/archives/{id}/files/{file}")
-                .route(get().to(download::archive_file))
-                .wrap(from_fn(download::limit_range)),
-        )
-        .route("/download/{id}", get().to(download::download))
-        .route("/presence", get().to(buddies::presence))
-        .route("/users", post().to(buddies::name))
-        .route("/buddies", get().to(buddies::buddies))
-        .route("/buddies/call/{user}", get().to(buddies::call))
-        .route("/buddies/roster", get().to(buddies::roster))
-        .route("/buddies/mine", get().to(buddies::mine))
-        .route(
-            "/buddies/availability",
-            post().to(buddies::set_availability),
-        )
-        .route("/buddies/missed/forget", post().to(buddies::forget_missed))
-        .route("/buddies/recordings", get().to(chat::recordings))
-        .route("/buddies/recordings/{id}", get().to(chat::recording))
-        .route("/invitations", post().to(invitation::send))
-        .route("/invitations/{id}/accept", post().to(invitation::accept))
-        .route("/invitations/{id}/decline", post().to(invitation::decline))
-        .route("/invitations/{id}/cancel", post().to(invitation::cancel))
-        .route("/chats", get().to(chat::join))
-        .route("/chats", post().to(chat::create))
-        .route("/chats/{session}/end", post().to(chat::end))
-        .route("/chats/{session}/connection", post().to(chat::connected))
-        .route("/chats/{session}/recording", post().to(chat::record))
-        .route("/sign-in", get().to(sign_in::form))
-        .route("/sign-in", post().to(sign_in::sign_in))
-        .route("/sign-out", post().to(sign_in::sign_out))
-        .route("/healthz", get().to(health::health))
-        .route("/metrics", get().to(metrics::metrics))
-        .route("/static/{path:.*}", get().to(assets::file));
-    for path in assets::LIBRARY_PATHS {
-        pages = pages.service(resource(path).route(get().to(assets::library)));
-    }
     // The first wrapped is the innermost.
-    pages
-        .default_service(to(|| async { Err::<String, _>(WebError::NoPage) }))
-        .wrap(from_fn(error::render_errors))
+    router::service()
+        .wrap(from_fn(error_page::render))
         .wrap(visitors)
         .wrap(headers::security())
         .wrap(Compress::default())

@@ -6,8 +6,8 @@ use serde::Deserialize;
 
 use super::{
     boot::{JoinResponse, RecordingStatus, RoomBoot, RoomStatus},
-    csrf::Form,
     error::WebError,
+    form::Form,
     headers::with_platform,
     layout::{Layout, Section, filters, page},
     visitor::{SignedIn, Visitor},
@@ -191,19 +191,21 @@ async fn show(
 /// The room of a URL, with a session that clients can join.
 ///
 /// # Errors
-/// [`WebError::NoRoom`], the platform, or the database. The default room is created when it is missing.
+/// [`WebError::RoomNotFound`], the platform, or the database. The default room is created when it is missing.
 pub(super) async fn find(app: &App, slug: &str) -> Result<Room, WebError> {
-    let slug = Slug::parse(slug).ok_or(WebError::NoRoom)?;
+    let slug = Slug::parse(slug).ok_or(WebError::RoomNotFound)?;
     Ok(app.rooms.open(&slug).await?)
 }
 
 /// The room of an address, as it is.
 ///
 /// # Errors
-/// [`WebError::NoRoom`], or the database.
+/// [`WebError::RoomNotFound`], or the database.
 pub(super) async fn find_stored(app: &App, slug: &str) -> Result<Room, WebError> {
-    let slug = Slug::parse(slug).ok_or(WebError::NoRoom)?;
-    room::find(app.db(), &slug).await?.ok_or(WebError::NoRoom)
+    let slug = Slug::parse(slug).ok_or(WebError::RoomNotFound)?;
+    room::find(app.db(), &slug)
+        .await?
+        .ok_or(WebError::RoomNotFound)
 }
 
 pub(super) async fn default_room(app: &App) -> Result<Room, WebError> {

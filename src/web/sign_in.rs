@@ -8,8 +8,8 @@ use serde::Deserialize;
 use tracing::info;
 
 use super::{
-    csrf::{EmptyForm, Form},
     error::WebError,
+    form::{EmptyForm, Form},
     layout::{Layout, Section, filters, page, see_other},
     visitor::Visitor,
 };

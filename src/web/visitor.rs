@@ -1,9 +1,9 @@
 //! Who looks at a page: the cookie session, with types instead of keys.
 
-use std::{future::Future, pin::Pin};
+use std::future::{Ready, ready};
 
 use actix_session::{Session, SessionExt};
-use actix_web::{FromRequest, HttpRequest, dev::Payload, web};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload};
 use aws_lc_rs::rand;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
@@ -149,25 +149,33 @@ impl Visitor {
     }
 }
 
-type Extraction<T> = Pin<Box<dyn Future<Output = Result<T, WebError>>>>;
-
 impl FromRequest for Visitor {
     type Error = WebError;
-    type Future = std::future::Ready<Result<Self, WebError>>;
+    type Future = Ready<Result<Self, WebError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        std::future::ready(Ok(Visitor::new(request.get_session())))
+        ready(Ok(Visitor::new(request.get_session())))
     }
 }
 
-/// A visitor who is signed in as a moderator. A handler that takes this refuses everybody else.
+/// Available behind [`super::guard::buddy`].
+impl FromRequest for Buddy {
+    type Error = WebError;
+    type Future = Ready<Result<Self, WebError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(found_by_guard(request))
+    }
+}
+
+/// A visitor who is signed in as a moderator. Available behind [`super::guard::moderator`].
 pub struct SignedIn {
     pub moderator: Moderator,
     pub visitor: Visitor,
 }
 
 impl SignedIn {
-    /// The frame of a page as this moderator sees it.
+    /// The layout of a page as this moderator sees it.
     ///
     /// # Errors
     /// When the cookie would grow too large.
@@ -179,21 +187,18 @@ impl SignedIn {
 
 impl FromRequest for SignedIn {
     type Error = WebError;
-    type Future = Extraction<Self>;
+    type Future = Ready<Result<Self, WebError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let visitor = Visitor::new(request.get_session());
-        let app = request.app_data::<web::Data<App>>().cloned();
-        let back = request
-            .uri()
-            .path_and_query()
-            .map_or_else(|| "/".to_owned(), ToString::to_string);
-        Box::pin(async move {
-            let app = app.ok_or_else(|| anyhow::anyhow!("the app is not registered"))?;
-            match visitor.moderator(&app).await? {
-                Some(moderator) => Ok(SignedIn { moderator, visitor }),
-                None => Err(WebError::SignInFirst { back }),
-            }
-        })
+        ready(found_by_guard(request))
     }
+}
+
+/// What a route's guard found out about the visitor.
+///
+/// # Errors
+/// When the table has the route behind another guard: a mistake in this program.
+pub(super) fn found_by_guard<T: 'static>(request: &HttpRequest) -> Result<T, WebError> {
+    let found = request.extensions_mut().remove::<T>();
+    found.ok_or_else(|| anyhow::anyhow!("the route has another guard").into())
 }

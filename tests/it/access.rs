@@ -13,11 +13,12 @@ use parlor::{
     opentok::SessionId,
     presence::{self, UserId},
     session::{ConnectionId, StreamId},
+    web::{self, Access},
 };
 use reqwest::Response;
 use serde_json::Value;
 
-use crate::people::{MODERATOR, Parlor, Visitor, between};
+use crate::people::{MODERATOR, Parlor, Visitor};
 
 /// What comes back. Text in braces is filled in as in paths.
 #[derive(Clone, Copy, Debug)]
@@ -179,41 +180,49 @@ const TABLE: &[Row] = &[
     row("POST", "/sign-out", Given::Nothing, NO_FORM, [To(303, "/"); 3]),
 ];
 
-/// The rows of which the tables of `src` speak.
-fn routes_of_the_source() -> BTreeSet<(String, String)> {
-    let mut found = BTreeSet::new();
-    let pages = include_str!("../../src/web/mod.rs");
-    let (_, pages) = pages.split_once("scope(\"\")").unwrap();
-    let (pages, _) = pages.split_once("LIBRARY_PATHS").unwrap();
-    for route in pages.split("\"/").skip(1) {
-        let (path, handlers) = route.split_once('"').unwrap();
-        for method in ["get", "post", "put", "patch", "delete", "head", "route"] {
-            if handlers.contains(&format!("{method}().to(")) {
-                found.insert((method.to_uppercase(), format!("/{path}")));
-            }
-        }
-    }
-    let library = include_str!("../../src/web/assets.rs");
-    let library = between(library, "LIBRARY_PATHS: [&str; 7] = [", ']');
-    for path in library.split('"').skip(1).step_by(2) {
-        found.insert(("GET".to_owned(), path.to_owned()));
-    }
+/// The paths of the signaling sockets.
+fn sockets() -> impl Iterator<Item = String> {
     let signaling = include_str!("../../src/signaling/mod.rs");
-    for resource in signaling.split("web::resource(\"").skip(1) {
-        let path = resource.split('"').next().unwrap();
-        found.insert(("GET".to_owned(), path.to_owned()));
-    }
-    found
+    let resources = signaling.split("web::resource(\"").skip(1);
+    resources.map(|resource| resource.split('"').next().unwrap().to_owned())
 }
 
 #[test]
 fn the_table_has_every_route_and_no_other() {
-    let told: BTreeSet<_> = TABLE
+    let rows: BTreeSet<_> = TABLE
         .iter()
         .map(|row| (row.method.to_owned(), row.path.to_owned()))
         .collect();
-    assert_eq!(told.len(), TABLE.len(), "a route stands there twice");
-    assert_eq!(told, routes_of_the_source());
+    assert_eq!(rows.len(), TABLE.len(), "a route stands there twice");
+    let pages = web::routes();
+    let pages = pages
+        .iter()
+        .map(|route| (route.method.to_string(), route.path.to_owned()));
+    let sockets = sockets().map(|path| ("GET".to_owned(), path));
+    assert_eq!(rows, pages.chain(sockets).collect());
+}
+
+/// The table of the router names a guard for each route. Here is what that guard answers.
+#[test]
+fn each_row_expects_what_the_guard_of_its_route_answers() {
+    for route in web::routes() {
+        let is_route = |row: &&Row| row.method == route.method.as_str() && row.path == route.path;
+        let row = TABLE.iter().find(is_route).unwrap();
+        let refuses = |answer: Answer| match answer {
+            Is(status) => status == 401,
+            To(status, place) => status == 303 && place.starts_with("/sign-in"),
+        };
+        let refused = [row.anonymous, row.guest, row.moderator].map(refuses);
+        let expected = match route.access {
+            Access::Anyone => [false; 3],
+            Access::Buddy => [true; 3],
+            Access::Moderator | Access::ModeratorOrLink => [true, true, false],
+        };
+        assert_eq!(refused, expected, "{} {}", row.method, row.path);
+        if let (Access::Buddy, Some((_, buddy))) = (route.access, row.json) {
+            assert!(!refuses(buddy), "{} {}", row.method, row.path);
+        }
+    }
 }
 
 /// The words that fill the braces.

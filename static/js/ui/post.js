@@ -69,21 +69,11 @@ async function answer(path, request) {
   }
   const body = await response.json().catch(() => null)
   if (response.ok) return body
-  // What is meant for scripts has a message that says it all.
-  if (body?.message) {
-    const problem = new Problem(response.status, sentence(body.message), '')
-    problem.outcome = body.outcome ?? null
-    throw problem
-  }
-  throw new Problem(
+  const problem = new Problem(
     response.status,
-    body?.cause ?? 'The server did not understand.',
-    body?.remedy ?? 'Load the page again, then try again.',
+    body?.cause ?? 'Something went wrong.',
+    body?.remedy ?? 'Reload the page and try again.',
   )
-}
-
-/** With a capital and a full stop, whoever wrote it. @param {string} text */
-function sentence(text) {
-  const [first = '', ...rest] = text
-  return `${first.toUpperCase()}${rest.join('')}${/[.!?]$/.test(text) ? '' : '.'}`
+  problem.outcome = body?.outcome ?? null
+  throw problem
 }
