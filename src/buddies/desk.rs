@@ -9,7 +9,7 @@ use super::{kit::Kit, now, watch::Claims};
 use crate::{
     archive::ArchiveId,
     clock::Now,
-    invitation::{ChatEnd, ChatRecord, Event, Switchboard},
+    invitation::{ChatEnd, ChatRecord, InvitationEvent, Switchboard},
     opentok::SessionId,
     presence::{Availability, Name, UserId},
     session::ConnectionId,
@@ -128,9 +128,9 @@ impl Desk {
         }
     }
 
-    fn order(&mut self, event: Event) {
+    fn order(&mut self, event: InvitationEvent) {
         let order = match event {
-            Event::Roster(delta) => {
+            InvitationEvent::RosterChanged(delta) => {
                 let data = serde_json::to_string(&delta).expect("a delta has string keys only");
                 Order::Signal {
                     from: None,
@@ -139,12 +139,12 @@ impl Desk {
                     data: data.into(),
                 }
             }
-            Event::Personal { to, news } => {
+            InvitationEvent::UserNotified { to, message } => {
                 let tabs = self.switchboard.roster().tabs(to);
                 if tabs.is_empty() {
                     return;
                 }
-                let data = serde_json::to_string(&news).expect("news have string keys only");
+                let data = serde_json::to_string(&message).expect("message have string keys only");
                 Order::Signal {
                     from: None,
                     to: Audience::Tabs(tabs.to_vec()),
@@ -152,8 +152,8 @@ impl Desk {
                     data: data.into(),
                 }
             }
-            Event::ChatStarted(chat) => Order::Keep(Keep::Chat(chat)),
-            Event::ChatEnded(end) => {
+            InvitationEvent::ChatStarted(chat) => Order::Keep(Keep::Chat(chat)),
+            InvitationEvent::ChatEnded(end) => {
                 self.claims.forget(&end.session);
                 self.orders
                     .push_back(Order::Perform(Perform::HangUp(end.session.clone())));
@@ -163,7 +163,7 @@ impl Desk {
                 }
                 Order::Keep(Keep::End(end))
             }
-            Event::Record {
+            InvitationEvent::RecordingAgreed {
                 session,
                 name,
                 started_by,
@@ -172,7 +172,9 @@ impl Desk {
                 name,
                 started_by,
             }),
-            Event::StopRecording(session) => Order::Perform(Perform::StopRecording(session)),
+            InvitationEvent::RecordingStopRequested(session) => {
+                Order::Perform(Perform::StopRecording(session))
+            }
         };
         self.orders.push_back(order);
     }

@@ -50,9 +50,9 @@ impl Observer for Inner {
         let mut desk = self.desk();
         if *session == self.presence {
             desk.kit.forget(connection);
-            desk.act(|board, now| board.left(connection, how, now));
+            desk.act(|board, now| board.tab_disconnected(connection, how, now));
         } else {
-            desk.act(|board, now| board.left_chat(connection, how, now));
+            desk.act(|board, now| board.participant_disconnected(connection, how, now));
         }
         drop(desk);
         self.work.notify_one();
@@ -82,7 +82,7 @@ impl Desk {
         };
         // Others see a tab before they hear what its buddy does.
         let first = self.orders.len();
-        self.act(|board, now| board.arrived(arrival, now));
+        self.act(|board, now| board.tab_connected(arrival, now));
         let doing = self
             .switchboard
             .roster()
@@ -106,7 +106,9 @@ impl Desk {
         connection: ConnectionId,
     ) {
         let now = now();
-        if !self.switchboard.joined_chat(session, user, connection, now)
+        if !self
+            .switchboard
+            .participant_connected(session, user, connection, now)
             && self.over.contains(session)
         {
             self.orders

@@ -30,7 +30,10 @@ use super::{
     now,
 };
 use crate::{
-    invitation::{AnswerError, Event, InvitationId, Invite, Invited, News, Outcome, Switchboard},
+    invitation::{
+        AnswerError, InvitationEvent, InvitationId, InvitationMessage, InvitationOutcome, Invite,
+        InviteResult, Switchboard,
+    },
     opentok::SessionId,
     presence::{PresenceStatus, RosterDelta, UserId},
     session::{ClientSignal, ConnectionId, Refusal},
@@ -95,13 +98,15 @@ impl Kit {
     /// Says an event in the kit's words.
     pub(super) fn translate(
         &mut self,
-        event: &Event,
+        event: &InvitationEvent,
         board: &Switchboard,
         orders: &mut VecDeque<Order>,
     ) {
         match event {
-            Event::Roster(delta) if !self.tabs.is_empty() => self.tell_states(delta, board, orders),
-            Event::Personal { to, news } => self.tell(*to, news, board, orders),
+            InvitationEvent::RosterChanged(delta) if !self.tabs.is_empty() => {
+                self.tell_states(delta, board, orders)
+            }
+            InvitationEvent::UserNotified { to, message } => self.tell(*to, message, board, orders),
             _ => {}
         }
     }
@@ -116,9 +121,15 @@ impl Kit {
         }
     }
 
-    fn tell(&mut self, to: UserId, news: &News, board: &Switchboard, orders: &mut VecDeque<Order>) {
-        match news {
-            News::Ringing(incoming) => {
+    fn tell(
+        &mut self,
+        to: UserId,
+        message: &InvitationMessage,
+        board: &Switchboard,
+        orders: &mut VecDeque<Order>,
+    ) {
+        match message {
+            InvitationMessage::Ringing(incoming) => {
                 let Some(invitation) = board.ringing(incoming.invitation) else {
                     return;
                 };
@@ -143,11 +154,11 @@ impl Kit {
                 );
                 self.calls.insert(incoming.invitation, call);
             }
-            News::Answered {
+            InvitationMessage::Answered {
                 invitation,
                 outcome,
             }
-            | News::Cancelled {
+            | InvitationMessage::Cancelled {
                 invitation,
                 outcome,
             } => {
@@ -157,7 +168,7 @@ impl Kit {
                 let tabs = self.tabs_of(to, board);
                 if to == call.from.0 {
                     let word = match outcome {
-                        Outcome::Accepted => "acceptInvitation",
+                        InvitationOutcome::Accepted => "acceptInvitation",
                         _ => "declineInvitation",
                     };
                     self.say(word, call.to, tabs, call, orders);
@@ -293,10 +304,10 @@ impl Desk {
         self.kit.addressed.remove(&session);
         let word = match invited {
             Err(refused) => return Err(refusal(409, &refused.to_string())),
-            Ok(Invited::Ringing(_)) => return Ok(()),
-            Ok(Invited::Answered(_)) => "declineInvitation",
+            Ok(InviteResult::Ringing(_)) => return Ok(()),
+            Ok(InviteResult::Answered(_)) => "declineInvitation",
             // The other one's invitation was accepted. This page will join the session it has made itself.
-            Ok(Invited::Connected(theirs)) => {
+            Ok(InviteResult::Connected(theirs)) => {
                 self.orders.push_back(Order::Unite {
                     from: session.clone(),
                     into: theirs,
@@ -325,7 +336,7 @@ impl Desk {
                 "cancelInvitation" if self.switchboard.may_join(session, user).is_err() => Ok(()),
                 _ => Err(refusal(
                     409,
-                    &AnswerError::Over(Outcome::Cancelled).to_string(),
+                    &AnswerError::Ended(InvitationOutcome::Cancelled).to_string(),
                 )),
             };
         };
@@ -344,7 +355,7 @@ impl Desk {
         answered.map_err(|error| match error {
             AnswerError::NotFound => refusal(404, &error.to_string()),
             AnswerError::Forbidden => refusal(403, &error.to_string()),
-            AnswerError::Over(_) => refusal(409, &error.to_string()),
+            AnswerError::Ended(_) => refusal(409, &error.to_string()),
         })
     }
 }

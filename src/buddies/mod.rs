@@ -30,8 +30,9 @@ use self::desk::{Desk, Keep, Order};
 use crate::{
     clock::{self, Now},
     invitation::{
-        self, AnswerError, ChatView, InvitationId, Invite, Invited, JoinError, Mine, Outcome,
-        Outgoing, RecordingAction, RecordingError, Refused, Switchboard,
+        self, AnswerError, BuddySnapshot, ChatView, InvitationId, InvitationOutcome, Invite,
+        InviteRefusal, InviteResult, JoinError, OutgoingInvitation, RecordingAction,
+        RecordingError, Switchboard,
     },
     opentok::SessionId,
     platform::{LocalPresence, Platform, PlatformError},
@@ -68,16 +69,16 @@ struct Inner {
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "type", rename_all = "camelCase")]
 pub enum Answer {
-    Ringing(Outgoing),
+    Ringing(OutgoingInvitation),
     Connected { chat: Option<ChatView> },
-    Answered { outcome: Outcome },
+    Answered { outcome: InvitationOutcome },
 }
 
 /// Why an invitation was not sent.
 #[derive(Debug, thiserror::Error)]
 pub enum InviteError {
     #[error(transparent)]
-    Refused(#[from] Refused),
+    Refused(#[from] InviteRefusal),
     #[error(transparent)]
     Platform(#[from] PlatformError),
 }
@@ -133,8 +134,8 @@ impl Buddies {
     }
 
     /// All that concerns the user; `None`: not here.
-    pub fn mine(&self, user: UserId) -> Option<Mine> {
-        self.0.desk().switchboard.mine(user, now())
+    pub fn mine(&self, user: UserId) -> Option<BuddySnapshot> {
+        self.0.desk().switchboard.snapshot(user, now())
     }
 
     /// The name of somebody who is here, or was here once.
@@ -189,12 +190,15 @@ impl Buddies {
                 tab: own(board, from, tab),
             };
             let invited = board.invite(invite, now);
-            (invited, board.mine(from, now).and_then(|mine| mine.chat))
+            (
+                invited,
+                board.snapshot(from, now).and_then(|mine| mine.chat),
+            )
         });
         Ok(match invited? {
-            Invited::Ringing(outgoing) => Answer::Ringing(outgoing),
-            Invited::Connected(_) => Answer::Connected { chat },
-            Invited::Answered(outcome) => Answer::Answered { outcome },
+            InviteResult::Ringing(outgoing) => Answer::Ringing(outgoing),
+            InviteResult::Connected(_) => Answer::Connected { chat },
+            InviteResult::Answered(outcome) => Answer::Answered { outcome },
         })
     }
 
@@ -211,7 +215,7 @@ impl Buddies {
         self.act(|board, now| {
             let tab = own(board, by, tab);
             board.accept(id, by, tab, now)?;
-            let chat = board.mine(by, now).and_then(|mine| mine.chat);
+            let chat = board.snapshot(by, now).and_then(|mine| mine.chat);
             chat.ok_or(AnswerError::NotFound)
         })
     }
@@ -237,9 +241,9 @@ impl Buddies {
     /// # Errors
     /// When the user may not invite anybody now, or there is no session to be had.
     pub async fn offer(&self, by: UserId) -> Result<SessionId, InviteError> {
-        self.act(|board, now| board.may_offer(by, now))?;
+        self.act(|board, now| board.may_reserve_session(by, now))?;
         let session = self.0.platform.create_chat_session().await?;
-        self.act(|board, now| board.offer(session.clone(), by, now))?;
+        self.act(|board, now| board.reserve_session(session.clone(), by, now))?;
         Ok(session)
     }
 
@@ -276,7 +280,7 @@ impl Buddies {
             let mut desk = self.0.desk();
             let said = desk.act(|board, now| {
                 board.may_join(session, user)?;
-                let chat = board.mine(user, now).and_then(|mine| mine.chat);
+                let chat = board.snapshot(user, now).and_then(|mine| mine.chat);
                 let is_in_it = chat.is_some_and(|chat| chat.session_id == *session);
                 is_in_it.then_some(()).ok_or(JoinError::NotFound)
             });
@@ -314,7 +318,7 @@ impl Buddies {
             return false;
         }
         desk.show(user, availability != Availability::Invisible);
-        desk.act(|board, now| board.choose(user, availability, now));
+        desk.act(|board, now| board.set_availability(user, availability, now));
         desk.orders
             .push_back(Order::Keep(Keep::Choice(user, availability)));
         drop(desk);
@@ -324,7 +328,7 @@ impl Buddies {
 
     /// The user has seen to missed calls.
     pub fn forget_missed(&self, user: UserId, from: Option<UserId>) {
-        self.act(|board, _| board.forget_missed(user, from));
+        self.act(|board, _| board.clear_missed(user, from));
     }
 
     /// Does something on the switchboard, and has carried out what comes of it.

@@ -188,7 +188,9 @@ impl Desk {
         }
         for connection in changes.left {
             // The platform does not say how.
-            self.act(|board, now| board.left_chat(connection, DisconnectReason::Unlisted, now));
+            self.act(|board, now| {
+                board.participant_disconnected(connection, DisconnectReason::Unlisted, now)
+            });
         }
     }
 }

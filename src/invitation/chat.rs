@@ -7,7 +7,7 @@ use std::{
 
 use serde::Serialize;
 
-use super::news::ChatView;
+use super::message::ChatView;
 use crate::{
     clock::Now,
     opentok::SessionId,
@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Both have to be in the session by then: connecting needs neither camera nor permission.
-const JOIN_WITHIN: Duration = Duration::from_secs(60);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What is kept of a chat.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub struct ChatEnd {
     pub session: SessionId,
     /// Unix time, ms.
     pub ended_at_ms: i64,
-    pub reason: EndReason,
+    pub reason: ChatEndReason,
     /// Who ended it, or went away.
     pub by: UserId,
 }
@@ -42,7 +42,7 @@ pub struct ChatEnd {
 /// Why a chat ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub enum EndReason {
+pub enum ChatEndReason {
     /// One of the two hung up.
     Ended,
     /// One of the two closed the tab, or lost the network for too long.
@@ -55,12 +55,12 @@ pub enum EndReason {
 pub(super) struct Chat {
     session: SessionId,
     /// The inviter and the invitee.
-    sides: [Side; 2],
+    participants: [Participant; 2],
     started_at_ms: i64,
 }
 
 #[derive(Debug)]
-pub(super) struct Side {
+pub(super) struct Participant {
     person: Person,
     /// The connection in the presence session that invited or accepted.
     tab: Option<ConnectionId>,
@@ -72,7 +72,7 @@ pub(super) struct Side {
 }
 
 /// One of the two, and the tab that invited or accepted.
-pub(super) struct Party {
+pub(super) struct NewParticipant {
     pub(super) person: Person,
     pub(super) tab: Option<ConnectionId>,
 }
@@ -84,17 +84,22 @@ pub(super) struct Chats {
     of_user: HashMap<UserId, SessionId>,
     connections: HashMap<ConnectionId, UserId>,
     /// When the wait for somebody ends.
-    absent: BTreeSet<(Instant, UserId)>,
+    without_connection: BTreeSet<(Instant, UserId)>,
 }
 
 impl Chats {
     /// Opens a chat of two who are in none.
-    pub(super) fn begin(&mut self, session: SessionId, parties: [Party; 2], now: Now) -> &Chat {
-        let sides = parties.map(|Party { person, tab }| {
-            let grace = GracePeriod::for_first_connection(JOIN_WITHIN, now.at);
-            self.absent.insert((grace.until(), person.id));
+    pub(super) fn start(
+        &mut self,
+        session: SessionId,
+        participants: [NewParticipant; 2],
+        now: Now,
+    ) -> &Chat {
+        let participants = participants.map(|NewParticipant { person, tab }| {
+            let grace = GracePeriod::for_first_connection(CONNECT_TIMEOUT, now.at);
+            self.without_connection.insert((grace.until(), person.id));
             self.of_user.insert(person.id, session.clone());
-            Side {
+            Participant {
                 person,
                 tab,
                 connections: Vec::new(),
@@ -104,7 +109,7 @@ impl Chats {
         });
         self.by_session.entry(session.clone()).or_insert(Chat {
             session,
-            sides,
+            participants,
             started_at_ms: now.unix_ms,
         })
     }
@@ -112,93 +117,100 @@ impl Chats {
     /// Closes a chat. Nobody is in it any more.
     pub(super) fn end(&mut self, session: &SessionId) -> Option<Chat> {
         let chat = self.by_session.remove(session)?;
-        for side in &chat.sides {
-            self.of_user.remove(&side.person.id);
-            for connection in &side.connections {
+        for participant in &chat.participants {
+            self.of_user.remove(&participant.person.id);
+            for connection in &participant.connections {
                 self.connections.remove(connection);
             }
-            if let Some(grace) = side.grace {
-                self.absent.remove(&(grace.until(), side.person.id));
+            if let Some(grace) = participant.grace {
+                self.without_connection
+                    .remove(&(grace.until(), participant.person.id));
             }
         }
         Some(chat)
     }
 
     /// One of the two has connected to the chat's session. `false`: it is none of this user's chats.
-    pub(super) fn joined(
+    pub(super) fn connected(
         &mut self,
         session: &SessionId,
         user: UserId,
         connection: ConnectionId,
     ) -> bool {
-        let Some(side) = self
+        let Some(participant) = self
             .by_session
             .get_mut(session)
-            .and_then(|chat| chat.side_mut(user))
+            .and_then(|chat| chat.participant_mut(user))
         else {
             return false;
         };
         if *self.connections.entry(connection).or_insert(user) != user {
             return false; // connections never change hands
         }
-        if !side.connections.contains(&connection) {
-            side.connections.push(connection);
+        if !participant.connections.contains(&connection) {
+            participant.connections.push(connection);
         }
-        side.has_joined = true;
-        if let Some(grace) = side.grace.take() {
-            self.absent.remove(&(grace.until(), user));
+        participant.has_joined = true;
+        if let Some(grace) = participant.grace.take() {
+            self.without_connection.remove(&(grace.until(), user));
         }
         true
     }
 
     /// A connection in a chat's session is gone; its user is waited for a while.
-    pub(super) fn left(
+    pub(super) fn disconnected(
         &mut self,
         connection: ConnectionId,
-        how: DisconnectReason,
+        reason: DisconnectReason,
         is_expected: impl Fn(UserId) -> bool,
         now: Instant,
     ) {
         let Some(user) = self.connections.remove(&connection) else {
             return;
         };
-        let Some(side) = self.side_mut(user) else {
+        let Some(participant) = self.participant_mut(user) else {
             return;
         };
-        side.connections.retain(|other| *other != connection);
-        if side.connections.is_empty() {
-            let grace = GracePeriod::begin(how, is_expected(user), now);
-            side.grace = Some(grace);
-            self.absent.insert((grace.until(), user));
+        participant.connections.retain(|other| *other != connection);
+        if participant.connections.is_empty() {
+            let grace = GracePeriod::begin(reason, is_expected(user), now);
+            participant.grace = Some(grace);
+            self.without_connection.insert((grace.until(), user));
         }
     }
 
     /// The user's page is on its way.
     pub(super) fn expect_back(&mut self, user: UserId) {
-        let Some(grace) = self.side_mut(user).and_then(|side| side.grace.as_mut()) else {
+        let Some(grace) = self
+            .participant_mut(user)
+            .and_then(|participant| participant.grace.as_mut())
+        else {
             return;
         };
         let before = grace.until();
         grace.expect_back();
         let until = grace.until();
-        self.absent.remove(&(before, user));
-        self.absent.insert((until, user));
+        self.without_connection.remove(&(before, user));
+        self.without_connection.insert((until, user));
     }
 
     /// Somebody who has been away from a chat for too long, and what to call that.
-    pub(super) fn overdue(&self, now: Instant) -> Option<(UserId, EndReason)> {
-        let (_, user) = self.absent.first().filter(|(until, _)| *until <= now)?;
-        let side = self.of(*user)?.side(*user)?;
-        let reason = if side.has_joined {
-            EndReason::Gone
+    pub(super) fn overdue(&self, now: Instant) -> Option<(UserId, ChatEndReason)> {
+        let (_, user) = self
+            .without_connection
+            .first()
+            .filter(|(until, _)| *until <= now)?;
+        let participant = self.of(*user)?.participant(*user)?;
+        let reason = if participant.has_joined {
+            ChatEndReason::Gone
         } else {
-            EndReason::NotConnected
+            ChatEndReason::NotConnected
         };
         Some((*user, reason))
     }
 
     pub(super) fn due(&self) -> Option<Instant> {
-        self.absent.first().map(|(until, _)| *until)
+        self.without_connection.first().map(|(until, _)| *until)
     }
 
     pub(super) fn get(&self, session: &SessionId) -> Option<&Chat> {
@@ -210,10 +222,10 @@ impl Chats {
         self.by_session.get(self.of_user.get(&user)?)
     }
 
-    fn side_mut(&mut self, user: UserId) -> Option<&mut Side> {
+    fn participant_mut(&mut self, user: UserId) -> Option<&mut Participant> {
         self.by_session
             .get_mut(self.of_user.get(&user)?)?
-            .side_mut(user)
+            .participant_mut(user)
     }
 
     #[cfg(test)]
@@ -226,7 +238,7 @@ impl Chats {
         self.by_session.is_empty()
             && self.of_user.is_empty()
             && self.connections.is_empty()
-            && self.absent.is_empty()
+            && self.without_connection.is_empty()
     }
 }
 
@@ -236,25 +248,25 @@ impl Chat {
     }
 
     pub(super) fn has(&self, user: UserId) -> bool {
-        self.side(user).is_some()
+        self.participant(user).is_some()
     }
 
     pub(super) fn people(&self) -> [&Person; 2] {
-        [&self.sides[0].person, &self.sides[1].person]
+        [&self.participants[0].person, &self.participants[1].person]
     }
 
     pub(super) fn record(&self) -> ChatRecord {
         ChatRecord {
             session: self.session.clone(),
-            inviter: self.sides[0].person.clone(),
-            invitee: self.sides[1].person.clone(),
+            inviter: self.participants[0].person.clone(),
+            invitee: self.participants[1].person.clone(),
             started_at_ms: self.started_at_ms,
         }
     }
 
     /// The chat as `user`, one of the two, sees it; `tabs` are those the user has open.
-    pub(super) fn seen_by(&self, user: UserId, tabs: &[ConnectionId]) -> ChatView {
-        let [inviter, invitee] = &self.sides;
+    pub(super) fn view_for(&self, user: UserId, tabs: &[ConnectionId]) -> ChatView {
+        let [inviter, invitee] = &self.participants;
         let is_inviter = inviter.person.id == user;
         let (own, other) = if is_inviter {
             (inviter, invitee)
@@ -271,11 +283,15 @@ impl Chat {
         }
     }
 
-    fn side(&self, user: UserId) -> Option<&Side> {
-        self.sides.iter().find(|side| side.person.id == user)
+    fn participant(&self, user: UserId) -> Option<&Participant> {
+        self.participants
+            .iter()
+            .find(|participant| participant.person.id == user)
     }
 
-    fn side_mut(&mut self, user: UserId) -> Option<&mut Side> {
-        self.sides.iter_mut().find(|side| side.person.id == user)
+    fn participant_mut(&mut self, user: UserId) -> Option<&mut Participant> {
+        self.participants
+            .iter_mut()
+            .find(|participant| participant.person.id == user)
     }
 }

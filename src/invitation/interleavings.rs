@@ -93,7 +93,7 @@ struct Heard {
 }
 
 struct World {
-    board: Switchboard,
+    switchboard: Switchboard,
     now: Now,
     people: Vec<UserId>,
     names: Vec<Name>,
@@ -111,7 +111,7 @@ struct World {
 impl World {
     fn new() -> World {
         let mut world = World {
-            board: Switchboard::default(),
+            switchboard: Switchboard::default(),
             now: Now {
                 at: Instant::now(),
                 unix_ms: 1_795_316_400_000,
@@ -137,23 +137,23 @@ impl World {
 
     fn act(&mut self, who: usize, what: Move) {
         let (user, now) = (self.people[who], self.now);
-        let first_tab = self.board.roster().tabs(user).first().copied();
+        let first_tab = self.switchboard.roster().tabs(user).first().copied();
         match what {
             Move::Connect => self.connect(who),
-            Move::Disconnect(how) => {
+            Move::Disconnect(reason) => {
                 if let Some(tab) = first_tab {
-                    self.board.left(tab, how, now);
+                    self.switchboard.tab_disconnected(tab, reason, now);
                 }
             }
-            Move::AskForPage => self.board.expect_back(user, now),
+            Move::AskForPage => self.switchboard.expect_back(user, now),
             Move::Invite(far) => {
                 let to = self.people[(who + far) % PEOPLE];
                 self.invite(user, to, first_tab);
             }
             Move::AnswerOwn(answer, at) => {
                 let own = match answer {
-                    Answer::Cancel => self.board.lines.from(user).into_iter().collect(),
-                    Answer::Accept | Answer::Decline => self.board.lines.to(user),
+                    Answer::Cancel => self.switchboard.pending.from(user).into_iter().collect(),
+                    Answer::Accept | Answer::Decline => self.switchboard.pending.to(user),
                 };
                 if let Some(id) = own.get(at % own.len().max(1)) {
                     assert_eq!(self.answer(answer, *id, user, first_tab), Ok(()));
@@ -161,7 +161,7 @@ impl World {
             }
             Move::AnswerAny(answer, at) => {
                 if let Some(id) = self.ever.get(at % self.ever.len().max(1)).copied() {
-                    let ring = self.board.lines.get(id).cloned();
+                    let ring = self.switchboard.pending.get(id).cloned();
                     let done = self.answer(answer, id, user, first_tab);
                     if done.is_ok() {
                         let ring = ring.unwrap();
@@ -176,28 +176,34 @@ impl World {
             Move::JoinChat => {
                 if let Some(session) = self.chat_of(user) {
                     let connection = ConnectionId::random();
-                    assert_eq!(self.board.may_join(&session, user), Ok(()));
-                    assert!(self.board.joined_chat(&session, user, connection, now));
+                    assert_eq!(self.switchboard.may_join(&session, user), Ok(()));
+                    assert!(
+                        self.switchboard
+                            .participant_connected(&session, user, connection, now)
+                    );
                     self.in_chat.entry(user).or_default().push(connection);
                 }
             }
-            Move::LeaveChat(how) => {
+            Move::LeaveChat(reason) => {
                 if let Some(connection) = self.in_chat.get_mut(&user).and_then(Vec::pop) {
-                    self.board.left_chat(connection, how, now);
+                    self.switchboard
+                        .participant_disconnected(connection, reason, now);
                 }
             }
             Move::EndChat => {
                 if let Some(session) = self.chat_of(user) {
-                    assert_eq!(self.board.end_chat(&session, user, now), Ok(()));
+                    assert_eq!(self.switchboard.end_chat(&session, user, now), Ok(()));
                 }
             }
             Move::Record(action) => {
                 if let Some(session) = self.chat_of(user) {
                     // Whether it makes sense is the rule's to say; nobody is in the way of it.
-                    let _ = self.board.recording(&session, user, action, now);
+                    let _ = self.switchboard.recording(&session, user, action, now);
                 }
             }
-            Move::Choose(availability) => self.board.choose(user, availability, now),
+            Move::Choose(availability) => {
+                self.switchboard.set_availability(user, availability, now)
+            }
             Move::Wait(ms) => {
                 self.now.at += Duration::from_millis(ms);
                 self.now.unix_ms += i64::try_from(ms).unwrap();
@@ -213,30 +219,30 @@ impl World {
             connection: ConnectionId::random(),
             availability: None,
         };
-        self.board.arrived(arrival, self.now);
+        self.switchboard.tab_connected(arrival, self.now);
     }
 
     fn invite(&mut self, from: UserId, to: UserId, tab: Option<ConnectionId>) {
         let crossing = self
-            .board
-            .lines
+            .switchboard
+            .pending
             .from(to)
-            .is_some_and(|id| self.board.lines.get(id).unwrap().to.id == from);
+            .is_some_and(|id| self.switchboard.pending.get(id).unwrap().to.id == from);
         let session = SessionId::generate(1, "", self.now.unix_ms);
-        let may = self.board.may_invite(from, to, self.now);
+        let may = self.switchboard.may_invite(from, to, self.now);
         let invite = Invite {
             from,
             to,
             session,
             tab,
         };
-        match self.board.invite(invite, self.now) {
-            Ok(Invited::Ringing(outgoing)) => self.ever.push(outgoing.invitation),
-            Ok(Invited::Connected(session)) => {
+        match self.switchboard.invite(invite, self.now) {
+            Ok(InviteResult::Ringing(outgoing)) => self.ever.push(outgoing.invitation),
+            Ok(InviteResult::Connected(session)) => {
                 assert!(crossing);
                 assert_eq!(self.chat_of(from), Some(session));
             }
-            Ok(Invited::Answered(outcome)) => assert!(!crossing && outcome.is_missed()),
+            Ok(InviteResult::Answered(outcome)) => assert!(!crossing && outcome.is_missed()),
             Err(refused) => {
                 assert_eq!(may, Err(refused));
                 return;
@@ -254,26 +260,26 @@ impl World {
     ) -> Result<(), AnswerError> {
         match answer {
             Answer::Accept => {
-                let session = self.board.accept(id, user, tab, self.now)?;
+                let session = self.switchboard.accept(id, user, tab, self.now)?;
                 assert_eq!(self.chat_of(user), Some(session));
                 Ok(())
             }
-            Answer::Decline => self.board.decline(id, user, self.now),
-            Answer::Cancel => self.board.cancel(id, user, self.now),
+            Answer::Decline => self.switchboard.decline(id, user, self.now),
+            Answer::Cancel => self.switchboard.cancel(id, user, self.now),
         }
     }
 
     fn chat_of(&self, user: UserId) -> Option<SessionId> {
-        let chat = self.board.chats.of(user)?;
+        let chat = self.switchboard.chats.of(user)?;
         Some(chat.session().clone())
     }
 
     /// Pages hear the news, and the roster.
     fn carry_out(&mut self) {
-        for event in self.board.poll(self.now) {
+        for event in self.switchboard.poll(self.now) {
             match event {
-                Event::Personal { to, news } => self.hear(to, news),
-                Event::Roster(delta) => {
+                InvitationEvent::UserNotified { to, message } => self.hear(to, message),
+                InvitationEvent::RosterChanged(delta) => {
                     self.seq += 1;
                     assert_eq!(delta.seq, self.seq);
                     for entry in delta.joined {
@@ -286,69 +292,81 @@ impl World {
                         assert!(self.listed.remove(&user).is_some());
                     }
                 }
-                Event::ChatStarted(chat) => assert!(self.kept.insert(chat.session)),
-                Event::ChatEnded(end) => {
+                InvitationEvent::ChatStarted(chat) => assert!(self.kept.insert(chat.session)),
+                InvitationEvent::ChatEnded(end) => {
                     assert!(self.kept.remove(&end.session));
                     assert_eq!(
-                        self.board.may_join(&end.session, end.by),
+                        self.switchboard.may_join(&end.session, end.by),
                         Err(JoinError::NotFound)
                     );
                 }
-                Event::Record { session, .. } => {
+                InvitationEvent::RecordingAgreed { session, .. } => {
                     assert!(self.asked.contains(&session), "nobody asked");
                     // The platform takes a moment; the chat may be over by now.
-                    let goes_on = self.board.chats.get(&session).is_some();
-                    assert_eq!(self.board.recording_started(&session), goes_on);
+                    let goes_on = self.switchboard.chats.get(&session).is_some();
+                    assert_eq!(self.switchboard.recording_started(&session), goes_on);
                 }
-                Event::StopRecording(session) => self.board.recording_ended(&session, None),
+                InvitationEvent::RecordingStopRequested(session) => {
+                    self.switchboard.recording_ended(&session, None)
+                }
             }
         }
     }
 
-    fn hear(&mut self, user: UserId, news: News) {
+    fn hear(&mut self, user: UserId, message: InvitationMessage) {
         let heard = self.heard.entry(user).or_default();
-        match news {
-            News::Calling(outgoing) => {
+        match message {
+            InvitationMessage::Calling(outgoing) => {
                 assert_eq!(heard.outgoing.replace(outgoing.invitation), None);
             }
-            News::Ringing(incoming) => assert!(heard.rings.insert(incoming.invitation)),
-            News::Answered { invitation, .. } | News::Cancelled { invitation, .. } => {
+            InvitationMessage::Ringing(incoming) => {
+                assert!(heard.rings.insert(incoming.invitation))
+            }
+            InvitationMessage::Answered { invitation, .. }
+            | InvitationMessage::Cancelled { invitation, .. } => {
                 if heard.outgoing == Some(invitation) {
                     heard.outgoing = None;
                 } else {
                     assert!(heard.rings.remove(&invitation), "it was told of before");
                 }
             }
-            News::ChatStarted(chat) => assert_eq!(heard.chat.replace(chat.session_id), None),
-            News::ChatEnded { session_id, .. } => {
+            InvitationMessage::ChatStarted(chat) => {
+                assert_eq!(heard.chat.replace(chat.session_id), None)
+            }
+            InvitationMessage::ChatEnded { session_id, .. } => {
                 assert_eq!(heard.chat.take(), Some(session_id));
             }
-            News::Recording {
+            InvitationMessage::Recording {
                 session_id, state, ..
             } => {
                 if state == RecordingState::Asked {
                     self.asked.insert(session_id);
                 }
             }
-            News::Missed { .. } | News::MissedSeen { .. } | News::Availability { .. } => {}
+            InvitationMessage::Missed { .. }
+            | InvitationMessage::MissedSeen { .. }
+            | InvitationMessage::Availability { .. } => {}
         }
     }
 
     /// Checks everybody who has ever heard anything; of others nobody knows.
     fn check(&self) {
-        let board = &self.board;
-        for invitation in board.lines.all() {
+        let switchboard = &self.switchboard;
+        for invitation in switchboard.pending.all() {
             let (from, to) = (invitation.from.id, invitation.to.id);
-            assert_eq!(board.lines.from(from), Some(invitation.id));
-            assert!(board.lines.to(to).contains(&invitation.id));
+            assert_eq!(switchboard.pending.from(from), Some(invitation.id));
+            assert!(switchboard.pending.to(to).contains(&invitation.id));
             for user in [from, to] {
-                assert!(board.roster.person(user).is_some(), "it outlived somebody");
-                assert!(board.chats.of(user).is_none(), "it rings into a chat");
+                assert!(
+                    switchboard.roster.person(user).is_some(),
+                    "it outlived somebody"
+                );
+                assert!(switchboard.chats.of(user).is_none(), "it rings into a chat");
                 assert!(self.heard.contains_key(&user), "nobody knows of it");
             }
         }
         let mut chatting = BTreeSet::new();
-        for chat in board.chats.all() {
+        for chat in switchboard.chats.all() {
             assert!(self.kept.contains(chat.session()));
             for person in chat.people() {
                 assert!(chatting.insert(person.id), "somebody is in two chats");
@@ -356,11 +374,11 @@ impl World {
         }
         assert_eq!(chatting.len(), 2 * self.kept.len());
         for (user, heard) in &self.heard {
-            let rings = board.lines.to(*user);
-            assert_eq!(board.lines.from(*user), heard.outgoing);
+            let rings = switchboard.pending.to(*user);
+            assert_eq!(switchboard.pending.from(*user), heard.outgoing);
             assert_eq!(rings.len(), heard.rings.len());
             assert!(rings.iter().all(|id| heard.rings.contains(id)));
-            let chat = board.chats.of(*user).map(chat::Chat::session);
+            let chat = switchboard.chats.of(*user).map(chat::Chat::session);
             assert_eq!(chat, heard.chat.as_ref());
             let activity = match (chat, heard.outgoing) {
                 (Some(_), None) => Activity::Chatting,
@@ -368,19 +386,22 @@ impl World {
                 (None, None) => Activity::Idle,
                 (Some(_), Some(_)) => panic!("invites while in a chat"),
             };
-            match board.roster.availability_and_activity(*user) {
+            match switchboard.roster.availability_and_activity(*user) {
                 Some((_, doing)) => assert_eq!(doing, activity),
                 None => assert_eq!((activity, rings.len()), (Activity::Idle, 0)),
             }
         }
-        for user in board.missed.users() {
-            assert!(board.roster.name(user).is_some(), "nobody will ask for it");
-            assert!(board.missed.of(user).len() <= 20);
+        for user in switchboard.missed.users() {
+            assert!(
+                switchboard.roster.name(user).is_some(),
+                "nobody will ask for it"
+            );
+            assert!(switchboard.missed.of(user).len() <= 20);
         }
     }
 
     fn check_roster(&self) {
-        let page = self.board.roster.page(RosterQuery {
+        let page = self.switchboard.roster.page(RosterQuery {
             limit: 200,
             ..RosterQuery::default()
         });
@@ -409,23 +430,23 @@ proptest! {
 
         // Who waits long enough is not ringing any more.
         world.act(0, Move::Wait(45_000));
-        prop_assert!(world.board.lines.is_empty());
+        prop_assert!(world.switchboard.pending.is_empty());
         world.check();
 
         // Who leaves leaves nothing behind.
         for who in 0..PEOPLE {
-            while let Some(tab) = world.board.roster().tabs(world.people[who]).first().copied() {
-                world.board.left(tab, DisconnectReason::Lost, world.now);
+            while let Some(tab) = world.switchboard.roster().tabs(world.people[who]).first().copied() {
+                world.switchboard.tab_disconnected(tab, DisconnectReason::Lost, world.now);
             }
         }
         world.act(0, Move::Wait(5000));
         world.check();
-        prop_assert!(world.board.chats.is_empty());
-        prop_assert!(world.board.consents.is_empty());
-        prop_assert!(world.board.roster().is_empty());
+        prop_assert!(world.switchboard.chats.is_empty());
+        prop_assert!(world.switchboard.consents.is_empty());
+        prop_assert!(world.switchboard.roster().is_empty());
         world.act(0, Move::Wait(250));
         world.check_roster();
         prop_assert!(world.listed.is_empty());
-        prop_assert_eq!(world.board.due(), None);
+        prop_assert_eq!(world.switchboard.due(), None);
     }
 }

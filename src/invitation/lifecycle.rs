@@ -10,10 +10,10 @@ use std::{
 };
 
 use super::{
-    InvitationId, News, Outcome, Switchboard,
-    chat::Party,
-    news::{Incoming, Outgoing},
-    over::{Ended, Over},
+    InvitationId, InvitationMessage, InvitationOutcome, Switchboard,
+    chat::NewParticipant,
+    message::{IncomingInvitation, OutgoingInvitation},
+    recently_ended::{EndedInvitation, RecentlyEnded},
 };
 use crate::{
     clock::Now,
@@ -23,10 +23,10 @@ use crate::{
 };
 
 /// An invitation waits so long for its answer.
-const RINGS_FOR: Duration = Duration::from_secs(45);
+const RING_TIMEOUT: Duration = Duration::from_secs(45);
 
 /// So many may ring one user at a time; to more the user is busy.
-const RINGING_MAX: usize = 20;
+const MAX_RINGING: usize = 20;
 
 /// Somebody wants to talk to somebody.
 #[derive(Clone, Debug)]
@@ -41,20 +41,20 @@ pub struct Invite {
 
 /// What came of an invitation at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Invited {
+pub enum InviteResult {
     /// It rings.
-    Ringing(Outgoing),
+    Ringing(OutgoingInvitation),
     /// The other one was inviting at the same moment: both are connected, in the session of the earlier
     /// invitation. The one given is not needed.
     Connected(SessionId),
-    /// It was answered on behalf of the invitee, who finds it among the missed calls: [`Outcome::Busy`],
-    /// [`Outcome::Inviting`], [`Outcome::DoNotDisturb`] or [`Outcome::Gone`]. The session is not needed.
-    Answered(Outcome),
+    /// It was answered on behalf of the invitee, who finds it among the missed calls: [`InvitationOutcome::Busy`],
+    /// [`InvitationOutcome::Inviting`], [`InvitationOutcome::DoNotDisturb`] or [`InvitationOutcome::Gone`]. The session is not needed.
+    Answered(InvitationOutcome),
 }
 
 /// Why an invitation was not sent. Nobody but the inviter learns of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
+pub enum InviteRefusal {
     #[error("you cannot call yourself")]
     Oneself,
     /// The inviter has no tab open.
@@ -84,7 +84,7 @@ pub enum AnswerError {
     Forbidden,
     /// Something else came first.
     #[error("this invitation is over")]
-    Over(Outcome),
+    Ended(InvitationOutcome),
 }
 
 /// An invitation that waits for its answer.
@@ -104,36 +104,38 @@ impl Switchboard {
     ///
     /// # Errors
     /// The reason.
-    pub fn may_invite(&mut self, from: UserId, to: UserId, now: Now) -> Result<(), Refused> {
+    pub fn may_invite(&mut self, from: UserId, to: UserId, now: Now) -> Result<(), InviteRefusal> {
         self.advance(now);
         self.may_call(from, to)?;
         self.limit
             .check(from, now.at)
-            .map_err(|retry_after| Refused::TooMany { retry_after })
+            .map_err(|retry_after| InviteRefusal::TooMany { retry_after })
     }
 
     /// Sends an invitation.
     ///
     /// # Errors
     /// When the inviter may not send it; then nobody else hears of it.
-    pub fn invite(&mut self, invite: Invite, now: Now) -> Result<Invited, Refused> {
+    pub fn invite(&mut self, invite: Invite, now: Now) -> Result<InviteResult, InviteRefusal> {
         self.advance(now);
         let from = self.may_call(invite.from, invite.to)?;
         self.may_use(&invite.session, invite.from)?;
-        if let Some(theirs) = self.lines.between(invite.to, invite.from) {
+        if let Some(theirs) = self.pending.between(invite.to, invite.from) {
             let session = self.connect(theirs, invite.tab, now);
-            return session.map(Invited::Connected).ok_or(Refused::Unknown);
+            return session
+                .map(InviteResult::Connected)
+                .ok_or(InviteRefusal::Unknown);
         }
-        if self.offers.remove(&invite.session).is_none() {
+        if self.reservations.remove(&invite.session).is_none() {
             self.limit
                 .take(invite.from, now.at)
-                .map_err(|retry_after| Refused::TooMany { retry_after })?;
+                .map_err(|retry_after| InviteRefusal::TooMany { retry_after })?;
         }
-        let to = match self.reach(invite.to) {
+        let to = match self.invitee(invite.to) {
             Ok(to) => to,
             Err(outcome) => {
-                self.miss(invite.to, from, outcome, now);
-                return Ok(Invited::Answered(outcome));
+                self.record_missed(invite.to, from, outcome, now);
+                return Ok(InviteResult::Answered(outcome));
             }
         };
         let invitation = Invitation {
@@ -142,15 +144,15 @@ impl Switchboard {
             to,
             session: invite.session,
             tab: invite.tab,
-            ends_at: now.at + RINGS_FOR,
+            ends_at: now.at + RING_TIMEOUT,
         };
         let (outgoing, incoming) = (invitation.outgoing(now.at), invitation.incoming(now.at));
-        self.lines.add(invitation);
+        self.pending.add(invitation);
         self.roster
             .set_activity(invite.from, Activity::Inviting, now.at);
-        self.tell(invite.to, News::Ringing(incoming));
-        self.tell(invite.from, News::Calling(outgoing.clone()));
-        Ok(Invited::Ringing(outgoing))
+        self.notify(invite.to, InvitationMessage::Ringing(incoming));
+        self.notify(invite.from, InvitationMessage::Calling(outgoing.clone()));
+        Ok(InviteResult::Ringing(outgoing))
     }
 
     /// The invitee accepts, in `tab`. All other invitations of both are over, and both are in a chat.
@@ -166,7 +168,7 @@ impl Switchboard {
         now: Now,
     ) -> Result<SessionId, AnswerError> {
         self.advance(now);
-        self.answerable(id, by, |invitation| invitation.to.id)?;
+        self.check_answer(id, by, |invitation| invitation.to.id)?;
         self.connect(id, tab, now).ok_or(AnswerError::NotFound)
     }
 
@@ -176,8 +178,8 @@ impl Switchboard {
     /// When it is not for this user to decline, or something else came first.
     pub fn decline(&mut self, id: InvitationId, by: UserId, now: Now) -> Result<(), AnswerError> {
         self.advance(now);
-        self.answerable(id, by, |invitation| invitation.to.id)?;
-        self.close(id, Outcome::Declined, now);
+        self.check_answer(id, by, |invitation| invitation.to.id)?;
+        self.end_invitation(id, InvitationOutcome::Declined, now);
         Ok(())
     }
 
@@ -187,90 +189,93 @@ impl Switchboard {
     /// When it is not for this user to cancel, or something else came first.
     pub fn cancel(&mut self, id: InvitationId, by: UserId, now: Now) -> Result<(), AnswerError> {
         self.advance(now);
-        self.answerable(id, by, |invitation| invitation.from.id)?;
-        self.close(id, Outcome::Cancelled, now);
+        self.check_answer(id, by, |invitation| invitation.from.id)?;
+        self.end_invitation(id, InvitationOutcome::Cancelled, now);
         Ok(())
     }
 
     /// The invitation that rings in this session: how pages of the presence kit name one.
     pub fn ringing_in(&self, session: &SessionId) -> Option<&Invitation> {
-        self.lines.in_session(session)
+        self.pending.in_session(session)
     }
 
     /// An invitation that waits for its answer.
     pub fn ringing(&self, id: InvitationId) -> Option<&Invitation> {
-        self.lines.get(id)
+        self.pending.get(id)
     }
 
     /// Whether `from` could call `to`, apart from how often; returns the inviter.
-    fn may_call(&self, from: UserId, to: UserId) -> Result<Person, Refused> {
+    fn may_call(&self, from: UserId, to: UserId) -> Result<Person, InviteRefusal> {
         if from == to {
-            return Err(Refused::Oneself);
+            return Err(InviteRefusal::Oneself);
         }
         let person = self.may_send(from)?;
-        if self.lines.between(to, from).is_none()
+        if self.pending.between(to, from).is_none()
             && self.roster.may_be_invited(to) == Err(Unavailable::Unknown)
         {
-            return Err(Refused::Unknown);
+            return Err(InviteRefusal::Unknown);
         }
         Ok(person)
     }
 
     /// Whether `from` could call anybody, apart from how often; returns the inviter.
-    pub(super) fn may_send(&self, from: UserId) -> Result<Person, Refused> {
-        let person = self.roster.person(from).ok_or(Refused::NotHere)?;
+    pub(super) fn may_send(&self, from: UserId) -> Result<Person, InviteRefusal> {
+        let person = self.roster.person(from).ok_or(InviteRefusal::NotHere)?;
         if self.chats.of(from).is_some() {
-            return Err(Refused::Chatting);
+            return Err(InviteRefusal::Chatting);
         }
-        if self.lines.from(from).is_some() {
-            return Err(Refused::Inviting);
+        if self.pending.from(from).is_some() {
+            return Err(InviteRefusal::Inviting);
         }
         Ok(person.clone())
     }
 
     /// Whether `session` is new, or was offered by `user`.
-    pub(super) fn may_use(&self, session: &SessionId, user: UserId) -> Result<(), Refused> {
+    pub(super) fn may_use(&self, session: &SessionId, user: UserId) -> Result<(), InviteRefusal> {
         let taken = self.chats.get(session).is_some()
-            || self.lines.in_session(session).is_some()
-            || self.offers.get(session).is_some_and(|by| *by != user);
+            || self.pending.in_session(session).is_some()
+            || self.reservations.get(session).is_some_and(|by| *by != user);
         if taken {
-            Err(Refused::SessionTaken)
+            Err(InviteRefusal::SessionTaken)
         } else {
             Ok(())
         }
     }
 
     /// The invitee, or the answer on its behalf.
-    fn reach(&self, user: UserId) -> Result<Person, Outcome> {
+    fn invitee(&self, user: UserId) -> Result<Person, InvitationOutcome> {
         self.roster.may_be_invited(user).map_err(|why| match why {
-            Unavailable::Chatting => Outcome::Busy,
-            Unavailable::Inviting => Outcome::Inviting,
-            Unavailable::DoNotDisturb => Outcome::DoNotDisturb,
-            Unavailable::Offline | Unavailable::Unknown => Outcome::Gone,
+            Unavailable::Chatting => InvitationOutcome::Busy,
+            Unavailable::Inviting => InvitationOutcome::Inviting,
+            Unavailable::DoNotDisturb => InvitationOutcome::DoNotDisturb,
+            Unavailable::Offline | Unavailable::Unknown => InvitationOutcome::Gone,
         })?;
-        if self.lines.to(user).len() >= RINGING_MAX {
-            return Err(Outcome::Busy);
+        if self.pending.to(user).len() >= MAX_RINGING {
+            return Err(InvitationOutcome::Busy);
         }
-        self.roster.person(user).cloned().ok_or(Outcome::Gone)
+        self.roster
+            .person(user)
+            .cloned()
+            .ok_or(InvitationOutcome::Gone)
     }
 
     /// Whether the invitation still waits, and for `by`.
-    fn answerable(
+    fn check_answer(
         &self,
         id: InvitationId,
         by: UserId,
         whose: impl Fn(&Invitation) -> UserId,
     ) -> Result<(), AnswerError> {
-        if let Some(invitation) = self.lines.get(id) {
+        if let Some(invitation) = self.pending.get(id) {
             return if whose(invitation) == by {
                 Ok(())
             } else {
                 Err(AnswerError::Forbidden)
             };
         }
-        match self.lines.over.find(id) {
+        match self.pending.recently_ended.find(id) {
             Some(ended) if [ended.from, ended.to].contains(&by) => {
-                Err(AnswerError::Over(ended.outcome))
+                Err(AnswerError::Ended(ended.outcome))
             }
             Some(_) => Err(AnswerError::Forbidden),
             None => Err(AnswerError::NotFound),
@@ -284,41 +289,41 @@ impl Switchboard {
         tab: Option<ConnectionId>,
         now: Now,
     ) -> Option<SessionId> {
-        let invitation = self.close(id, Outcome::Accepted, now)?;
+        let invitation = self.end_invitation(id, InvitationOutcome::Accepted, now)?;
         for user in [invitation.from.id, invitation.to.id] {
-            if let Some(own) = self.lines.from(user) {
-                self.close(own, Outcome::InviterTookAnother, now);
+            if let Some(own) = self.pending.from(user) {
+                self.end_invitation(own, InvitationOutcome::InviterTookAnother, now);
             }
-            for other in self.lines.to(user) {
-                self.close(other, Outcome::TookAnother, now);
+            for other in self.pending.to(user) {
+                self.end_invitation(other, InvitationOutcome::TookAnother, now);
             }
         }
-        let parties = [
-            Party {
+        let participants = [
+            NewParticipant {
                 person: invitation.from,
                 tab: invitation.tab,
             },
-            Party {
+            NewParticipant {
                 person: invitation.to,
                 tab,
             },
         ];
-        self.begin_chat(invitation.session.clone(), parties, now);
+        self.start_chat(invitation.session.clone(), participants, now);
         Some(invitation.session)
     }
 }
 
 impl Invitation {
-    pub(super) fn outgoing(&self, now: Instant) -> Outgoing {
-        Outgoing {
+    pub(super) fn outgoing(&self, now: Instant) -> OutgoingInvitation {
+        OutgoingInvitation {
             invitation: self.id,
             to: self.to.clone(),
             rings_for_ms: self.rings_for_ms(now),
         }
     }
 
-    pub(super) fn incoming(&self, now: Instant) -> Incoming {
-        Incoming {
+    pub(super) fn incoming(&self, now: Instant) -> IncomingInvitation {
+        IncomingInvitation {
             invitation: self.id,
             from: self.from.clone(),
             rings_for_ms: self.rings_for_ms(now),
@@ -333,7 +338,7 @@ impl Invitation {
 
 /// The invitations that wait, found from every side; and those that did.
 #[derive(Debug, Default)]
-pub(super) struct Lines {
+pub(super) struct PendingInvitations {
     ringing: HashMap<InvitationId, Invitation>,
     from: HashMap<UserId, InvitationId>,
     /// The oldest first.
@@ -342,10 +347,10 @@ pub(super) struct Lines {
     /// In the order in which they were sent, which is that of their ends; those that are over are
     /// dropped from the front.
     ends: VecDeque<(Instant, InvitationId)>,
-    over: Over,
+    recently_ended: RecentlyEnded,
 }
 
-impl Lines {
+impl PendingInvitations {
     fn add(&mut self, invitation: Invitation) {
         let id = invitation.id;
         self.from.insert(invitation.from.id, id);
@@ -358,7 +363,7 @@ impl Lines {
     pub(super) fn remove(
         &mut self,
         id: InvitationId,
-        outcome: Outcome,
+        outcome: InvitationOutcome,
         now: Instant,
     ) -> Option<Invitation> {
         let invitation = self.ringing.remove(&id)?;
@@ -376,7 +381,8 @@ impl Lines {
         {
             self.ends.pop_front();
         }
-        self.over.add(id, Ended { from, to, outcome }, now);
+        self.recently_ended
+            .add(id, EndedInvitation { from, to, outcome }, now);
         Some(invitation)
     }
 

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use super::Outcome;
+use super::InvitationOutcome;
 use crate::presence::{Person, UserId};
 
 /// Callers listed per user; the one whose call is the oldest gives way.
-const CALLERS_MAX: usize = 20;
+const MAX_CALLERS: usize = 20;
 
 /// Calls of one person which the user did not answer.
 ///
@@ -24,7 +24,7 @@ pub struct MissedCall {
     /// How many.
     pub count: u32,
     /// How the last of them ended.
-    pub outcome: Outcome,
+    pub outcome: InvitationOutcome,
 }
 
 #[derive(Debug, Default)]
@@ -39,13 +39,13 @@ impl MissedCalls {
         &mut self,
         user: UserId,
         from: Person,
-        outcome: Outcome,
+        outcome: InvitationOutcome,
         at_ms: i64,
     ) -> MissedCall {
         let calls = self.calls.entry(user).or_default();
         let earlier = calls.iter().position(|call| call.from.id == from.id);
         let count = earlier.map_or(0, |at| calls.remove(at).count);
-        if calls.len() >= CALLERS_MAX {
+        if calls.len() >= MAX_CALLERS {
             calls.remove(0);
         }
         let call = MissedCall {

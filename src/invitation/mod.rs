@@ -15,25 +15,28 @@
 //! call, and whenever [`Switchboard::due`] has come, it carries out what [`Switchboard::poll`] returns.
 //!
 //! What people hear is JSON: everybody the [`RosterDelta`](crate::presence::RosterDelta)s of the roster, each user's
-//! tabs the [`News`] that concern it. Whoever (re)connects starts from [`Mine`].
+//! tabs the [`InvitationMessage`] that concern it. Whoever (re)connects starts from [`BuddySnapshot`].
 
 mod chat;
-mod consent;
 mod lifecycle;
 mod limit;
+mod message;
 mod missed;
-mod news;
-mod over;
+mod recently_ended;
+mod recording_consent;
 pub mod store;
 mod switchboard;
 
 use serde::Serialize;
 
-pub use chat::{ChatEnd, ChatRecord, EndReason};
-pub use consent::{RecordingAction, RecordingError, RecordingState};
-pub use lifecycle::{AnswerError, Invitation, Invite, Invited, Refused};
+pub use chat::{ChatEnd, ChatEndReason, ChatRecord};
+pub use lifecycle::{AnswerError, Invitation, Invite, InviteRefusal, InviteResult};
+pub use message::{
+    BuddySnapshot, ChatRecording, ChatView, IncomingInvitation, InvitationEvent, InvitationMessage,
+    OutgoingInvitation,
+};
 pub use missed::MissedCall;
-pub use news::{ChatRecording, ChatView, Event, Incoming, Mine, News, Outgoing};
+pub use recording_consent::{RecordingAction, RecordingError, RecordingState};
 pub use switchboard::{JoinError, Switchboard};
 
 pub use crate::common::id::InvitationId;
@@ -41,7 +44,7 @@ pub use crate::common::id::InvitationId;
 /// How an invitation ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Outcome {
+pub enum InvitationOutcome {
     /// The chat has begun.
     Accepted,
     /// The invitee said no.
@@ -66,18 +69,23 @@ pub enum Outcome {
     InviterGone,
 }
 
-impl Outcome {
+impl InvitationOutcome {
     /// The inviter's doing, not an answer.
     pub fn is_inviters(self) -> bool {
         matches!(
             self,
-            Outcome::Cancelled | Outcome::InviterTookAnother | Outcome::InviterGone
+            InvitationOutcome::Cancelled
+                | InvitationOutcome::InviterTookAnother
+                | InvitationOutcome::InviterGone
         )
     }
 
     /// The invitee did not answer by itself, so the call is listed as missed.
     pub fn is_missed(self) -> bool {
-        !matches!(self, Outcome::Accepted | Outcome::Declined)
+        !matches!(
+            self,
+            InvitationOutcome::Accepted | InvitationOutcome::Declined
+        )
     }
 }
 

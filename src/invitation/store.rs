@@ -2,14 +2,14 @@
 
 use sqlx::SqlitePool;
 
-use super::{ChatEnd, ChatRecord, EndReason};
+use super::{ChatEnd, ChatEndReason, ChatRecord};
 use crate::{opentok::SessionId, presence::UserId};
 
 /// What is known of a chat, long after it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeptChat {
-    pub inviter: KeptPerson,
-    pub invitee: KeptPerson,
+pub struct SavedChat {
+    pub inviter: SavedPerson,
+    pub invitee: SavedPerson,
     /// Unix time, ms.
     pub started_at_ms: i64,
     /// Unix time, ms; `None` while it goes on.
@@ -18,13 +18,13 @@ pub struct KeptChat {
 
 /// One of the two.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeptPerson {
+pub struct SavedPerson {
     pub id: UserId,
     /// As it was then.
     pub name: String,
 }
 
-impl KeptChat {
+impl SavedChat {
     /// Whether `user` was one of the two.
     pub fn has(&self, user: UserId) -> bool {
         self.inviter.id == user || self.invitee.id == user
@@ -61,9 +61,9 @@ pub async fn add(db: &SqlitePool, chat: &ChatRecord) -> Result<(), sqlx::Error> 
 pub async fn end(db: &SqlitePool, end: &ChatEnd) -> Result<(), sqlx::Error> {
     let (session, by) = (end.session.as_str(), end.by.to_string());
     let reason = match end.reason {
-        EndReason::Ended => "ended",
-        EndReason::Gone => "gone",
-        EndReason::NotConnected => "notConnected",
+        ChatEndReason::Ended => "ended",
+        ChatEndReason::Gone => "gone",
+        ChatEndReason::NotConnected => "notConnected",
     };
     sqlx::query!(
         "UPDATE chats
@@ -101,7 +101,7 @@ pub async fn end_interrupted(db: &SqlitePool, now_ms: i64) -> Result<Vec<Session
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn find(db: &SqlitePool, session: &SessionId) -> Result<Option<KeptChat>, sqlx::Error> {
+pub async fn find(db: &SqlitePool, session: &SessionId) -> Result<Option<SavedChat>, sqlx::Error> {
     let text = session.as_str();
     let row = sqlx::query!(
         "SELECT inviter_id, inviter_name, invitee_id, invitee_name, started_at_ms, ended_at_ms
@@ -112,12 +112,12 @@ pub async fn find(db: &SqlitePool, session: &SessionId) -> Result<Option<KeptCha
     .fetch_optional(db)
     .await?;
     Ok(row.and_then(|row| {
-        Some(KeptChat {
-            inviter: KeptPerson {
+        Some(SavedChat {
+            inviter: SavedPerson {
                 id: UserId::parse(&row.inviter_id)?,
                 name: row.inviter_name,
             },
-            invitee: KeptPerson {
+            invitee: SavedPerson {
                 id: UserId::parse(&row.invitee_id)?,
                 name: row.invitee_name,
             },
@@ -184,7 +184,7 @@ mod tests {
         let end_of = |ended_at_ms| ChatEnd {
             session: chat.session.clone(),
             ended_at_ms,
-            reason: EndReason::Gone,
+            reason: ChatEndReason::Gone,
             by: chat.invitee.id,
         };
         end(&db, &end_of(2000)).await.unwrap();
@@ -213,7 +213,7 @@ mod tests {
         let ended = ChatEnd {
             session: over.session.clone(),
             ended_at_ms: 2000,
-            reason: EndReason::Ended,
+            reason: ChatEndReason::Ended,
             by: over.inviter.id,
         };
         end(&db, &ended).await.unwrap();

@@ -8,12 +8,13 @@ use std::{
 };
 
 use super::{
-    ChatEnd, ChatRecording, ChatView, EndReason, Event, InvitationId, Mine, News, Outcome, Refused,
-    chat::{Chats, Party},
-    consent::Consents,
-    lifecycle::{Invitation, Lines},
+    BuddySnapshot, ChatEnd, ChatEndReason, ChatRecording, ChatView, InvitationEvent, InvitationId,
+    InvitationMessage, InvitationOutcome, InviteRefusal,
+    chat::{Chats, NewParticipant},
+    lifecycle::{Invitation, PendingInvitations},
     limit::Limit,
     missed::MissedCalls,
+    recording_consent::RecordingConsents,
 };
 use crate::{
     clock::Now,
@@ -23,22 +24,22 @@ use crate::{
 };
 
 /// An offered session waits so long for its invitation.
-const OFFERED_FOR: Duration = Duration::from_secs(60);
+const RESERVATION_TTL: Duration = Duration::from_secs(60);
 
 /// Decides who is rung, who is connected and who is free.
 #[derive(Debug)]
 pub struct Switchboard {
     pub(super) roster: Roster,
-    pub(super) lines: Lines,
+    pub(super) pending: PendingInvitations,
     pub(super) chats: Chats,
-    pub(super) consents: Consents,
+    pub(super) consents: RecordingConsents,
     pub(super) missed: MissedCalls,
     pub(super) limit: Limit,
     /// Sessions made for an invitation that is not sent yet, and who made them.
-    pub(super) offers: HashMap<SessionId, UserId>,
+    pub(super) reservations: HashMap<SessionId, UserId>,
     /// The same, the oldest first; those whose invitation was sent mean nothing.
-    offered: VecDeque<(Instant, SessionId)>,
-    pub(super) events: Vec<Event>,
+    reserved_at: VecDeque<(Instant, SessionId)>,
+    pub(super) events: Vec<InvitationEvent>,
 }
 
 /// Why somebody may not join a session as one of two.
@@ -56,13 +57,13 @@ impl Default for Switchboard {
     fn default() -> Self {
         Switchboard {
             roster: Roster::default(),
-            lines: Lines::default(),
+            pending: PendingInvitations::default(),
             chats: Chats::default(),
-            consents: Consents::default(),
+            consents: RecordingConsents::default(),
             missed: MissedCalls::default(),
             limit: Limit::new(),
-            offers: HashMap::new(),
-            offered: VecDeque::new(),
+            reservations: HashMap::new(),
+            reserved_at: VecDeque::new(),
             events: Vec::new(),
         }
     }
@@ -71,15 +72,20 @@ impl Default for Switchboard {
 /// What happens in the presence session.
 impl Switchboard {
     /// A tab has connected, or is back after its socket was lost.
-    pub fn arrived(&mut self, arrival: TabConnected<'_>, now: Now) {
+    pub fn tab_connected(&mut self, tab: TabConnected<'_>, now: Now) {
         self.advance(now);
-        self.roster.tab_connected(arrival, now.at);
+        self.roster.tab_connected(tab, now.at);
     }
 
     /// A tab's connection is gone.
-    pub fn left(&mut self, connection: ConnectionId, how: DisconnectReason, now: Now) {
+    pub fn tab_disconnected(
+        &mut self,
+        connection: ConnectionId,
+        reason: DisconnectReason,
+        now: Now,
+    ) {
         self.advance(now);
-        self.roster.tab_disconnected(connection, how, now.at);
+        self.roster.tab_disconnected(connection, reason, now.at);
     }
 
     /// The user's browser has asked for the page of the buddies. To be told on every such request: it is
@@ -91,19 +97,19 @@ impl Switchboard {
     }
 
     /// The user chooses what to be. Whoever is ringing the user and no longer may is answered.
-    pub fn choose(&mut self, user: UserId, availability: Availability, now: Now) {
+    pub fn set_availability(&mut self, user: UserId, availability: Availability, now: Now) {
         self.advance(now);
         if !self.roster.set_availability(user, availability, now.at) {
             return;
         }
-        self.tell(user, News::Availability { availability });
+        self.notify(user, InvitationMessage::Availability { availability });
         let outcome = match availability {
             Availability::Available => return,
-            Availability::DoNotDisturb => Outcome::DoNotDisturb,
-            Availability::Invisible => Outcome::Gone,
+            Availability::DoNotDisturb => InvitationOutcome::DoNotDisturb,
+            Availability::Invisible => InvitationOutcome::Gone,
         };
-        for id in self.lines.to(user) {
-            self.close(id, outcome, now);
+        for id in self.pending.to(user) {
+            self.end_invitation(id, outcome, now);
         }
     }
 
@@ -113,30 +119,30 @@ impl Switchboard {
     }
 
     /// All that concerns the user now; `None`: not here.
-    pub fn mine(&self, user: UserId, now: Now) -> Option<Mine> {
+    pub fn snapshot(&self, user: UserId, now: Now) -> Option<BuddySnapshot> {
         let me = self.roster.person(user)?.clone();
         let (availability, _) = self.roster.availability_and_activity(user)?;
         let tabs = self.roster.tabs(user);
-        Some(Mine {
+        Some(BuddySnapshot {
             me,
             availability,
             outgoing: self
-                .lines
+                .pending
                 .from(user)
-                .and_then(|id| self.lines.get(id))
+                .and_then(|id| self.pending.get(id))
                 .map(|invitation| invitation.outgoing(now.at)),
             incoming: self
-                .lines
+                .pending
                 .to(user)
                 .into_iter()
-                .filter_map(|id| self.lines.get(id))
+                .filter_map(|id| self.pending.get(id))
                 .map(|invitation| invitation.incoming(now.at))
                 .collect(),
             chat: self.chats.of(user).map(|chat| {
-                let recording = self.consents.shown(chat.session());
+                let recording = self.consents.view(chat.session());
                 ChatView {
                     recording: recording.map(|(state, by)| ChatRecording { state, by }),
-                    ..chat.seen_by(user, tabs)
+                    ..chat.view_for(user, tabs)
                 }
             }),
             missed: self.missed.of(user).to_vec(),
@@ -144,9 +150,9 @@ impl Switchboard {
     }
 
     /// The user has seen to the missed calls of one person, or (`None`) of everybody.
-    pub fn forget_missed(&mut self, user: UserId, from: Option<UserId>) {
+    pub fn clear_missed(&mut self, user: UserId, from: Option<UserId>) {
         if self.missed.forget(user, from) {
-            self.tell(user, News::MissedSeen { from });
+            self.notify(user, InvitationMessage::MissedSeen { from });
         }
     }
 }
@@ -158,15 +164,20 @@ impl Switchboard {
     ///
     /// # Errors
     /// When `by` may not invite anybody now, or the session is another call's.
-    pub fn offer(&mut self, session: SessionId, by: UserId, now: Now) -> Result<(), Refused> {
+    pub fn reserve_session(
+        &mut self,
+        session: SessionId,
+        by: UserId,
+        now: Now,
+    ) -> Result<(), InviteRefusal> {
         self.advance(now);
         self.may_send(by)?;
         self.may_use(&session, by)?;
         self.limit
             .take(by, now.at)
-            .map_err(|retry_after| Refused::TooMany { retry_after })?;
-        self.offered.push_back((now.at, session.clone()));
-        self.offers.insert(session, by);
+            .map_err(|retry_after| InviteRefusal::TooMany { retry_after })?;
+        self.reserved_at.push_back((now.at, session.clone()));
+        self.reservations.insert(session, by);
         Ok(())
     }
 
@@ -174,12 +185,12 @@ impl Switchboard {
     ///
     /// # Errors
     /// The reason.
-    pub fn may_offer(&mut self, by: UserId, now: Now) -> Result<(), Refused> {
+    pub fn may_reserve_session(&mut self, by: UserId, now: Now) -> Result<(), InviteRefusal> {
         self.advance(now);
         self.may_send(by)?;
         self.limit
             .check(by, now.at)
-            .map_err(|retry_after| Refused::TooMany { retry_after })
+            .map_err(|retry_after| InviteRefusal::TooMany { retry_after })
     }
 
     /// Whether `user` may join `session`: as inviter or invitee of a chat or of an invitation that
@@ -190,9 +201,9 @@ impl Switchboard {
     pub fn may_join(&self, session: &SessionId, user: UserId) -> Result<(), JoinError> {
         let may = if let Some(chat) = self.chats.get(session) {
             chat.has(user)
-        } else if let Some(invitation) = self.lines.in_session(session) {
+        } else if let Some(invitation) = self.pending.in_session(session) {
             invitation.from.id == user || invitation.to.id == user
-        } else if let Some(by) = self.offers.get(session) {
+        } else if let Some(by) = self.reservations.get(session) {
             *by == user
         } else {
             return Err(JoinError::NotFound);
@@ -202,7 +213,7 @@ impl Switchboard {
 
     /// A connection of `user` has joined `session`. `false`: this is no chat of the user's, and the
     /// connection does not belong there.
-    pub fn joined_chat(
+    pub fn participant_connected(
         &mut self,
         session: &SessionId,
         user: UserId,
@@ -210,16 +221,21 @@ impl Switchboard {
         now: Now,
     ) -> bool {
         self.advance(now);
-        self.chats.joined(session, user, connection)
+        self.chats.connected(session, user, connection)
     }
 
     /// A connection in the session of a chat is gone.
-    pub fn left_chat(&mut self, connection: ConnectionId, how: DisconnectReason, now: Now) {
+    pub fn participant_disconnected(
+        &mut self,
+        connection: ConnectionId,
+        reason: DisconnectReason,
+        now: Now,
+    ) {
         self.advance(now);
         let roster = &self.roster;
-        self.chats.left(
+        self.chats.disconnected(
             connection,
-            how,
+            reason,
             |user| roster.is_expected(user, now.at),
             now.at,
         );
@@ -235,29 +251,35 @@ impl Switchboard {
         if !chat.has(by) {
             return Err(JoinError::Forbidden);
         }
-        self.hang_up(by, EndReason::Ended, now);
+        self.hang_up(by, ChatEndReason::Ended, now);
         Ok(())
     }
 
     /// Connects two who are in no chat.
-    pub(super) fn begin_chat(&mut self, session: SessionId, parties: [Party; 2], now: Now) {
-        let chat = self.chats.begin(session, parties, now);
-        self.events.push(Event::ChatStarted(chat.record()));
+    pub(super) fn start_chat(
+        &mut self,
+        session: SessionId,
+        participants: [NewParticipant; 2],
+        now: Now,
+    ) {
+        let chat = self.chats.start(session, participants, now);
+        self.events
+            .push(InvitationEvent::ChatStarted(chat.record()));
         let people = chat.people().map(|person| person.id);
         for (user, other) in [(people[0], people[1]), (people[1], people[0])] {
             self.roster.set_activity(user, Activity::Chatting, now.at);
-            self.forget_missed(user, Some(other));
+            self.clear_missed(user, Some(other));
         }
         for user in people {
             if let Some(chat) = self.chats.of(user) {
-                let view = chat.seen_by(user, self.roster.tabs(user));
-                self.tell(user, News::ChatStarted(view));
+                let view = chat.view_for(user, self.roster.tabs(user));
+                self.notify(user, InvitationMessage::ChatStarted(view));
             }
         }
     }
 
     /// Ends the chat that `by` is in, if any.
-    fn hang_up(&mut self, by: UserId, reason: EndReason, now: Now) {
+    fn hang_up(&mut self, by: UserId, reason: ChatEndReason, now: Now) {
         let Some(session) = self.chats.of(by).map(|chat| chat.session().clone()) else {
             return;
         };
@@ -268,9 +290,9 @@ impl Switchboard {
         let [inviter, invitee] = chat.people();
         for (user, with) in [(inviter.id, invitee), (invitee.id, inviter)] {
             self.roster.set_activity(user, Activity::Idle, now.at);
-            self.tell(
+            self.notify(
                 user,
-                News::ChatEnded {
+                InvitationMessage::ChatEnded {
                     session_id: session.clone(),
                     with: with.clone(),
                     reason,
@@ -278,7 +300,7 @@ impl Switchboard {
                 },
             );
         }
-        self.events.push(Event::ChatEnded(ChatEnd {
+        self.events.push(InvitationEvent::ChatEnded(ChatEnd {
             session,
             ended_at_ms: now.unix_ms,
             reason,
@@ -291,76 +313,76 @@ impl Switchboard {
 impl Switchboard {
     /// What is to be carried out now. Calls that change something take effect for others only here.
     #[must_use]
-    pub fn poll(&mut self, now: Now) -> Vec<Event> {
+    pub fn poll(&mut self, now: Now) -> Vec<InvitationEvent> {
         self.advance(now);
         if let Some(delta) = self.roster.delta(now.at) {
-            self.events.push(Event::Roster(delta));
+            self.events.push(InvitationEvent::RosterChanged(delta));
         }
         std::mem::take(&mut self.events)
     }
 
     /// When [`Switchboard::poll`] is due, if nothing happens before; may lie in the past.
     pub fn due(&self) -> Option<Instant> {
-        let rings = [self.lines.due(), self.chats.due(), self.consents.due()];
+        let rings = [self.pending.due(), self.chats.due(), self.consents.due()];
         rings.into_iter().chain([self.roster.due()]).flatten().min()
     }
 
     /// Lets happen what is due. Every method that changes something begins with it, so that an answer
     /// that comes too late is too late, however late the timers run.
     pub(super) fn advance(&mut self, now: Now) {
-        while let Some(id) = self.lines.overdue(now.at) {
-            self.close(id, Outcome::NoAnswer, now);
+        while let Some(id) = self.pending.overdue(now.at) {
+            self.end_invitation(id, InvitationOutcome::NoAnswer, now);
         }
         while let Some((user, reason)) = self.chats.overdue(now.at) {
             self.hang_up(user, reason, now);
         }
-        self.lapse(now);
+        self.expire_consent_requests(now);
         let expired = self.roster.advance(now.at);
         for user in expired.departed {
-            self.depart(user, now);
+            self.remove_user(user, now);
         }
         for user in expired.forgotten {
             self.missed.forget(user, None);
         }
-        while let Some((at, session)) = self.offered.front()
-            && now.at.duration_since(*at) >= OFFERED_FOR
+        while let Some((at, session)) = self.reserved_at.front()
+            && now.at.duration_since(*at) >= RESERVATION_TTL
         {
-            self.offers.remove(session);
-            self.offered.pop_front();
+            self.reservations.remove(session);
+            self.reserved_at.pop_front();
         }
     }
 
     /// Whatever the user was part of is over.
-    fn depart(&mut self, user: UserId, now: Now) {
-        self.hang_up(user, EndReason::Gone, now);
-        if let Some(id) = self.lines.from(user) {
-            self.close(id, Outcome::InviterGone, now);
+    fn remove_user(&mut self, user: UserId, now: Now) {
+        self.hang_up(user, ChatEndReason::Gone, now);
+        if let Some(id) = self.pending.from(user) {
+            self.end_invitation(id, InvitationOutcome::InviterGone, now);
         }
-        for id in self.lines.to(user) {
-            self.close(id, Outcome::Gone, now);
+        for id in self.pending.to(user) {
+            self.end_invitation(id, InvitationOutcome::Gone, now);
         }
     }
 
     /// Ends an invitation; both are told, and the inviter is free.
-    pub(super) fn close(
+    pub(super) fn end_invitation(
         &mut self,
         id: InvitationId,
-        outcome: Outcome,
+        outcome: InvitationOutcome,
         now: Now,
     ) -> Option<Invitation> {
-        let invitation = self.lines.remove(id, outcome, now.at)?;
+        let invitation = self.pending.remove(id, outcome, now.at)?;
         let (from, to) = (invitation.from.id, invitation.to.id);
         self.roster.set_activity(from, Activity::Idle, now.at);
         for user in [from, to] {
-            self.tell(
+            self.notify(
                 user,
                 if outcome.is_inviters() {
-                    News::Cancelled {
+                    InvitationMessage::Cancelled {
                         invitation: id,
                         outcome,
                     }
                 } else {
-                    News::Answered {
+                    InvitationMessage::Answered {
                         invitation: id,
                         outcome,
                     }
@@ -368,18 +390,25 @@ impl Switchboard {
             );
         }
         if outcome.is_missed() {
-            self.miss(to, invitation.from.clone(), outcome, now);
+            self.record_missed(to, invitation.from.clone(), outcome, now);
         }
         Some(invitation)
     }
 
     /// Lists a call that `user` did not answer.
-    pub(super) fn miss(&mut self, user: UserId, from: Person, outcome: Outcome, now: Now) {
+    pub(super) fn record_missed(
+        &mut self,
+        user: UserId,
+        from: Person,
+        outcome: InvitationOutcome,
+        now: Now,
+    ) {
         let call = self.missed.add(user, from, outcome, now.unix_ms);
-        self.tell(user, News::Missed { call });
+        self.notify(user, InvitationMessage::Missed { call });
     }
 
-    pub(super) fn tell(&mut self, to: UserId, news: News) {
-        self.events.push(Event::Personal { to, news });
+    pub(super) fn notify(&mut self, to: UserId, message: InvitationMessage) {
+        self.events
+            .push(InvitationEvent::UserNotified { to, message });
     }
 }

@@ -14,16 +14,16 @@ use crate::{
 
 /// A switchboard, with a clock to move by hand and an ear on everything.
 struct Scene {
-    board: Switchboard,
+    switchboard: Switchboard,
     now: Now,
     heard: Vec<(UserId, Value)>,
-    records: Vec<Event>,
+    records: Vec<InvitationEvent>,
 }
 
 impl Scene {
     fn new() -> Scene {
         Scene {
-            board: Switchboard::default(),
+            switchboard: Switchboard::default(),
             now: Now {
                 at: Instant::now(),
                 unix_ms: 1_795_316_400_000,
@@ -52,13 +52,13 @@ impl Scene {
             connection,
             availability: None,
         };
-        self.board.arrived(arrival, self.now);
+        self.switchboard.tab_connected(arrival, self.now);
         connection
     }
 
-    fn closes_all(&mut self, user: UserId, how: DisconnectReason) {
-        for tab in self.board.roster().tabs(user).to_vec() {
-            self.board.left(tab, how, self.now);
+    fn closes_all(&mut self, user: UserId, reason: DisconnectReason) {
+        for tab in self.switchboard.roster().tabs(user).to_vec() {
+            self.switchboard.tab_disconnected(tab, reason, self.now);
         }
     }
 
@@ -69,12 +69,13 @@ impl Scene {
     }
 
     fn listen(&mut self) {
-        for event in self.board.poll(self.now) {
+        for event in self.switchboard.poll(self.now) {
             match event {
-                Event::Personal { to, news } => {
-                    self.heard.push((to, serde_json::to_value(news).unwrap()));
+                InvitationEvent::UserNotified { to, message } => {
+                    self.heard
+                        .push((to, serde_json::to_value(message).unwrap()));
                 }
-                Event::Roster(_) => {}
+                InvitationEvent::RosterChanged(_) => {}
                 record => self.records.push(record),
             }
         }
@@ -88,23 +89,23 @@ impl Scene {
             .partition(|(to, _)| *to == user);
         self.heard = others;
         let heard: Vec<(UserId, Value)> = heard;
-        heard.into_iter().map(|(_, news)| news).collect()
+        heard.into_iter().map(|(_, message)| message).collect()
     }
 
     fn hears_types(&mut self, user: UserId) -> Vec<String> {
         self.hears(user)
             .iter()
-            .map(|news| {
-                let outcome = news.get("outcome").or(news.get("reason"));
+            .map(|message| {
+                let outcome = message.get("outcome").or(message.get("reason"));
                 match outcome.and_then(Value::as_str) {
-                    Some(outcome) => format!("{} {outcome}", news["type"].as_str().unwrap()),
-                    None => news["type"].as_str().unwrap().to_owned(),
+                    Some(outcome) => format!("{} {outcome}", message["type"].as_str().unwrap()),
+                    None => message["type"].as_str().unwrap().to_owned(),
                 }
             })
             .collect()
     }
 
-    fn invites(&mut self, from: UserId, to: UserId) -> Result<Invited, Refused> {
+    fn invites(&mut self, from: UserId, to: UserId) -> Result<InviteResult, InviteRefusal> {
         let session = SessionId::generate(1, "", self.now.unix_ms);
         self.invites_to(from, to, session)
     }
@@ -114,27 +115,27 @@ impl Scene {
         from: UserId,
         to: UserId,
         session: SessionId,
-    ) -> Result<Invited, Refused> {
-        let tab = self.board.roster().tabs(from).first().copied();
+    ) -> Result<InviteResult, InviteRefusal> {
+        let tab = self.switchboard.roster().tabs(from).first().copied();
         let invite = Invite {
             from,
             to,
             session,
             tab,
         };
-        self.board.invite(invite, self.now)
+        self.switchboard.invite(invite, self.now)
     }
 
     fn rings(&mut self, from: UserId, to: UserId) -> InvitationId {
         match self.invites(from, to) {
-            Ok(Invited::Ringing(outgoing)) => outgoing.invitation,
+            Ok(InviteResult::Ringing(outgoing)) => outgoing.invitation,
             other => panic!("it does not ring: {other:?}"),
         }
     }
 
     fn accepts(&mut self, user: UserId, id: InvitationId) -> Result<SessionId, AnswerError> {
-        let tab = self.board.roster().tabs(user).first().copied();
-        self.board.accept(id, user, tab, self.now)
+        let tab = self.switchboard.roster().tabs(user).first().copied();
+        self.switchboard.accept(id, user, tab, self.now)
     }
 
     fn chat(&mut self, inviter: UserId, invitee: UserId) -> SessionId {
@@ -148,13 +149,16 @@ impl Scene {
 
     fn joins(&mut self, user: UserId, session: &SessionId) -> ConnectionId {
         let connection = ConnectionId::random();
-        assert!(self.board.joined_chat(session, user, connection, self.now));
+        assert!(
+            self.switchboard
+                .participant_connected(session, user, connection, self.now)
+        );
         connection
     }
 
     fn state(&mut self, user: UserId) -> Option<Value> {
         self.wait_ms(250);
-        let page = self.board.roster().page(RosterQuery {
+        let page = self.switchboard.roster().page(RosterQuery {
             limit: 200,
             ..RosterQuery::default()
         });
@@ -164,11 +168,16 @@ impl Scene {
 
     fn is_free(&mut self, user: UserId) -> bool {
         self.state(user) == Some(json!("available"))
-            && self.board.mine(user, self.now).unwrap().chat.is_none()
+            && self
+                .switchboard
+                .snapshot(user, self.now)
+                .unwrap()
+                .chat
+                .is_none()
     }
 
-    fn missed(&self, user: UserId) -> Vec<(UserId, u32, Outcome)> {
-        let mine = self.board.mine(user, self.now).unwrap();
+    fn missed(&self, user: UserId) -> Vec<(UserId, u32, InvitationOutcome)> {
+        let mine = self.switchboard.snapshot(user, self.now).unwrap();
         mine.missed
             .iter()
             .map(|call| (call.from.id, call.count, call.outcome))
@@ -179,7 +188,7 @@ impl Scene {
 #[test]
 fn an_invitation_rings_is_accepted_and_becomes_a_chat() {
     let (mut scene, [ann, bob]) = Scene::with(["Ann", "Bob"]);
-    let tabs = [ann, bob].map(|user| scene.board.roster().tabs(user)[0]);
+    let tabs = [ann, bob].map(|user| scene.switchboard.roster().tabs(user)[0]);
     let id = scene.rings(ann, bob);
     let person = |user: UserId, name: &str| json!({"id": user.to_string(), "name": name});
     assert_eq!(
@@ -207,18 +216,18 @@ fn an_invitation_rings_is_accepted_and_becomes_a_chat() {
     ] {
         let chat = json!({"sessionId": session.as_str(), "with": person(other, name),
             "isInviter": is_inviter, "startedAtMs": started_at_ms, "tab": tab.to_string()});
-        let mut news = chat.clone();
-        news["type"] = json!("chatStarted");
+        let mut message = chat.clone();
+        message["type"] = json!("chatStarted");
         assert_eq!(
             scene.hears(user),
             [
                 json!({"type": "answered", "invitation": id.to_string(), "outcome": "accepted"}),
-                news
+                message
             ]
         );
         assert_eq!(scene.state(user), Some(json!("chatting")));
         assert_eq!(
-            serde_json::to_value(scene.board.mine(user, scene.now)).unwrap(),
+            serde_json::to_value(scene.switchboard.snapshot(user, scene.now)).unwrap(),
             json!({"me": person(user, if is_inviter { "Ann" } else { "Bob" }),
                    "availability": "available", "outgoing": null, "incoming": [],
                    "chat": chat, "missed": []})
@@ -232,11 +241,11 @@ fn either_ends_the_chat_and_both_are_available_again() {
         let (mut scene, [ann, bob, eve]) = Scene::with(["Ann", "Bob", "Eve"]);
         let session = scene.chat(ann, bob);
         assert_eq!(
-            scene.board.end_chat(&session, eve, scene.now),
+            scene.switchboard.end_chat(&session, eve, scene.now),
             Err(JoinError::Forbidden)
         );
         let by = if inviter_ends { ann } else { bob };
-        assert_eq!(scene.board.end_chat(&session, by, scene.now), Ok(()));
+        assert_eq!(scene.switchboard.end_chat(&session, by, scene.now), Ok(()));
         for (user, other, name) in [(ann, bob, "Bob"), (bob, ann, "Ann")] {
             assert_eq!(
                 scene.hears(user),
@@ -247,13 +256,13 @@ fn either_ends_the_chat_and_both_are_available_again() {
             );
             assert!(scene.is_free(user));
             assert_eq!(
-                scene.board.end_chat(&session, user, scene.now),
+                scene.switchboard.end_chat(&session, user, scene.now),
                 Err(JoinError::NotFound)
             );
         }
         assert!(matches!(
             &scene.records[..],
-            [Event::ChatStarted(_), Event::ChatEnded(end)] if end.by == by && end.session == session
+            [InvitationEvent::ChatStarted(_), InvitationEvent::ChatEnded(end)] if end.by == by && end.session == session
         ));
     }
 }
@@ -262,7 +271,7 @@ fn either_ends_the_chat_and_both_are_available_again() {
 fn declining_frees_the_inviter() {
     let (mut scene, [ann, bob]) = Scene::with(["Ann", "Bob"]);
     let id = scene.rings(ann, bob);
-    scene.board.decline(id, bob, scene.now).unwrap();
+    scene.switchboard.decline(id, bob, scene.now).unwrap();
     assert_eq!(scene.hears_types(ann), ["calling", "answered declined"]);
     assert_eq!(scene.hears_types(bob), ["ringing", "answered declined"]);
     assert!(scene.is_free(ann));
@@ -274,32 +283,32 @@ fn declining_frees_the_inviter() {
 fn the_inviter_may_cancel_until_it_is_answered() {
     let (mut scene, [ann, bob]) = Scene::with(["Ann", "Bob"]);
     let id = scene.rings(ann, bob);
-    scene.board.cancel(id, ann, scene.now).unwrap();
+    scene.switchboard.cancel(id, ann, scene.now).unwrap();
     assert_eq!(
         scene.hears_types(bob),
         ["ringing", "cancelled cancelled", "missed"]
     );
     assert!(scene.is_free(ann));
-    assert_eq!(scene.missed(bob), [(ann, 1, Outcome::Cancelled)]);
+    assert_eq!(scene.missed(bob), [(ann, 1, InvitationOutcome::Cancelled)]);
 }
 
 #[test]
 fn of_accept_and_cancel_the_first_wins_and_both_learn_it() {
     let (mut scene, [ann, bob]) = Scene::with(["Ann", "Bob"]);
     let id = scene.rings(ann, bob);
-    scene.board.cancel(id, ann, scene.now).unwrap();
+    scene.switchboard.cancel(id, ann, scene.now).unwrap();
     assert_eq!(
         scene.accepts(bob, id),
-        Err(AnswerError::Over(Outcome::Cancelled))
+        Err(AnswerError::Ended(InvitationOutcome::Cancelled))
     );
     assert!(scene.is_free(bob));
 
     let id = scene.rings(ann, bob);
     scene.accepts(bob, id).unwrap();
-    let late = AnswerError::Over(Outcome::Accepted);
-    assert_eq!(scene.board.cancel(id, ann, scene.now), Err(late));
+    let late = AnswerError::Ended(InvitationOutcome::Accepted);
+    assert_eq!(scene.switchboard.cancel(id, ann, scene.now), Err(late));
     assert_eq!(scene.accepts(bob, id), Err(late), "in another tab");
-    assert_eq!(scene.board.decline(id, bob, scene.now), Err(late));
+    assert_eq!(scene.switchboard.decline(id, bob, scene.now), Err(late));
     assert_eq!(scene.hears_types(ann).last().unwrap(), "chatStarted");
 }
 
@@ -310,14 +319,17 @@ fn an_invitation_is_answered_by_its_own_people_only() {
     let forbidden = Err(AnswerError::Forbidden);
     for stranger in [ann, eve, UserId::random()] {
         assert_eq!(scene.accepts(stranger, id), Err(AnswerError::Forbidden));
-        assert_eq!(scene.board.decline(id, stranger, scene.now), forbidden);
+        assert_eq!(
+            scene.switchboard.decline(id, stranger, scene.now),
+            forbidden
+        );
     }
     for stranger in [bob, eve] {
-        assert_eq!(scene.board.cancel(id, stranger, scene.now), forbidden);
+        assert_eq!(scene.switchboard.cancel(id, stranger, scene.now), forbidden);
     }
     let unknown = InvitationId::random();
     assert_eq!(scene.accepts(bob, unknown), Err(AnswerError::NotFound));
-    scene.board.cancel(id, ann, scene.now).unwrap();
+    scene.switchboard.cancel(id, ann, scene.now).unwrap();
     assert_eq!(
         scene.accepts(eve, id),
         Err(AnswerError::Forbidden),
@@ -331,14 +343,14 @@ fn who_has_sent_an_invitation_cannot_receive_one() {
     scene.rings(ann, bob);
     assert_eq!(
         scene.invites(eve, ann),
-        Ok(Invited::Answered(Outcome::Inviting))
+        Ok(InviteResult::Answered(InvitationOutcome::Inviting))
     );
     assert_eq!(scene.hears_types(ann), ["calling", "missed"]);
-    assert_eq!(scene.missed(ann), [(eve, 1, Outcome::Inviting)]);
+    assert_eq!(scene.missed(ann), [(eve, 1, InvitationOutcome::Inviting)]);
     assert!(scene.is_free(eve));
     assert_eq!(
         scene.invites(ann, eve),
-        Err(Refused::Inviting),
+        Err(InviteRefusal::Inviting),
         "one at a time"
     );
 }
@@ -348,7 +360,7 @@ fn an_invited_user_may_receive_more_and_send_one() {
     let (mut scene, [ann, bob, eve, dan]) = Scene::with(["Ann", "Bob", "Eve", "Dan"]);
     let first = scene.rings(ann, bob);
     let second = scene.rings(eve, bob);
-    let mine = scene.board.mine(bob, scene.now).unwrap();
+    let mine = scene.switchboard.snapshot(bob, scene.now).unwrap();
     let rings: Vec<InvitationId> = mine.incoming.iter().map(|ring| ring.invitation).collect();
     assert_eq!(rings, [first, second]);
     scene.rings(bob, dan);
@@ -375,10 +387,13 @@ fn accepting_declines_all_others_the_own_one_included() {
     for user in [eve, fay, dan] {
         assert!(scene.is_free(user));
     }
-    let mine = scene.board.mine(bob, scene.now).unwrap();
+    let mine = scene.switchboard.snapshot(bob, scene.now).unwrap();
     assert!(mine.incoming.is_empty() && mine.outgoing.is_none());
     assert_eq!(mine.chat.unwrap().with.id, ann);
-    assert_eq!(scene.missed(bob), [(eve, 1, Outcome::TookAnother)]);
+    assert_eq!(
+        scene.missed(bob),
+        [(eve, 1, InvitationOutcome::TookAnother)]
+    );
 }
 
 #[test]
@@ -388,14 +403,14 @@ fn two_who_invite_each_other_are_connected() {
     scene.invites_to(ann, bob, session.clone()).unwrap();
     assert_eq!(
         scene.invites(bob, ann),
-        Ok(Invited::Connected(session.clone()))
+        Ok(InviteResult::Connected(session.clone()))
     );
     for (user, first) in [(ann, "calling"), (bob, "ringing")] {
         assert_eq!(
             scene.hears_types(user),
             [first, "answered accepted", "chatStarted"]
         );
-        assert_eq!(scene.board.may_join(&session, user), Ok(()));
+        assert_eq!(scene.switchboard.may_join(&session, user), Ok(()));
     }
 }
 
@@ -403,9 +418,14 @@ fn two_who_invite_each_other_are_connected() {
 fn who_does_not_want_to_be_disturbed_can_still_be_called_back_at_once() {
     for availability in [Availability::DoNotDisturb, Availability::Invisible] {
         let (mut scene, [ann, bob]) = Scene::with(["Ann", "Bob"]);
-        scene.board.choose(ann, availability, scene.now);
+        scene
+            .switchboard
+            .set_availability(ann, availability, scene.now);
         scene.rings(ann, bob);
-        assert!(matches!(scene.invites(bob, ann), Ok(Invited::Connected(_))));
+        assert!(matches!(
+            scene.invites(bob, ann),
+            Ok(InviteResult::Connected(_))
+        ));
     }
 }
 
@@ -415,27 +435,32 @@ fn who_cannot_be_rung_answers_at_once_with_the_reason() {
         Scene::with(["Ann", "Bob", "Eve", "Dan", "Fay", "Gus"]);
     scene.chat(bob, eve);
     scene
-        .board
-        .choose(dan, Availability::DoNotDisturb, scene.now);
-    scene.board.choose(fay, Availability::Invisible, scene.now);
+        .switchboard
+        .set_availability(dan, Availability::DoNotDisturb, scene.now);
+    scene
+        .switchboard
+        .set_availability(fay, Availability::Invisible, scene.now);
     scene.closes_all(gus, DisconnectReason::Closed);
     scene.wait_ms(2000);
     for (to, outcome) in [
-        (bob, Outcome::Busy),
-        (dan, Outcome::DoNotDisturb),
-        (fay, Outcome::Gone),
-        (gus, Outcome::Gone),
+        (bob, InvitationOutcome::Busy),
+        (dan, InvitationOutcome::DoNotDisturb),
+        (fay, InvitationOutcome::Gone),
+        (gus, InvitationOutcome::Gone),
     ] {
-        assert_eq!(scene.invites(ann, to), Ok(Invited::Answered(outcome)));
+        assert_eq!(scene.invites(ann, to), Ok(InviteResult::Answered(outcome)));
         assert!(scene.is_free(ann));
     }
-    for (user, outcome) in [(bob, Outcome::Busy), (dan, Outcome::DoNotDisturb)] {
+    for (user, outcome) in [
+        (bob, InvitationOutcome::Busy),
+        (dan, InvitationOutcome::DoNotDisturb),
+    ] {
         assert_eq!(scene.missed(user), [(ann, 1, outcome)]);
     }
     scene.opens(gus, "Gus");
     assert_eq!(
         scene.missed(gus),
-        [(ann, 1, Outcome::Gone)],
+        [(ann, 1, InvitationOutcome::Gone)],
         "told on return"
     );
 }
@@ -443,14 +468,20 @@ fn who_cannot_be_rung_answers_at_once_with_the_reason() {
 #[test]
 fn impossible_invitations_are_refused() {
     let (mut scene, [ann, bob, eve]) = Scene::with(["Ann", "Bob", "Eve"]);
-    assert_eq!(scene.invites(ann, ann), Err(Refused::Oneself));
-    assert_eq!(scene.invites(ann, UserId::random()), Err(Refused::Unknown));
-    assert_eq!(scene.invites(UserId::random(), ann), Err(Refused::NotHere));
+    assert_eq!(scene.invites(ann, ann), Err(InviteRefusal::Oneself));
+    assert_eq!(
+        scene.invites(ann, UserId::random()),
+        Err(InviteRefusal::Unknown)
+    );
+    assert_eq!(
+        scene.invites(UserId::random(), ann),
+        Err(InviteRefusal::NotHere)
+    );
     let session = scene.chat(ann, bob);
-    assert_eq!(scene.invites(ann, eve), Err(Refused::Chatting));
+    assert_eq!(scene.invites(ann, eve), Err(InviteRefusal::Chatting));
     assert_eq!(
         scene.invites_to(eve, ann, session),
-        Err(Refused::SessionTaken)
+        Err(InviteRefusal::SessionTaken)
     );
     assert_eq!(scene.missed(ann), []);
 }
@@ -460,13 +491,16 @@ fn a_flood_of_invitations_is_told_when_to_try_again() {
     let (mut scene, [ann, bob]) = Scene::with(["Ann", "Bob"]);
     for _ in 0..10 {
         let id = scene.rings(ann, bob);
-        scene.board.decline(id, bob, scene.now).unwrap();
+        scene.switchboard.decline(id, bob, scene.now).unwrap();
     }
-    let refused = Refused::TooMany {
+    let refused = InviteRefusal::TooMany {
         retry_after: Duration::from_secs(3),
     };
     assert_eq!(scene.invites(ann, bob), Err(refused));
-    assert_eq!(scene.board.may_invite(ann, bob, scene.now), Err(refused));
+    assert_eq!(
+        scene.switchboard.may_invite(ann, bob, scene.now),
+        Err(refused)
+    );
     scene.wait_ms(3000);
     scene.rings(ann, bob);
 }
@@ -485,7 +519,7 @@ fn more_than_twenty_do_not_ring_one_user() {
     }
     assert_eq!(
         scene.invites(callers[20], bob),
-        Ok(Invited::Answered(Outcome::Busy))
+        Ok(InviteResult::Answered(InvitationOutcome::Busy))
     );
 }
 
@@ -495,17 +529,17 @@ fn nobody_answers_for_45_seconds() {
     let id = scene.rings(ann, bob);
     scene.wait_ms(44_999);
     assert_eq!(scene.hears_types(ann), ["calling"]);
-    let mine = scene.board.mine(bob, scene.now).unwrap();
+    let mine = scene.switchboard.snapshot(bob, scene.now).unwrap();
     assert_eq!(mine.incoming[0].rings_for_ms, 1);
     assert_eq!(
-        scene.board.due(),
+        scene.switchboard.due(),
         Some(scene.now.at + Duration::from_millis(1))
     );
     // The timer is late, and so is the answer.
     scene.now.at += Duration::from_millis(1);
     assert_eq!(
         scene.accepts(bob, id),
-        Err(AnswerError::Over(Outcome::NoAnswer))
+        Err(AnswerError::Ended(InvitationOutcome::NoAnswer))
     );
     assert_eq!(scene.hears_types(ann), ["answered noAnswer"]);
     let heard = scene.hears(bob);
@@ -526,7 +560,7 @@ fn an_invitation_ends_when_either_side_goes() {
     assert_eq!(scene.hears_types(ann), ["calling", "answered gone"]);
     assert!(scene.is_free(ann));
     scene.opens(bob, "Bob");
-    assert_eq!(scene.missed(bob), [(ann, 1, Outcome::Gone)]);
+    assert_eq!(scene.missed(bob), [(ann, 1, InvitationOutcome::Gone)]);
 
     scene.hears(bob);
     scene.rings(ann, bob);
@@ -536,7 +570,10 @@ fn an_invitation_ends_when_either_side_goes() {
         scene.hears_types(bob),
         ["ringing", "cancelled inviterGone", "missed"]
     );
-    assert_eq!(scene.missed(bob), [(ann, 2, Outcome::InviterGone)]);
+    assert_eq!(
+        scene.missed(bob),
+        [(ann, 2, InvitationOutcome::InviterGone)]
+    );
 }
 
 #[test]
@@ -547,7 +584,9 @@ fn ringing_stops_when_the_invitee_hides() {
     ] {
         let (mut scene, [ann, bob]) = Scene::with(["Ann", "Bob"]);
         scene.rings(ann, bob);
-        scene.board.choose(bob, availability, scene.now);
+        scene
+            .switchboard
+            .set_availability(bob, availability, scene.now);
         assert_eq!(scene.hears_types(ann), ["calling", heard]);
         assert_eq!(
             scene.hears_types(bob),
@@ -561,14 +600,14 @@ fn a_reload_keeps_what_rings() {
     let (mut scene, [ann, bob]) = Scene::with(["Ann", "Bob"]);
     let id = scene.rings(ann, bob);
     for (user, name) in [(ann, "Ann"), (bob, "Bob")] {
-        scene.board.expect_back(user, scene.now);
+        scene.switchboard.expect_back(user, scene.now);
         scene.closes_all(user, DisconnectReason::Closed);
         scene.wait_ms(4900);
         scene.opens(user, name);
     }
     assert_eq!(scene.hears_types(ann), ["calling"]);
     scene.accepts(bob, id).unwrap();
-    let mine = scene.board.mine(ann, scene.now).unwrap();
+    let mine = scene.switchboard.snapshot(ann, scene.now).unwrap();
     assert_eq!(mine.chat.unwrap().tab, None, "the inviting tab is gone");
 }
 
@@ -579,27 +618,27 @@ fn a_chat_is_for_two() {
     scene.invites_to(ann, bob, session.clone()).unwrap();
     let check = |scene: &mut Scene| {
         for user in [ann, bob] {
-            assert_eq!(scene.board.may_join(&session, user), Ok(()));
+            assert_eq!(scene.switchboard.may_join(&session, user), Ok(()));
         }
         assert_eq!(
-            scene.board.may_join(&session, eve),
+            scene.switchboard.may_join(&session, eve),
             Err(JoinError::Forbidden)
         );
     };
     check(&mut scene);
-    let id = scene.board.ringing_in(&session).unwrap().id;
+    let id = scene.switchboard.ringing_in(&session).unwrap().id;
     scene.accepts(bob, id).unwrap();
     check(&mut scene);
     let now = scene.now;
     assert!(
         !scene
-            .board
-            .joined_chat(&session, eve, ConnectionId::random(), now)
+            .switchboard
+            .participant_connected(&session, eve, ConnectionId::random(), now)
     );
-    scene.board.end_chat(&session, ann, now).unwrap();
+    scene.switchboard.end_chat(&session, ann, now).unwrap();
     for user in [ann, bob, eve] {
         assert_eq!(
-            scene.board.may_join(&session, user),
+            scene.switchboard.may_join(&session, user),
             Err(JoinError::NotFound)
         );
     }
@@ -610,28 +649,34 @@ fn a_session_can_be_offered_before_the_invitation() {
     let (mut scene, [ann, bob, eve]) = Scene::with(["Ann", "Bob", "Eve"]);
     let session = SessionId::from("2_s");
     let now = scene.now;
-    scene.board.offer(session.clone(), ann, now).unwrap();
-    assert_eq!(scene.board.may_join(&session, ann), Ok(()));
+    scene
+        .switchboard
+        .reserve_session(session.clone(), ann, now)
+        .unwrap();
+    assert_eq!(scene.switchboard.may_join(&session, ann), Ok(()));
     assert_eq!(
-        scene.board.may_join(&session, bob),
+        scene.switchboard.may_join(&session, bob),
         Err(JoinError::Forbidden)
     );
     assert_eq!(
         scene.invites_to(eve, bob, session.clone()),
-        Err(Refused::SessionTaken)
+        Err(InviteRefusal::SessionTaken)
     );
     assert_eq!(
-        scene.board.offer(session.clone(), eve, now),
-        Err(Refused::SessionTaken)
+        scene.switchboard.reserve_session(session.clone(), eve, now),
+        Err(InviteRefusal::SessionTaken)
     );
     scene.invites_to(ann, bob, session.clone()).unwrap();
-    assert_eq!(scene.board.may_join(&session, bob), Ok(()));
+    assert_eq!(scene.switchboard.may_join(&session, bob), Ok(()));
 
     let other = SessionId::from("2_t");
-    scene.board.offer(other.clone(), eve, now).unwrap();
+    scene
+        .switchboard
+        .reserve_session(other.clone(), eve, now)
+        .unwrap();
     scene.wait_ms(60_000);
     assert_eq!(
-        scene.board.may_join(&other, eve),
+        scene.switchboard.may_join(&other, eve),
         Err(JoinError::NotFound),
         "an offer does not last"
     );
@@ -642,20 +687,33 @@ fn offers_are_counted_as_invitations() {
     let (mut scene, [ann, bob]) = Scene::with(["Ann", "Bob"]);
     for at in 0..10 {
         let session = SessionId::from(format!("2_{at}"));
-        scene.board.offer(session.clone(), ann, scene.now).unwrap();
+        scene
+            .switchboard
+            .reserve_session(session.clone(), ann, scene.now)
+            .unwrap();
         assert!(scene.invites_to(ann, bob, session).is_ok());
-        let id = scene.board.mine(ann, scene.now).unwrap().outgoing.unwrap();
-        scene.board.cancel(id.invitation, ann, scene.now).unwrap();
+        let id = scene
+            .switchboard
+            .snapshot(ann, scene.now)
+            .unwrap()
+            .outgoing
+            .unwrap();
+        scene
+            .switchboard
+            .cancel(id.invitation, ann, scene.now)
+            .unwrap();
     }
     assert!(matches!(
-        scene.board.offer(SessionId::from("2_x"), ann, scene.now),
-        Err(Refused::TooMany { .. })
+        scene
+            .switchboard
+            .reserve_session(SessionId::from("2_x"), ann, scene.now),
+        Err(InviteRefusal::TooMany { .. })
     ));
 }
 
 #[test]
 fn a_tab_closed_in_a_call_ends_it_for_both() {
-    for (how, patience_ms) in [
+    for (reason, patience_ms) in [
         (DisconnectReason::Closed, 1500),
         (DisconnectReason::Lost, 4000),
     ] {
@@ -664,7 +722,9 @@ fn a_tab_closed_in_a_call_ends_it_for_both() {
         let session = scene.chat(ann, bob);
         let connection = scene.joins(ann, &session);
         scene.joins(bob, &session);
-        scene.board.left_chat(connection, how, scene.now);
+        scene
+            .switchboard
+            .participant_disconnected(connection, reason, scene.now);
         scene.wait_ms(patience_ms - 1);
         assert_eq!(scene.hears_types(bob), [""; 0]);
         scene.wait_ms(1);
@@ -684,14 +744,14 @@ fn a_reload_in_a_call_keeps_it() {
     let connection = scene.joins(ann, &session);
     scene.joins(bob, &session);
     scene
-        .board
-        .left_chat(connection, DisconnectReason::Closed, scene.now);
+        .switchboard
+        .participant_disconnected(connection, DisconnectReason::Closed, scene.now);
     scene.closes_all(ann, DisconnectReason::Closed);
     scene.wait_ms(100);
-    scene.board.expect_back(ann, scene.now);
+    scene.switchboard.expect_back(ann, scene.now);
     scene.wait_ms(4500);
     scene.opens(ann, "Ann");
-    let mine = scene.board.mine(ann, scene.now).unwrap();
+    let mine = scene.switchboard.snapshot(ann, scene.now).unwrap();
     assert_eq!(mine.chat.unwrap().session_id, session);
     scene.joins(ann, &session);
     scene.wait_ms(120_000);
@@ -726,16 +786,16 @@ fn who_leaves_the_page_leaves_the_call() {
 fn missed_calls_stay_until_they_are_seen_to() {
     let (mut scene, [ann, bob, eve]) = Scene::with(["Ann", "Bob", "Eve"]);
     scene
-        .board
-        .choose(bob, Availability::DoNotDisturb, scene.now);
+        .switchboard
+        .set_availability(bob, Availability::DoNotDisturb, scene.now);
     for caller in [ann, eve, ann] {
         scene.invites(caller, bob).unwrap();
     }
-    let dnd = Outcome::DoNotDisturb;
+    let dnd = InvitationOutcome::DoNotDisturb;
     assert_eq!(scene.missed(bob), [(eve, 1, dnd), (ann, 2, dnd)]);
     scene.hears(bob);
-    scene.board.forget_missed(bob, Some(eve));
-    scene.board.forget_missed(bob, Some(eve));
+    scene.switchboard.clear_missed(bob, Some(eve));
+    scene.switchboard.clear_missed(bob, Some(eve));
     assert_eq!(
         scene.hears(bob),
         [json!({"type": "missedSeen", "from": eve.to_string()})]
@@ -754,8 +814,8 @@ fn missed_calls_stay_until_they_are_seen_to() {
 fn missed_calls_are_bounded_and_forgotten_with_their_user() {
     let (mut scene, [bob]) = Scene::with(["Bob"]);
     scene
-        .board
-        .choose(bob, Availability::DoNotDisturb, scene.now);
+        .switchboard
+        .set_availability(bob, Availability::DoNotDisturb, scene.now);
     for _ in 0..30 {
         let caller = UserId::random();
         scene.opens(caller, "Caller");
@@ -790,10 +850,12 @@ fn lost_sockets_in_every_state_leave_nobody_behind() {
 
 /// The steps of a recording that `user` has heard of.
 fn steps(scene: &mut Scene, user: UserId) -> Vec<String> {
-    let news = scene.hears(user);
-    let steps = news.iter().filter(|news| news["type"] == "recording");
+    let message = scene.hears(user);
+    let steps = message
+        .iter()
+        .filter(|message| message["type"] == "recording");
     steps
-        .map(|news| news["state"].as_str().unwrap().to_owned())
+        .map(|message| message["state"].as_str().unwrap().to_owned())
         .collect()
 }
 
@@ -803,15 +865,15 @@ fn nothing_is_recorded_before_the_other_one_agrees() {
     let session = scene.chat(ann, bob);
     let now = scene.now;
     let refused = scene
-        .board
+        .switchboard
         .recording(&session, bob, RecordingAction::Agree, now);
     assert_eq!(refused, Err(RecordingError::NotAsked));
     scene
-        .board
+        .switchboard
         .recording(&session, ann, RecordingAction::Ask, now)
         .unwrap();
     for action in [RecordingAction::Ask, RecordingAction::Agree] {
-        let refused = scene.board.recording(&session, ann, action, now);
+        let refused = scene.switchboard.recording(&session, ann, action, now);
         assert_eq!(refused, Err(RecordingError::Asked));
     }
     scene.listen();
@@ -819,22 +881,22 @@ fn nothing_is_recorded_before_the_other_one_agrees() {
         !scene
             .records
             .iter()
-            .any(|event| matches!(event, Event::Record { .. }))
+            .any(|event| matches!(event, InvitationEvent::RecordingAgreed { .. }))
     );
 
     scene
-        .board
+        .switchboard
         .recording(&session, bob, RecordingAction::Agree, now)
         .unwrap();
     scene.listen();
-    let record = Event::Record {
+    let record = InvitationEvent::RecordingAgreed {
         session: session.clone(),
         name: "Ann and Bob".to_owned(),
         started_by: "Ann".to_owned(),
     };
     assert_eq!(scene.records.last(), Some(&record));
-    assert!(scene.board.recording_started(&session));
-    let mine = scene.board.mine(bob, now).unwrap();
+    assert!(scene.switchboard.recording_started(&session));
+    let mine = scene.switchboard.snapshot(bob, now).unwrap();
     let shown = mine.chat.unwrap().recording;
     assert_eq!(
         shown,
@@ -844,10 +906,10 @@ fn nothing_is_recorded_before_the_other_one_agrees() {
         })
     );
     scene
-        .board
+        .switchboard
         .recording(&session, bob, RecordingAction::Stop, now)
         .unwrap();
-    scene.board.recording_ended(&session, None);
+    scene.switchboard.recording_ended(&session, None);
     for user in [ann, bob] {
         assert_eq!(
             steps(&mut scene, user),
@@ -856,13 +918,13 @@ fn nothing_is_recorded_before_the_other_one_agrees() {
     }
     assert_eq!(
         scene.records.last(),
-        Some(&Event::StopRecording(session.clone()))
+        Some(&InvitationEvent::RecordingStopRequested(session.clone()))
     );
     let refused = scene
-        .board
+        .switchboard
         .recording(&session, bob, RecordingAction::Stop, now);
     assert_eq!(refused, Err(RecordingError::NotRecording));
-    assert!(scene.board.consents.is_empty());
+    assert!(scene.switchboard.consents.is_empty());
 }
 
 #[test]
@@ -871,15 +933,16 @@ fn whoever_does_not_answer_for_thirty_seconds_refuses() {
     let session = scene.chat(ann, bob);
     for user in [ann, bob] {
         let now = scene.now;
-        assert!(
-            scene
-                .board
-                .joined_chat(&session, user, ConnectionId::random(), now)
-        );
+        assert!(scene.switchboard.participant_connected(
+            &session,
+            user,
+            ConnectionId::random(),
+            now
+        ));
     }
     let now = scene.now;
     scene
-        .board
+        .switchboard
         .recording(&session, ann, RecordingAction::Ask, now)
         .unwrap();
     scene.wait_ms(29_999);
@@ -892,7 +955,7 @@ fn whoever_does_not_answer_for_thirty_seconds_refuses() {
             json!({ "type": "recording", "sessionId": session, "state": "refused", "by": bob, "message": null })
         ]
     );
-    assert!(scene.board.consents.is_empty());
+    assert!(scene.switchboard.consents.is_empty());
 }
 
 #[test]
@@ -902,20 +965,20 @@ fn the_end_of_a_chat_ends_what_was_asked_in_it() {
         let session = scene.chat(ann, bob);
         let now = scene.now;
         scene
-            .board
+            .switchboard
             .recording(&session, ann, RecordingAction::Ask, now)
             .unwrap();
         if agreed {
             scene
-                .board
+                .switchboard
                 .recording(&session, bob, RecordingAction::Ask, now)
                 .unwrap();
         }
-        scene.board.end_chat(&session, bob, now).unwrap();
-        assert!(!scene.board.recording_started(&session), "too late");
-        assert!(scene.board.consents.is_empty());
+        scene.switchboard.end_chat(&session, bob, now).unwrap();
+        assert!(!scene.switchboard.recording_started(&session), "too late");
+        assert!(scene.switchboard.consents.is_empty());
         let refused = scene
-            .board
+            .switchboard
             .recording(&session, ann, RecordingAction::Ask, now);
         assert_eq!(refused, Err(JoinError::NotFound.into()));
     }
@@ -928,12 +991,12 @@ fn a_recording_that_cannot_be_is_told_with_its_reason() {
     let now = scene.now;
     for user in [bob, ann] {
         scene
-            .board
+            .switchboard
             .recording(&session, user, RecordingAction::Ask, now)
             .unwrap();
     }
     scene
-        .board
+        .switchboard
         .recording_ended(&session, Some("the disk is full".to_owned()));
     let told = scene.hears(ann);
     let last = told.last().unwrap();
@@ -942,7 +1005,7 @@ fn a_recording_that_cannot_be_is_told_with_its_reason() {
         (&json!("failed"), &json!("the disk is full"))
     );
     scene
-        .board
+        .switchboard
         .recording(&session, ann, RecordingAction::Ask, now)
         .unwrap();
 }

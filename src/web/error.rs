@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::{
     buddies::InviteError,
-    invitation::{AnswerError, JoinError, Outcome, RecordingError, Refused},
+    invitation::{AnswerError, InvitationOutcome, InviteRefusal, JoinError, RecordingError},
     moderator::{AccountError, TooManyAttempts},
     platform::{PlatformError, RoomsError},
     presence::NameError,
@@ -71,7 +71,7 @@ pub enum WebError {
         status: StatusCode,
         message: String,
         /// How an invitation ended that was answered too late.
-        outcome: Option<Outcome>,
+        outcome: Option<InvitationOutcome>,
         /// Seconds.
         retry_after: Option<u64>,
     },
@@ -97,7 +97,7 @@ pub struct ErrorBody {
     cause: String,
     remedy: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    outcome: Option<Outcome>,
+    outcome: Option<InvitationOutcome>,
 }
 
 impl WebError {
@@ -361,18 +361,19 @@ impl From<NameError> for WebError {
     }
 }
 
-impl From<Refused> for WebError {
-    fn from(refused: Refused) -> Self {
+impl From<InviteRefusal> for WebError {
+    fn from(refused: InviteRefusal) -> Self {
         let status = match refused {
-            Refused::Oneself => StatusCode::BAD_REQUEST,
-            Refused::Unknown => StatusCode::NOT_FOUND,
-            Refused::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Refused::NotHere | Refused::Chatting | Refused::Inviting | Refused::SessionTaken => {
-                StatusCode::CONFLICT
-            }
+            InviteRefusal::Oneself => StatusCode::BAD_REQUEST,
+            InviteRefusal::Unknown => StatusCode::NOT_FOUND,
+            InviteRefusal::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
+            InviteRefusal::NotHere
+            | InviteRefusal::Chatting
+            | InviteRefusal::Inviting
+            | InviteRefusal::SessionTaken => StatusCode::CONFLICT,
         };
         let retry_after = match refused {
-            Refused::TooMany { retry_after } => Some(retry_after.as_secs() + 1),
+            InviteRefusal::TooMany { retry_after } => Some(retry_after.as_secs() + 1),
             _ => None,
         };
         WebError::Rejected {
@@ -398,7 +399,7 @@ impl From<AnswerError> for WebError {
         let (status, outcome) = match error {
             AnswerError::NotFound => (StatusCode::NOT_FOUND, None),
             AnswerError::Forbidden => (StatusCode::FORBIDDEN, None),
-            AnswerError::Over(outcome) => (StatusCode::CONFLICT, Some(outcome)),
+            AnswerError::Ended(outcome) => (StatusCode::CONFLICT, Some(outcome)),
         };
         WebError::Rejected {
             status,

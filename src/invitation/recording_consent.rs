@@ -16,11 +16,11 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Event, JoinError, News, Switchboard};
+use super::{InvitationEvent, InvitationMessage, JoinError, Switchboard};
 use crate::{clock::Now, opentok::SessionId, presence::UserId};
 
 /// Silence for so long is a refusal.
-const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+const CONSENT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What one of the two wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -69,16 +69,16 @@ enum Consent {
 
 /// Chats in which recording is more than off.
 #[derive(Debug, Default)]
-pub(super) struct Consents {
-    of: HashMap<SessionId, Consent>,
+pub(super) struct RecordingConsents {
+    by_session: HashMap<SessionId, Consent>,
     /// When each question lapses, the earliest first; those that were answered mean nothing.
-    asked: VecDeque<(Instant, SessionId)>,
+    timeouts: VecDeque<(Instant, SessionId)>,
 }
 
-impl Consents {
+impl RecordingConsents {
     /// What is to be shown of the recording: its state, and by whom.
-    pub(super) fn shown(&self, session: &SessionId) -> Option<(RecordingState, UserId)> {
-        Some(match *self.of.get(session)? {
+    pub(super) fn view(&self, session: &SessionId) -> Option<(RecordingState, UserId)> {
+        Some(match *self.by_session.get(session)? {
             Consent::Asked { by, .. } => (RecordingState::Asked, by),
             Consent::Starting { by } => (RecordingState::Agreed, by),
             Consent::On { by } => (RecordingState::Started, by),
@@ -86,29 +86,29 @@ impl Consents {
     }
 
     pub(super) fn due(&self) -> Option<Instant> {
-        self.asked.front().map(|(at, _)| *at)
+        self.timeouts.front().map(|(at, _)| *at)
     }
 
     fn overdue(&mut self, now: Instant) -> Option<SessionId> {
-        let (at, _) = self.asked.front()?;
+        let (at, _) = self.timeouts.front()?;
         if *at > now {
             return None;
         }
-        self.asked.pop_front().map(|(_, session)| session)
+        self.timeouts.pop_front().map(|(_, session)| session)
     }
 
-    fn answered(&mut self, session: &SessionId) {
-        self.asked.retain(|(_, asked)| asked != session);
+    fn remove_timeout(&mut self, session: &SessionId) {
+        self.timeouts.retain(|(_, asked)| asked != session);
     }
 
     pub(super) fn end(&mut self, session: &SessionId) {
-        self.of.remove(session);
-        self.answered(session);
+        self.by_session.remove(session);
+        self.remove_timeout(session);
     }
 
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
-        self.of.is_empty() && self.asked.is_empty()
+        self.by_session.is_empty() && self.timeouts.is_empty()
     }
 }
 
@@ -131,30 +131,31 @@ impl Switchboard {
         }
         let other = chat.people().map(|person| person.id);
         let other = if other[0] == by { other[1] } else { other[0] };
-        let consent = self.consents.of.get(session).copied();
+        let consent = self.consents.by_session.get(session).copied();
         match (action, consent) {
             (RecordingAction::Ask, None) => {
                 let asked = Consent::Asked { by, other };
-                self.consents.of.insert(session.clone(), asked);
-                let lapses = now.at + ANSWER_WITHIN;
-                self.consents.asked.push_back((lapses, session.clone()));
-                self.tell_recording(session, RecordingState::Asked, by, None);
+                self.consents.by_session.insert(session.clone(), asked);
+                let lapses = now.at + CONSENT_TIMEOUT;
+                self.consents.timeouts.push_back((lapses, session.clone()));
+                self.notify_recording(session, RecordingState::Asked, by, None);
             }
             // Whoever asks for what the other one asked for agrees.
             (
                 RecordingAction::Ask | RecordingAction::Agree,
                 Some(Consent::Asked { by: asker, .. }),
             ) if asker != by => {
-                self.begin_recording(session, asker, by);
+                self.agree_recording(session, asker, by);
             }
             (RecordingAction::Refuse, Some(Consent::Asked { .. })) => {
                 self.consents.end(session);
-                self.tell_recording(session, RecordingState::Refused, by, None);
+                self.notify_recording(session, RecordingState::Refused, by, None);
             }
             (RecordingAction::Stop, Some(Consent::Starting { .. } | Consent::On { .. })) => {
                 let stopping = Consent::On { by };
-                self.consents.of.insert(session.clone(), stopping);
-                self.events.push(Event::StopRecording(session.clone()));
+                self.consents.by_session.insert(session.clone(), stopping);
+                self.events
+                    .push(InvitationEvent::RecordingStopRequested(session.clone()));
             }
             (RecordingAction::Ask | RecordingAction::Agree, Some(Consent::Asked { .. })) => {
                 return Err(RecordingError::Asked);
@@ -171,19 +172,21 @@ impl Switchboard {
     /// It records. `false`: the chat is over, and so must be the recording.
     pub fn recording_started(&mut self, session: &SessionId) -> bool {
         let Some(Consent::Starting { by } | Consent::On { by }) =
-            self.consents.of.get(session).copied()
+            self.consents.by_session.get(session).copied()
         else {
             return false;
         };
-        self.consents.of.insert(session.clone(), Consent::On { by });
-        self.tell_recording(session, RecordingState::Started, by, None);
+        self.consents
+            .by_session
+            .insert(session.clone(), Consent::On { by });
+        self.notify_recording(session, RecordingState::Started, by, None);
         true
     }
 
     /// It does not record (any more): somebody stopped it, or (with a sentence for people) it could not go on.
     pub fn recording_ended(&mut self, session: &SessionId, problem: Option<String>) {
         let Some(Consent::Starting { by } | Consent::On { by }) =
-            self.consents.of.get(session).copied()
+            self.consents.by_session.get(session).copied()
         else {
             return;
         };
@@ -192,24 +195,26 @@ impl Switchboard {
             Some(_) => RecordingState::Failed,
             None => RecordingState::Stopped,
         };
-        self.tell_recording(session, state, by, problem);
+        self.notify_recording(session, state, by, problem);
     }
 
     /// Questions that nobody answered are answered with no.
-    pub(super) fn lapse(&mut self, now: Now) {
+    pub(super) fn expire_consent_requests(&mut self, now: Now) {
         while let Some(session) = self.consents.overdue(now.at) {
-            if let Some(Consent::Asked { other, .. }) = self.consents.of.get(&session).copied() {
+            if let Some(Consent::Asked { other, .. }) =
+                self.consents.by_session.get(&session).copied()
+            {
                 self.consents.end(&session);
-                self.tell_recording(&session, RecordingState::Refused, other, None);
+                self.notify_recording(&session, RecordingState::Refused, other, None);
             }
         }
     }
 
-    fn begin_recording(&mut self, session: &SessionId, asker: UserId, by: UserId) {
+    fn agree_recording(&mut self, session: &SessionId, asker: UserId, by: UserId) {
         let starting = Consent::Starting { by: asker };
-        self.consents.answered(session);
-        self.consents.of.insert(session.clone(), starting);
-        self.tell_recording(session, RecordingState::Agreed, by, None);
+        self.consents.remove_timeout(session);
+        self.consents.by_session.insert(session.clone(), starting);
+        self.notify_recording(session, RecordingState::Agreed, by, None);
         let Some(chat) = self.chats.get(session) else {
             return;
         };
@@ -219,14 +224,14 @@ impl Switchboard {
         } else {
             invitee
         };
-        self.events.push(Event::Record {
+        self.events.push(InvitationEvent::RecordingAgreed {
             session: session.clone(),
             name: format!("{} and {}", inviter.name, invitee.name),
             started_by: started_by.name.to_string(),
         });
     }
 
-    fn tell_recording(
+    fn notify_recording(
         &mut self,
         session: &SessionId,
         state: RecordingState,
@@ -237,9 +242,9 @@ impl Switchboard {
             return;
         };
         for to in chat.people().map(|person| person.id) {
-            self.tell(
+            self.notify(
                 to,
-                News::Recording {
+                InvitationMessage::Recording {
                     session_id: session.clone(),
                     state,
                     by,

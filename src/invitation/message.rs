@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
-use super::{ChatEnd, ChatRecord, EndReason, InvitationId, MissedCall, Outcome, RecordingState};
+use super::{
+    ChatEnd, ChatEndReason, ChatRecord, InvitationId, InvitationOutcome, MissedCall, RecordingState,
+};
 use crate::{
     opentok::SessionId,
     presence::{Availability, Person, RosterDelta, UserId},
@@ -11,11 +13,14 @@ use crate::{
 
 /// What the caller of the switchboard has to carry out, in this order.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Event {
+pub enum InvitationEvent {
     /// Tell everybody in the presence session.
-    Roster(RosterDelta),
+    RosterChanged(RosterDelta),
     /// Tell every tab that the user has open now ([`Roster::tabs`](crate::presence::Roster::tabs)).
-    Personal { to: UserId, news: News },
+    UserNotified {
+        to: UserId,
+        message: InvitationMessage,
+    },
     /// Keep the chat ([`store::add`](super::store::add)).
     ChatStarted(ChatRecord),
     /// Keep the end of the chat ([`store::end`](super::store::end)), and disconnect whoever is still
@@ -24,7 +29,7 @@ pub enum Event {
     /// Both have agreed: record the session, and report by
     /// [`Switchboard::recording_started`](super::Switchboard::recording_started) or
     /// [`recording_ended`](super::Switchboard::recording_ended).
-    Record {
+    RecordingAgreed {
         session: SessionId,
         /// What to call the archive: both names.
         name: String,
@@ -32,7 +37,7 @@ pub enum Event {
         started_by: String,
     },
     /// One of the two has stopped the recording.
-    StopRecording(SessionId),
+    RecordingStopRequested(SessionId),
 }
 
 /// What concerns one user; all of the user's tabs hear it.
@@ -56,20 +61,20 @@ pub enum Event {
     rename_all = "camelCase",
     rename_all_fields = "camelCase"
 )]
-pub enum News {
+pub enum InvitationMessage {
     /// To the inviter: the invitation is on its way.
-    Calling(Outgoing),
+    Calling(OutgoingInvitation),
     /// To the invitee: somebody calls.
-    Ringing(Incoming),
+    Ringing(IncomingInvitation),
     /// To both: the invitation is over by the doing (or the absence) of the invitee.
     Answered {
         invitation: InvitationId,
-        outcome: Outcome,
+        outcome: InvitationOutcome,
     },
     /// To both: the invitation is over by the doing (or the absence) of the inviter.
     Cancelled {
         invitation: InvitationId,
-        outcome: Outcome,
+        outcome: InvitationOutcome,
     },
     /// To the invitee, after a call that was not answered: what is now listed of this caller, instead of
     /// what was listed before.
@@ -82,7 +87,7 @@ pub enum News {
     ChatEnded {
         session_id: SessionId,
         with: Person,
-        reason: EndReason,
+        reason: ChatEndReason,
         /// Who ended it, or went away.
         by: UserId,
     },
@@ -102,7 +107,7 @@ pub enum News {
 /// An invitation, as its inviter sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Outgoing {
+pub struct OutgoingInvitation {
     pub invitation: InvitationId,
     pub to: Person,
     /// How much longer it waits for an answer.
@@ -112,7 +117,7 @@ pub struct Outgoing {
 /// An invitation, as its invitee sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Incoming {
+pub struct IncomingInvitation {
     pub invitation: InvitationId,
     pub from: Person,
     /// How much longer it waits for an answer.
@@ -151,12 +156,12 @@ pub struct ChatRecording {
 ///  "chat": null, "missed": []}
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Mine {
+pub struct BuddySnapshot {
     pub me: Person,
     pub availability: Availability,
-    pub outgoing: Option<Outgoing>,
+    pub outgoing: Option<OutgoingInvitation>,
     /// The oldest first.
-    pub incoming: Vec<Incoming>,
+    pub incoming: Vec<IncomingInvitation>,
     pub chat: Option<ChatView>,
     /// The oldest first.
     pub missed: Vec<MissedCall>,
