@@ -1,5 +1,9 @@
-//! What a page hands to its script: JSON in `<script type="application/json" id="boot">`. The same
-//! shapes for the browser are in `static/js/ui/boot.js`.
+//! What a page hands to its script: JSON in `<script type="application/json" id="boot">`. `static/js/ui/boot.js` has
+//! the same shapes for the browser.
+//!
+//! As in OpenTok's samples, the pages of a room and of the buddies carry `apiKey`, `sessionId` and `token`. The token is
+//! for the name that the visitor used last. The script connects with it while it is new; for another name it asks for
+//! another token. The role depends on the page: only a signed-in moderator gets a moderator's token, on a host page.
 
 use serde::Serialize;
 
@@ -11,10 +15,23 @@ use crate::{
     session::StreamId,
 };
 
+/// What the browser library needs to connect to a session.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionCredentials {
+    /// A string of digits, as OpenTok's pages have it.
+    pub api_key: String,
+    pub session_id: SessionId,
+    pub token: String,
+}
+
 /// To the script of a room's page.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RoomBoot<'a> {
+    /// For [`Self::visitor_name`].
+    #[serde(flatten)]
+    pub credentials: SessionCredentials,
     pub csrf: &'a str,
     pub room: &'a Slug,
     pub room_name: &'a str,
@@ -45,14 +62,12 @@ pub struct RecordingStatus {
     pub elapsed_ms: u64,
 }
 
-/// The answer to joining: what the browser library needs.
+/// The answer to joining.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct JoinResponse {
-    /// A string of digits, as OpenTok's pages have it.
-    pub api_key: String,
-    pub session_id: SessionId,
-    pub token: String,
+    #[serde(flatten)]
+    pub credentials: SessionCredentials,
     pub status: RoomStatus,
 }
 
@@ -65,7 +80,9 @@ pub struct BuddiesBoot<'a> {
     pub api_key: &'a str,
     /// The presence session.
     pub session_id: &'a SessionId,
-    /// The name to connect under; empty: it is to be asked for.
+    /// A subscriber's token of the presence session for [`Self::name`]; `None`: the visitor has to enter that name first.
+    pub token: Option<String>,
+    /// The name to connect under; empty: the page asks for it.
     pub name: &'a str,
     /// Who this visitor is to others; `None` before a name was said.
     pub user: Option<UserId>,

@@ -1,13 +1,9 @@
 //! The page of the buddies, who is there, and what a buddy is to others. `GET /presence` and `POST /users` are
 //! the presence kit's, too.
 
-use actix_web::{
-    HttpResponse,
-    http::{StatusCode, header},
-    web,
-};
+use actix_web::{HttpResponse, http::StatusCode, web};
 use askama::Template;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::json;
 
 use super::{
@@ -15,11 +11,12 @@ use super::{
     error::WebError,
     headers::with_platform,
     json::Json,
-    layout::{Layout, Section, filters, page},
+    layout::{Layout, Section, filters, no_store, page},
     visitor::{Buddy, Visitor},
 };
 use crate::{
     app::App,
+    common::connection_data::ConnectionData,
     presence::{Availability, Name, PresenceStatus, RosterEntry, RosterPage, RosterQuery, UserId},
 };
 
@@ -99,6 +96,11 @@ async fn show(
     let remembered = buddy.as_ref().map(|buddy| &buddy.name);
     let name = given_name.as_ref().or(remembered).map_or("", Name::as_str);
     let (session_id, api_key) = app.buddies.presence();
+    // The page of a buddy enters under the remembered name, so it saves and renews it as `POST /users` does.
+    let token = match &buddy {
+        Some(buddy) if buddy.name.as_str() == name => Some(enter(app, visitor, user, &buddy.name)?),
+        _ => None,
+    };
     let entries = roster.as_ref().map_or(&[][..], |page| &page.buddies);
     let page = page(&BuddiesPage {
         layout: &layout,
@@ -110,6 +112,7 @@ async fn show(
             csrf: &layout.csrf,
             api_key,
             session_id,
+            token,
             name,
             user: buddy.is_some().then_some(user),
             call: callee.as_ref(),
@@ -176,20 +179,24 @@ pub async fn name(
 ) -> Result<HttpResponse, WebError> {
     let name = Name::parse(&user.name)?;
     let user = visitor.user()?;
-    visitor.remember_buddy(&name)?;
-    app.buddies.named(user, name.clone());
-    let token = app.buddies.presence_token(&connection_data(&name, user));
+    let token = enter(&app, &visitor, user, &name)?;
     Ok(no_store().json(json!({ "token": token })))
 }
 
-/// What a token says of its holder, to everybody in the session.
+/// Saves the name of a visitor, and issues a token of the presence session for it.
+fn enter(app: &App, visitor: &Visitor, user: UserId, name: &Name) -> Result<String, WebError> {
+    visitor.remember_buddy(name)?;
+    app.buddies.named(user, name.clone());
+    Ok(app.buddies.presence_token(&connection_data(name, user)))
+}
+
+/// What the token of a buddy says about its holder.
 pub(super) fn connection_data(name: &Name, user: UserId) -> String {
-    #[derive(Serialize)]
-    struct Data<'a> {
-        name: &'a Name,
-        user: UserId,
-    }
-    serde_json::to_string(&Data { name, user }).expect("a badge has string keys only")
+    let data = ConnectionData {
+        user: Some(user),
+        ..ConnectionData::named(name)
+    };
+    data.to_json()
 }
 
 #[derive(Deserialize)]
@@ -253,11 +260,4 @@ pub async fn forget_missed(
 ) -> HttpResponse {
     app.buddies.forget_missed(buddy.user, seen.from);
     HttpResponse::NoContent().finish()
-}
-
-/// An answer that is true now, for one visitor.
-pub(super) fn no_store() -> actix_web::HttpResponseBuilder {
-    let mut response = HttpResponse::Ok();
-    response.insert_header((header::CACHE_CONTROL, "no-store"));
-    response
 }

@@ -3,16 +3,16 @@
 use actix_web::{HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
-use serde_json::json;
 
 use super::{
     archive::title,
     archive_view::{Badge, badge, explanation, iso_time, plain_time},
-    buddies::{connection_data, no_store, require_embedded_calls},
+    boot::SessionCredentials,
+    buddies::{connection_data, require_embedded_calls},
     download::redirect_to_file,
     error::WebError,
     json::{EmptyJson, Json},
-    layout::{Layout, Section, clock_time, filters, page, size},
+    layout::{Layout, Section, clock_time, filters, no_store, page, size},
     visitor::{Buddy, Visitor},
 };
 use crate::{
@@ -61,11 +61,11 @@ async fn credentials(
 ) -> Result<HttpResponse, WebError> {
     let data = connection_data(&buddy.name, buddy.user);
     let token = app.platform.token(session, Role::Publisher, &data).await?;
-    Ok(no_store().json(json!({
-        "apiKey": app.platform.info().api_key.to_string(),
-        "sessionId": session,
-        "token": token,
-    })))
+    Ok(no_store().json(SessionCredentials {
+        api_key: app.platform.info().api_key.to_string(),
+        session_id: session.clone(),
+        token,
+    }))
 }
 
 #[derive(Deserialize)]

@@ -4,9 +4,9 @@ use actix_web::{HttpResponse, http::StatusCode, web};
 use serde::Deserialize;
 
 use super::{
-    buddies::no_store,
     error::WebError,
     json::{EmptyJson, Json},
+    layout::no_store,
     visitor::Buddy,
 };
 use crate::{app::App, invitation::InvitationId, presence::UserId, session::ConnectionId};

@@ -1,6 +1,6 @@
 //! The frame around every page, and the filters templates use.
 
-use actix_web::{HttpResponse, http::header};
+use actix_web::{HttpResponse, HttpResponseBuilder, http::header};
 use askama::Template;
 
 use super::error::WebError;
@@ -50,13 +50,19 @@ impl Layout {
 /// # Errors
 /// A template that cannot be rendered.
 pub fn page(template: &impl Template) -> Result<HttpResponse, WebError> {
-    Ok(HttpResponse::Ok()
+    Ok(no_store()
         .content_type("text/html; charset=utf-8")
-        .insert_header((header::CACHE_CONTROL, "no-store"))
         .body(template.render()?))
 }
 
-/// The answer to a form: go there and read.
+/// A response that belongs to one visitor and is true only now, so no cache stores it.
+pub fn no_store() -> HttpResponseBuilder {
+    let mut response = HttpResponse::Ok();
+    response.insert_header((header::CACHE_CONTROL, "no-store"));
+    response
+}
+
+/// The answer to a form: the page to show next.
 pub fn see_other(path: &str) -> HttpResponse {
     HttpResponse::SeeOther()
         .insert_header((header::LOCATION, path))

@@ -5,11 +5,11 @@ use askama::Template;
 use serde::Deserialize;
 
 use super::{
-    boot::{JoinResponse, RecordingStatus, RoomBoot, RoomStatus},
+    boot::{JoinResponse, RecordingStatus, RoomBoot, RoomStatus, SessionCredentials},
     error::WebError,
     form::Form,
     headers::with_platform,
-    layout::{Layout, Section, filters, page},
+    layout::{Layout, Section, filters, no_store, page},
     visitor::{SignedIn, Visitor},
 };
 use crate::{
@@ -36,9 +36,7 @@ struct RoomPage<'a> {
 
 /// `GET /participant`
 pub async fn participant(app: web::Data<App>, visitor: Visitor) -> Result<HttpResponse, WebError> {
-    let room = default_room(&app).await?;
-    let layout = visitor.layout(&app, Section::Rooms).await?;
-    show(&app, &room, &layout, &visitor, false).await
+    show_participant_page(&app, &visitor, room::DEFAULT_SLUG).await
 }
 
 /// `GET /rooms/{room}`
@@ -47,22 +45,12 @@ pub async fn guest(
     visitor: Visitor,
     slug: web::Path<String>,
 ) -> Result<HttpResponse, WebError> {
-    let room = find(&app, &slug).await?;
-    let layout = visitor.layout(&app, Section::Rooms).await?;
-    show(&app, &room, &layout, &visitor, false).await
+    show_participant_page(&app, &visitor, &slug).await
 }
 
 /// `GET /host`
 pub async fn default_host(app: web::Data<App>, host: SignedIn) -> Result<HttpResponse, WebError> {
-    let room = default_room(&app).await?;
-    show(
-        &app,
-        &room,
-        &host.layout(Section::Rooms)?,
-        &host.visitor,
-        true,
-    )
-    .await
+    show_host_page(&app, &host, room::DEFAULT_SLUG).await
 }
 
 /// `GET /rooms/{room}/host`
@@ -71,15 +59,7 @@ pub async fn host(
     host: SignedIn,
     slug: web::Path<String>,
 ) -> Result<HttpResponse, WebError> {
-    let room = find(&app, &slug).await?;
-    show(
-        &app,
-        &room,
-        &host.layout(Section::Rooms)?,
-        &host.visitor,
-        true,
-    )
-    .await
+    show_host_page(&app, &host, &slug).await
 }
 
 /// `GET /rooms/{room}/status`: who is inside, for a page that waits to join.
@@ -96,7 +76,7 @@ pub struct JoinForm {
     name: String,
 }
 
-/// `POST /rooms/{room}/join`: a publisher's token. Nobody gets more here, moderators included.
+/// `POST /rooms/{room}/join`: a publisher's token, also for moderators.
 pub async fn join(
     app: web::Data<App>,
     visitor: Visitor,
@@ -104,11 +84,9 @@ pub async fn join(
     Form(form): Form<JoinForm>,
 ) -> Result<HttpResponse, WebError> {
     let name = Name::parse(&form.name)?;
-    let room = find(&app, &slug).await?;
+    let (room, credentials) = credentials(&app, &slug, Role::Publisher, Some(&name)).await?;
     visitor.remember_name(&name)?;
-    let data = ConnectionData::named(&name).to_json();
-    let response = join_response(&app, &room, Role::Publisher, &data).await?;
-    Ok(HttpResponse::Ok().json(response))
+    join_response(&app, &room, credentials).await
 }
 
 /// `POST /rooms/{room}/host/join`: a moderator's token.
@@ -119,47 +97,78 @@ pub async fn join_as_host(
     Form(form): Form<JoinForm>,
 ) -> Result<HttpResponse, WebError> {
     let name = Name::parse(&form.name)?;
-    let room = find(&app, &slug).await?;
+    let (room, credentials) = credentials(&app, &slug, Role::Moderator, Some(&name)).await?;
     host.visitor.remember_name(&name)?;
-    let data = ConnectionData {
-        host: true,
-        ..ConnectionData::named(&name)
-    }
-    .to_json();
-    let response = join_response(&app, &room, Role::Moderator, &data).await?;
-    Ok(HttpResponse::Ok().json(response))
+    join_response(&app, &room, credentials).await
 }
 
 async fn join_response(
     app: &App,
     room: &Room,
+    credentials: SessionCredentials,
+) -> Result<HttpResponse, WebError> {
+    let status = status_of(app, &room.session).await?;
+    Ok(no_store().json(JoinResponse {
+        credentials,
+        status,
+    }))
+}
+
+/// A room, and a token for its session. Without a name the holder is a "Guest".
+async fn credentials(
+    app: &App,
+    slug: &str,
     role: Role,
-    data: &str,
-) -> Result<JoinResponse, WebError> {
-    let (room, token) = app.rooms.join(&room.slug, role, data).await?;
-    Ok(JoinResponse {
+    name: Option<&Name>,
+) -> Result<(Room, SessionCredentials), WebError> {
+    let slug = Slug::parse(slug).ok_or(WebError::RoomNotFound)?;
+    let data = ConnectionData {
+        host: role == Role::Moderator,
+        ..ConnectionData::named(name.map_or("Guest", Name::as_str))
+    };
+    let (room, token) = app.rooms.join(&slug, role, &data.to_json()).await?;
+    let credentials = SessionCredentials {
         api_key: app.platform.info().api_key.to_string(),
+        session_id: room.session.clone(),
         token,
-        status: status_of(app, &room.session).await?,
-        session_id: room.session,
-    })
+    };
+    Ok((room, credentials))
+}
+
+async fn show_participant_page(
+    app: &App,
+    visitor: &Visitor,
+    slug: &str,
+) -> Result<HttpResponse, WebError> {
+    let name = visitor.name();
+    let admission = credentials(app, slug, Role::Publisher, name.as_ref()).await?;
+    let layout = visitor.layout(app, Section::Rooms).await?;
+    show(app, visitor, &layout, admission, name, false).await
+}
+
+async fn show_host_page(app: &App, host: &SignedIn, slug: &str) -> Result<HttpResponse, WebError> {
+    // Until a host has joined a room, the name is the account's.
+    let name = host.visitor.name();
+    let name = name.or_else(|| Name::parse(&host.moderator.name).ok());
+    let admission = credentials(app, slug, Role::Moderator, name.as_ref()).await?;
+    let layout = host.layout(Section::Rooms)?;
+    show(app, &host.visitor, &layout, admission, name, true).await
 }
 
 async fn show(
     app: &App,
-    room: &Room,
-    layout: &Layout,
     visitor: &Visitor,
+    layout: &Layout,
+    (room, credentials): (Room, SessionCredentials),
+    name: Option<Name>,
     is_host: bool,
 ) -> Result<HttpResponse, WebError> {
+    if let Some(name) = visitor.name() {
+        // Joining with the page's token sends no form, so the cookie is renewed here.
+        visitor.remember_name(&name)?;
+    }
     let status = status_of(app, &room.session).await?;
-    let remembered = visitor.name();
-    let visitor_name = match &remembered {
-        Some(name) => name.as_str(),
-        // A host who has not joined anything yet is called as the account is.
-        None if is_host => layout.moderator.as_deref().unwrap_or_default(),
-        None => "",
-    };
+    let visitor_name = name.as_ref().map_or("", Name::as_str);
     let library = app
         .platform
         .info()
@@ -175,6 +184,7 @@ async fn show(
         inside: people_sentence(&status.people),
         visitor_name,
         boot: RoomBoot {
+            credentials,
             csrf: &layout.csrf,
             room: &room.slug,
             room_name: room.name.as_str(),

@@ -10,6 +10,7 @@ mod callbacks;
 mod client;
 mod clip;
 mod compose;
+mod credentials;
 #[path = "../sdk/driver.rs"]
 mod driver;
 mod failures;

@@ -100,6 +100,7 @@
  * @property {string} csrf
  * @property {string} apiKey
  * @property {string} sessionId of the presence session
+ * @property {string | null} token for `name`; null: the visitor has to enter that name first
  * @property {string} name empty at first
  * @property {string | null} user
  * @property {{ id: string, name: string } | null} call whom this page was opened to call

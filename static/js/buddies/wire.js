@@ -5,6 +5,7 @@
  * away for too long) a new token is asked for, ever more slowly.
  */
 
+import { once } from '../ui/boot.js'
 import { postJson } from '../ui/post.js'
 
 /** @import { Problem } from '../ui/post.js' */
@@ -26,6 +27,7 @@ const RETRY_LONGEST_MS = 10_000
 
 export class Wire {
   #boot
+  #pageToken
   #listener
   /** @type {any} */
   #session = null
@@ -37,6 +39,7 @@ export class Wire {
   /** @param {BuddiesBoot} boot @param {Listener} listener */
   constructor(boot, listener) {
     this.#boot = boot
+    this.#pageToken = once(boot.token)
     this.#listener = listener
   }
 
@@ -61,7 +64,8 @@ export class Wire {
   /** @param {AbortSignal} signal */
   async #connect(signal) {
     const { apiKey, sessionId } = this.#boot
-    const { token } = await postJson('/users', { name: this.#name })
+    const own = this.#name === this.#boot.name ? this.#pageToken() : null
+    const token = own ?? (await postJson('/users', { name: this.#name })).token
     if (signal.aborted) return
     // Where calls are on another platform, `OT` is that platform's.
     const { ParlorOT, OT: common } = /** @type {any} */ (globalThis)

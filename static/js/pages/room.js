@@ -1,7 +1,7 @@
 /** @file A room's page: prejoin, the call, and how it ended. */
 
 import { CallBar } from '../ui/bar.js'
-import { readBoot } from '../ui/boot.js'
+import { once, readBoot } from '../ui/boot.js'
 import { Call } from '../ui/call.js'
 import { copyLink } from '../ui/copy.js'
 import { openDevice } from '../ui/devices.js'
@@ -47,14 +47,29 @@ let lastState = { mic: false, camera: false, sharing: false }
 /** Ends what runs only during a call. */
 let during = new AbortController()
 
+const pageToken = once(boot.token)
+
+/**
+ * What it takes to connect under a name: the page has it for the name used last, else the server is asked.
+ *
+ * @param {string} name
+ * @returns {Promise<Pass>}
+ * @throws {Problem}
+ */
+async function admission(name) {
+  const token = name !== '' && name === boot.visitorName ? pageToken() : null
+  const { apiKey, sessionId } = boot
+  if (token) return { apiKey, sessionId, token, status: prejoin.status }
+  const path = boot.isHost ? `/rooms/${boot.room}/host/join` : `/rooms/${boot.room}/join`
+  return post(path, boot.csrf, { name })
+}
+
 /**
  * @param {Joining} joining
  * @throws {Problem} and the page is to show something else than the call
  */
 async function join(joining) {
-  const path = boot.isHost ? `/rooms/${boot.room}/host/join` : `/rooms/${boot.room}/join`
-  /** @type {Pass} */
-  const pass = await post(path, boot.csrf, { name: joining.name })
+  const pass = await admission(joining.name)
   recording.letIn(pass.status)
   await loadLibrary(boot.library)
   show('call')

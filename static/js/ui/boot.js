@@ -16,6 +16,9 @@
 
 /**
  * @typedef {object} RoomBoot
+ * @property {string} apiKey
+ * @property {string} sessionId
+ * @property {string} token for `visitorName`
  * @property {string} csrf
  * @property {string} room the room's place in addresses
  * @property {string} roomName
@@ -59,6 +62,23 @@
  * @property {number} durationMs
  * @property {PlayedStream[]} streams
  */
+
+/** How long after the page was loaded its token is used. Later, the script asks for another one. ms */
+const TOKEN_NEW_MS = 10 * 60_000
+
+/**
+ * A function that returns the page's token once, while it is new.
+ *
+ * @param {string | null} token
+ */
+export function once(token) {
+  let unused = token
+  return () => {
+    const taken = performance.now() < TOKEN_NEW_MS ? unused : null
+    unused = null
+    return taken
+  }
+}
 
 /** @returns {any} one of the shapes above, as the page's template says */
 export function readBoot() {

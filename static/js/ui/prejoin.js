@@ -25,6 +25,9 @@ const STATUS_MS = 4000
 export class Prejoin {
   #boot
   #join
+  /** @type {RoomStatus} */
+  #status
+  #statusAt = performance.now()
   /** @type {Record<Device, MediaStreamTrack | null>} */
   #tracks = { mic: null, camera: null }
   /** @type {Record<Device, HTMLButtonElement>} */
@@ -46,6 +49,7 @@ export class Prejoin {
   constructor(boot, join) {
     this.#boot = boot
     this.#join = join
+    this.#status = boot.status
     this.#buttons = {
       mic: byId('preview-mic', HTMLButtonElement),
       camera: byId('preview-camera', HTMLButtonElement),
@@ -209,8 +213,18 @@ export class Prejoin {
     }
   }
 
+  /** Who is in the room and how long it has been recorded, as of the last answer. @returns {RoomStatus} */
+  get status() {
+    const { people, recording } = this.#status
+    if (!recording) return this.#status
+    const elapsedMs = recording.elapsedMs + performance.now() - this.#statusAt
+    return { people, recording: { ...recording, elapsedMs } }
+  }
+
   /** @param {RoomStatus} status */
   showStatus(status) {
+    this.#status = status
+    this.#statusAt = performance.now()
     byId('inside', HTMLElement).textContent = inside(status.people)
     byId('prejoin-rec', HTMLElement).hidden = status.recording === null
     const start = document.getElementById('start-form')
