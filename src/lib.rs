@@ -89,7 +89,7 @@
 //!    either ends it or is gone; both hear why, and nobody is let into its session any more.
 //!
 //! Pages of OpenTok's presence kit signal to one another instead of asking the server. In the presence session such
-//! signals end at the server, which applies the same rules and answers in the kit's words (`buddies/kit.rs`).
+//! signals end at the server, which applies the same rules and answers in the kit's words (`buddies/presence_kit.rs`).
 
 #![cfg_attr(
     test,

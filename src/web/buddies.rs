@@ -186,7 +186,7 @@ pub async fn name(
 /// Saves the name of a visitor, and issues a token of the presence session for it.
 fn enter(app: &App, visitor: &Visitor, user: UserId, name: &Name) -> Result<String, WebError> {
     visitor.remember_buddy(name)?;
-    app.buddies.named(user, name.clone());
+    app.buddies.save_name(user, name.clone());
     Ok(app.buddies.presence_token(&connection_data(name, user)))
 }
 
@@ -225,7 +225,10 @@ pub async fn roster(
 
 /// `GET /buddies/mine`: where a page starts from once it is connected.
 pub async fn mine(app: web::Data<App>, buddy: Buddy) -> Result<HttpResponse, WebError> {
-    let mine = app.buddies.mine(buddy.user).ok_or(WebError::NotConnected)?;
+    let mine = app
+        .buddies
+        .snapshot(buddy.user)
+        .ok_or(WebError::NotConnected)?;
     Ok(no_store().json(mine))
 }
 
@@ -240,7 +243,10 @@ pub async fn set_availability(
     buddy: Buddy,
     Json(choice): Json<AvailabilityRequest>,
 ) -> Result<HttpResponse, WebError> {
-    if app.buddies.choose(buddy.user, choice.availability) {
+    if app
+        .buddies
+        .set_availability(buddy.user, choice.availability)
+    {
         Ok(HttpResponse::NoContent().finish())
     } else {
         Err(WebError::NotConnected)
@@ -258,6 +264,6 @@ pub async fn forget_missed(
     buddy: Buddy,
     Json(seen): Json<ForgetMissedRequest>,
 ) -> HttpResponse {
-    app.buddies.forget_missed(buddy.user, seen.from);
+    app.buddies.clear_missed(buddy.user, seen.from);
     HttpResponse::NoContent().finish()
 }

@@ -33,7 +33,7 @@ pub async fn create(
     _: EmptyJson,
 ) -> Result<HttpResponse, WebError> {
     require_embedded_calls(&app)?;
-    let session = app.buddies.offer(buddy.user).await?;
+    let session = app.buddies.reserve_session(buddy.user).await?;
     credentials(&app, &buddy, &session).await
 }
 

@@ -1,10 +1,10 @@
 //! Buddies: presence, invitations and chats, through real sockets.
 
-mod kit;
 mod names;
-mod people;
+mod presence_kit;
 mod recording;
 mod refusals;
 mod restart;
+mod roster;
 mod rules;
 pub mod world;

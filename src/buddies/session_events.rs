@@ -6,9 +6,8 @@
 use serde::Deserialize;
 
 use super::{
-    Inner,
-    desk::{Desk, Order, Perform},
-    now,
+    Inner, now,
+    state::{Effect, PlatformCall, State},
 };
 use crate::{
     opentok::SessionId,
@@ -18,24 +17,24 @@ use crate::{
 
 /// What our tokens say of their holder: `{"name":"Ann","user":"…"}`.
 #[derive(Deserialize)]
-struct Badge {
+struct BuddyData {
     name: String,
     user: UserId,
 }
 
 impl Observer for Inner {
     fn joined(&self, session: &SessionId, connection: &ConnectionInfo) {
-        let Ok(badge) = serde_json::from_str::<Badge>(&connection.data) else {
+        let Ok(badge) = serde_json::from_str::<BuddyData>(&connection.data) else {
             return;
         };
-        let mut desk = self.desk();
+        let mut state = self.state();
         if *session == self.presence {
-            desk.tab_came(&badge, connection.connection_id);
+            state.tab_connected(&badge, connection.connection_id);
         } else {
-            desk.caller_came(session, badge.user, connection.connection_id);
+            state.participant_connected(session, badge.user, connection.connection_id);
         }
-        drop(desk);
-        self.work.notify_one();
+        drop(state);
+        self.effects_ready.notify_one();
     }
 
     fn left(&self, session: &SessionId, connection: ConnectionId, reason: EndReason) {
@@ -47,15 +46,16 @@ impl Observer for Inner {
             | EndReason::ForceUnpublished
             | EndReason::MediaStopped => DisconnectReason::Closed,
         };
-        let mut desk = self.desk();
+        let mut state = self.state();
         if *session == self.presence {
-            desk.kit.forget(connection);
-            desk.act(|board, now| board.tab_disconnected(connection, how, now));
+            state.presence_kit.forget(connection);
+            state.act(|switchboard, now| switchboard.tab_disconnected(connection, how, now));
         } else {
-            desk.act(|board, now| board.participant_disconnected(connection, how, now));
+            state
+                .act(|switchboard, now| switchboard.participant_disconnected(connection, how, now));
         }
-        drop(desk);
-        self.work.notify_one();
+        drop(state);
+        self.effects_ready.notify_one();
     }
 
     fn mediates(&self, session: &SessionId) -> bool {
@@ -63,14 +63,14 @@ impl Observer for Inner {
     }
 
     fn signalled(&self, _: &SessionId, signal: ClientSignal) -> Result<(), Refusal> {
-        let verdict = self.desk().answer_kit(signal);
-        self.work.notify_one();
+        let verdict = self.state().answer_kit(signal);
+        self.effects_ready.notify_one();
         verdict
     }
 }
 
-impl Desk {
-    fn tab_came(&mut self, badge: &Badge, connection: ConnectionId) {
+impl State {
+    fn tab_connected(&mut self, badge: &BuddyData, connection: ConnectionId) {
         let Ok(name) = Name::parse(&badge.name) else {
             return;
         };
@@ -78,11 +78,11 @@ impl Desk {
             user: badge.user,
             name: &name,
             connection,
-            availability: self.choices.remove(&badge.user),
+            availability: self.saved_availabilities.remove(&badge.user),
         };
         // Others see a tab before they hear what its buddy does.
-        let first = self.orders.len();
-        self.act(|board, now| board.tab_connected(arrival, now));
+        let first = self.effects.len();
+        self.act(|switchboard, now| switchboard.tab_connected(arrival, now));
         let doing = self
             .switchboard
             .roster()
@@ -90,16 +90,20 @@ impl Desk {
         if doing.is_none_or(|(availability, _)| availability == Availability::Invisible) {
             return;
         }
-        let show = Order::Show {
+        let show = Effect::SetTabVisibility {
             tab: connection,
-            is_seen: true,
+            is_visible: true,
         };
-        self.orders.insert(first, show);
-        self.kit
-            .tab_came(badge.user, connection, &self.switchboard, &mut self.orders);
+        self.effects.insert(first, show);
+        self.presence_kit.tab_connected(
+            badge.user,
+            connection,
+            &self.switchboard,
+            &mut self.effects,
+        );
     }
 
-    pub(super) fn caller_came(
+    pub(super) fn participant_connected(
         &mut self,
         session: &SessionId,
         user: UserId,
@@ -109,10 +113,12 @@ impl Desk {
         if !self
             .switchboard
             .participant_connected(session, user, connection, now)
-            && self.over.contains(session)
+            && self.recently_ended.contains(session)
         {
-            self.orders
-                .push_back(Order::Perform(Perform::Close(session.clone())));
+            self.effects
+                .push_back(Effect::PlatformCall(PlatformCall::CloseSession(
+                    session.clone(),
+                )));
         }
         self.settle(now);
     }

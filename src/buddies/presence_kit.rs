@@ -26,8 +26,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    desk::{Audience, Desk, Order},
     now,
+    state::{Effect, Recipients, State},
 };
 use crate::{
     invitation::{
@@ -40,7 +40,7 @@ use crate::{
 };
 
 /// What every kit's page needs to be told.
-pub(super) struct Kit {
+pub(super) struct PresenceKit {
     api_key: String,
     /// Tabs with a kit's page.
     tabs: HashSet<ConnectionId>,
@@ -61,14 +61,14 @@ struct Call {
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Meeting {
+struct InvitationData {
     session_id: SessionId,
     api_key: serde_json::Value,
 }
 
-impl Kit {
-    pub(super) fn new(api_key: String) -> Kit {
-        Kit {
+impl PresenceKit {
+    pub(super) fn new(api_key: String) -> PresenceKit {
+        PresenceKit {
             api_key,
             tabs: HashSet::new(),
             calls: HashMap::new(),
@@ -82,16 +82,16 @@ impl Kit {
     }
 
     /// A tab has opened. Kit's pages take it for available until they are told otherwise.
-    pub(super) fn tab_came(
+    pub(super) fn tab_connected(
         &self,
         user: UserId,
         tab: ConnectionId,
-        board: &Switchboard,
-        orders: &mut VecDeque<Order>,
+        switchboard: &Switchboard,
+        effects: &mut VecDeque<Effect>,
     ) {
-        if !self.tabs.is_empty() && board.roster().may_be_invited(user).is_err() {
+        if !self.tabs.is_empty() && switchboard.roster().may_be_invited(user).is_err() {
             let others = self.tabs.iter().copied().filter(|other| *other != tab);
-            orders.push_back(status(tab, false, others.collect()));
+            effects.push_back(status(tab, false, others.collect()));
         }
     }
 
@@ -99,24 +99,31 @@ impl Kit {
     pub(super) fn translate(
         &mut self,
         event: &InvitationEvent,
-        board: &Switchboard,
-        orders: &mut VecDeque<Order>,
+        switchboard: &Switchboard,
+        effects: &mut VecDeque<Effect>,
     ) {
         match event {
             InvitationEvent::RosterChanged(delta) if !self.tabs.is_empty() => {
-                self.tell_states(delta, board, orders)
+                self.tell_states(delta, switchboard, effects)
             }
-            InvitationEvent::UserNotified { to, message } => self.tell(*to, message, board, orders),
+            InvitationEvent::UserNotified { to, message } => {
+                self.tell(*to, message, switchboard, effects)
+            }
             _ => {}
         }
     }
 
-    fn tell_states(&self, delta: &RosterDelta, board: &Switchboard, orders: &mut VecDeque<Order>) {
+    fn tell_states(
+        &self,
+        delta: &RosterDelta,
+        switchboard: &Switchboard,
+        effects: &mut VecDeque<Effect>,
+    ) {
         for entry in delta.joined.iter().chain(&delta.changed) {
-            for tab in board.roster().tabs(entry.person.id) {
+            for tab in switchboard.roster().tabs(entry.person.id) {
                 let others = self.tabs.iter().copied().filter(|other| other != tab);
                 let is_available = entry.state == PresenceStatus::Available;
-                orders.push_back(status(*tab, is_available, others.collect()));
+                effects.push_back(status(*tab, is_available, others.collect()));
             }
         }
     }
@@ -125,15 +132,15 @@ impl Kit {
         &mut self,
         to: UserId,
         message: &InvitationMessage,
-        board: &Switchboard,
-        orders: &mut VecDeque<Order>,
+        switchboard: &Switchboard,
+        effects: &mut VecDeque<Effect>,
     ) {
         match message {
             InvitationMessage::Ringing(incoming) => {
-                let Some(invitation) = board.ringing(incoming.invitation) else {
+                let Some(invitation) = switchboard.ringing(incoming.invitation) else {
                     return;
                 };
-                let first_tab = |user| board.roster().tabs(user).first().copied();
+                let first_tab = |user| switchboard.roster().tabs(user).first().copied();
                 let call = Call {
                     from: (
                         invitation.from.id,
@@ -148,9 +155,9 @@ impl Kit {
                 self.say(
                     "invitation",
                     call.from.1,
-                    self.tabs_of(to, board),
+                    self.tabs_of(to, switchboard),
                     &call,
-                    orders,
+                    effects,
                 );
                 self.calls.insert(incoming.invitation, call);
             }
@@ -165,15 +172,15 @@ impl Kit {
                 let Some(call) = self.calls.get(invitation) else {
                     return;
                 };
-                let tabs = self.tabs_of(to, board);
+                let tabs = self.tabs_of(to, switchboard);
                 if to == call.from.0 {
                     let word = match outcome {
                         InvitationOutcome::Accepted => "acceptInvitation",
                         _ => "declineInvitation",
                     };
-                    self.say(word, call.to, tabs, call, orders);
+                    self.say(word, call.to, tabs, call, effects);
                 } else {
-                    self.say("cancelInvitation", call.from.1, tabs, call, orders);
+                    self.say("cancelInvitation", call.from.1, tabs, call, effects);
                     self.calls.remove(invitation);
                 }
             }
@@ -188,34 +195,34 @@ impl Kit {
         from: Option<ConnectionId>,
         mut tabs: Vec<ConnectionId>,
         call: &Call,
-        orders: &mut VecDeque<Order>,
+        effects: &mut VecDeque<Effect>,
     ) {
         tabs.retain(|tab| Some(*tab) != self.acting);
         let Some(from) = from else {
             return;
         };
         if !tabs.is_empty() {
-            orders.push_back(word_to(word, from, tabs, Arc::clone(&call.data)));
+            effects.push_back(word_to(word, from, tabs, Arc::clone(&call.data)));
         }
     }
 
-    fn tabs_of(&self, user: UserId, board: &Switchboard) -> Vec<ConnectionId> {
-        let tabs = board.roster().tabs(user).iter().copied();
+    fn tabs_of(&self, user: UserId, switchboard: &Switchboard) -> Vec<ConnectionId> {
+        let tabs = switchboard.roster().tabs(user).iter().copied();
         tabs.filter(|tab| self.tabs.contains(tab)).collect()
     }
 
     fn text(&self, session: &SessionId) -> Arc<str> {
-        let meeting = Meeting {
+        let invitation_data = InvitationData {
             session_id: session.clone(),
             api_key: self.api_key.clone().into(),
         };
-        serde_json::to_string(&meeting)
-            .expect("a meeting has string keys only")
+        serde_json::to_string(&invitation_data)
+            .expect("a invitation_data has string keys only")
             .into()
     }
 }
 
-impl Desk {
+impl State {
     /// Carries out what a page of the kit signals.
     ///
     /// # Errors
@@ -242,35 +249,35 @@ impl Desk {
                 "only the presence kit's signals about oneself are allowed here",
             ));
         }
-        let meeting = signal
+        let invitation_data = signal
             .data
             .as_ref()
             .and_then(serde_json::Value::as_str)
-            .and_then(|data| serde_json::from_str::<Meeting>(data).ok());
-        let Some(Meeting { session_id, .. }) = meeting else {
+            .and_then(|data| serde_json::from_str::<InvitationData>(data).ok());
+        let Some(InvitationData { session_id, .. }) = invitation_data else {
             let sentence =
                 r#"the data of an invitation is the text {"sessionId":"…","apiKey":"…"}"#;
             return Err(refusal(400, sentence));
         };
-        self.kit.acting = Some(from);
+        self.presence_kit.acting = Some(from);
         let done = match word {
             "invitation" => self.kit_invites(user, from, signal.to, session_id),
             word => self.kit_answers(word, user, from, &session_id),
         };
-        self.kit.acting = None;
+        self.presence_kit.acting = None;
         done
     }
 
     /// Somebody's page turns out to be a kit's: it is told who cannot be invited.
     fn greet_kit(&mut self, tab: ConnectionId) {
-        if !self.kit.tabs.insert(tab) {
+        if !self.presence_kit.tabs.insert(tab) {
             return;
         }
         for (_, tabs, state) in self.switchboard.roster().buddies() {
             if state.is_some_and(|state| state != PresenceStatus::Available) {
                 let others = tabs.iter().filter(|other| **other != tab);
-                let orders = others.map(|other| status(*other, false, vec![tab]));
-                self.orders.extend(orders);
+                let effects = others.map(|other| status(*other, false, vec![tab]));
+                self.effects.extend(effects);
             }
         }
     }
@@ -298,25 +305,25 @@ impl Desk {
             session: session.clone(),
             tab: Some(from),
         };
-        self.kit.addressed.insert(session.clone(), to);
+        self.presence_kit.addressed.insert(session.clone(), to);
         let invited = self.switchboard.invite(invite, now);
         self.settle(now);
-        self.kit.addressed.remove(&session);
+        self.presence_kit.addressed.remove(&session);
         let word = match invited {
             Err(refused) => return Err(refusal(409, &refused.to_string())),
             Ok(InviteResult::Ringing(_)) => return Ok(()),
             Ok(InviteResult::Answered(_)) => "declineInvitation",
             // The other one's invitation was accepted. This page will join the session it has made itself.
             Ok(InviteResult::Connected(theirs)) => {
-                self.orders.push_back(Order::Unite {
+                self.effects.push_back(Effect::Alias {
                     from: session.clone(),
                     into: theirs,
                 });
                 "acceptInvitation"
             }
         };
-        let data = self.kit.text(&session);
-        self.orders.push_back(word_to(word, to, vec![from], data));
+        let data = self.presence_kit.text(&session);
+        self.effects.push_back(word_to(word, to, vec![from], data));
         Ok(())
     }
 
@@ -360,7 +367,7 @@ impl Desk {
     }
 }
 
-fn status(of: ConnectionId, is_available: bool, to: Vec<ConnectionId>) -> Order {
+fn status(of: ConnectionId, is_available: bool, to: Vec<ConnectionId>) -> Effect {
     let data = if is_available {
         "online"
     } else {
@@ -369,10 +376,10 @@ fn status(of: ConnectionId, is_available: bool, to: Vec<ConnectionId>) -> Order 
     word_to(&format!("{of}~status"), of, to, data.into())
 }
 
-fn word_to(word: &str, from: ConnectionId, to: Vec<ConnectionId>, data: Arc<str>) -> Order {
-    Order::Signal {
+fn word_to(word: &str, from: ConnectionId, to: Vec<ConnectionId>, data: Arc<str>) -> Effect {
+    Effect::Signal {
         from: Some(from),
-        to: Audience::Tabs(to),
+        to: Recipients::Tabs(to),
         signal_type: word.to_owned(),
         data,
     }

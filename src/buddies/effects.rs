@@ -10,9 +10,8 @@ use tokio::sync::{
 use tracing::{error, warn};
 
 use super::{
-    Buddies, Inner,
-    desk::{Audience, Keep, Order, Perform},
-    now,
+    Buddies, Inner, now,
+    state::{Effect, Persist, PlatformCall, Recipients},
 };
 use crate::{
     archive::{ArchiveId, ArchiveUpdate, Status},
@@ -25,63 +24,67 @@ use crate::{
 
 /// Orders that wait for the database, and for the platform. Behind a database that has not answered for so many calls,
 /// chats go on, but are not kept; behind such a platform, they are not closed.
-const SLOW_ORDERS: usize = 4_096;
+const QUEUE_CAPACITY: usize = 4_096;
 
 impl Buddies {
     /// Carries out orders, lets time pass, and follows the archives of chats: to be spawned once.
     pub async fn run(self, archives: broadcast::Receiver<ArchiveUpdate>) {
-        let (to_keep, orders_to_keep) = mpsc::channel(SLOW_ORDERS);
-        let (to_perform, orders_to_perform) = mpsc::channel(SLOW_ORDERS);
+        let (to_database, persist_queue) = mpsc::channel(QUEUE_CAPACITY);
+        let (to_platform, call_queue) = mpsc::channel(QUEUE_CAPACITY);
         tokio::join!(
-            self.0.carry(to_keep, to_perform),
-            self.0.keep(orders_to_keep),
-            self.0.perform(orders_to_perform),
+            self.0.run_effects(to_database, to_platform),
+            self.0.run_persistence(persist_queue),
+            self.0.run_platform_calls(call_queue),
             self.0.follow_archives(archives),
-            self.0.watch(),
+            self.0.poll_remote_chats(),
         );
     }
 }
 
 impl Inner {
-    async fn carry(&self, to_keep: mpsc::Sender<Keep>, to_perform: mpsc::Sender<Perform>) {
+    async fn run_effects(
+        &self,
+        to_database: mpsc::Sender<Persist>,
+        to_platform: mpsc::Sender<PlatformCall>,
+    ) {
         loop {
-            let (orders, due) = {
-                let mut desk = self.desk();
-                desk.settle(now());
-                let orders = std::mem::take(&mut desk.orders);
-                (orders, desk.switchboard.due())
+            let (effects, due) = {
+                let mut state = self.state();
+                state.settle(now());
+                let effects = std::mem::take(&mut state.effects);
+                (effects, state.switchboard.due())
             };
-            if orders.is_empty() {
+            if effects.is_empty() {
                 match due {
                     Some(due) => {
                         tokio::select! {
-                            () = self.work.notified() => {}
+                            () = self.effects_ready.notified() => {}
                             () = tokio::time::sleep_until(due.into()) => {}
                         }
                     }
-                    None => self.work.notified().await,
+                    None => self.effects_ready.notified().await,
                 }
                 continue;
             }
-            for order in orders {
-                match order {
-                    Order::Signal {
+            for effect in effects {
+                match effect {
+                    Effect::Signal {
                         from,
                         to,
                         signal_type,
                         data,
                     } => self.signal(from, to, &signal_type, &data),
-                    Order::Show { tab, is_seen } => {
-                        self.lobby.show(&self.presence, tab, is_seen);
+                    Effect::SetTabVisibility { tab, is_visible } => {
+                        self.local_presence.show(&self.presence, tab, is_visible);
                     }
-                    Order::Unite { from, into } => self.lobby.alias(&from, &into),
-                    Order::Keep(keep) => {
-                        if let Err(lost) = to_keep.try_send(keep) {
+                    Effect::Alias { from, into } => self.local_presence.alias(&from, &into),
+                    Effect::Persist(keep) => {
+                        if let Err(lost) = to_database.try_send(keep) {
                             error!("Too much waits for the database; this is lost: {lost:?}");
                         }
                     }
-                    Order::Perform(perform) => {
-                        if let Err(lost) = to_perform.try_send(perform) {
+                    Effect::PlatformCall(perform) => {
+                        if let Err(lost) = to_platform.try_send(perform) {
                             error!("Too much waits for the platform; this is lost: {lost:?}");
                         }
                     }
@@ -90,10 +93,10 @@ impl Inner {
         }
     }
 
-    fn signal(&self, from: Option<ConnectionId>, to: Audience, signal_type: &str, data: &str) {
+    fn signal(&self, from: Option<ConnectionId>, to: Recipients, signal_type: &str, data: &str) {
         let receivers = match to {
-            Audience::Everybody => vec![None],
-            Audience::Tabs(tabs) => tabs.into_iter().map(Some).collect(),
+            Recipients::Everyone => vec![None],
+            Recipients::Tabs(tabs) => tabs.into_iter().map(Some).collect(),
         };
         for to in receivers {
             let signal = Signal {
@@ -102,7 +105,7 @@ impl Inner {
                 signal_type: signal_type.to_owned(),
                 data: data.to_owned(),
             };
-            match self.lobby.signal(&self.presence, signal) {
+            match self.local_presence.signal(&self.presence, signal) {
                 // Whoever has left meanwhile will ask for what was missed.
                 Ok(()) | Err(PlatformError::NotFound(_)) => {}
                 Err(problem) => error!("A signal to buddies is lost: {problem}"),
@@ -110,26 +113,26 @@ impl Inner {
         }
     }
 
-    async fn keep(&self, mut orders: mpsc::Receiver<Keep>) {
-        while let Some(order) = orders.recv().await {
-            match order {
-                Keep::Chat(chat) => {
+    async fn run_persistence(&self, mut effects: mpsc::Receiver<Persist>) {
+        while let Some(effect) = effects.recv().await {
+            match effect {
+                Persist::Chat(chat) => {
                     if let Err(problem) = invitation::store::add(&self.db, &chat).await {
                         error!(session.id = %chat.session, "A chat is not kept: {problem}");
                     }
                 }
-                Keep::End(end) => {
+                Persist::ChatEnd(end) => {
                     if let Err(problem) = invitation::store::end(&self.db, &end).await {
                         error!(session.id = %end.session, "The end of a chat is not kept: {problem}");
                     }
                 }
-                Keep::Name(user, name) => {
+                Persist::Name(user, name) => {
                     let kept = presence::store::save_name(&self.db, user, &name, clock::now_ms());
                     if let Err(problem) = kept.await {
                         error!("The name of a buddy is not kept: {problem}");
                     }
                 }
-                Keep::Choice(user, availability) => {
+                Persist::Availability(user, availability) => {
                     let now_ms = clock::now_ms();
                     let kept =
                         presence::store::save_availability(&self.db, user, availability, now_ms);
@@ -141,20 +144,20 @@ impl Inner {
         }
     }
 
-    async fn perform(&self, mut orders: mpsc::Receiver<Perform>) {
-        while let Some(order) = orders.recv().await {
-            match order {
-                Perform::Record {
+    async fn run_platform_calls(&self, mut effects: mpsc::Receiver<PlatformCall>) {
+        while let Some(effect) = effects.recv().await {
+            match effect {
+                PlatformCall::StartRecording {
                     session,
                     name,
                     started_by,
                 } => self.record(session, name, started_by).await,
-                Perform::StopRecording(session) => self.stop_recording(&session).await,
-                Perform::HangUp(session) => {
+                PlatformCall::StopRecording(session) => self.stop_recording(&session).await,
+                PlatformCall::EndChat(session) => {
                     self.stop_recording(&session).await;
                     self.close(&session).await;
                 }
-                Perform::Close(session) => self.close(&session).await,
+                PlatformCall::CloseSession(session) => self.close(&session).await,
             }
         }
     }
@@ -178,10 +181,10 @@ impl Inner {
         match started.await {
             Ok(archive) => {
                 {
-                    let mut desk = self.desk();
-                    desk.recordings.insert(archive, session.clone());
-                    // If the chat is over by now, its end is among the orders and stops the archive.
-                    desk.act(|board, _| board.recording_started(&session));
+                    let mut state = self.state();
+                    state.recordings.insert(archive, session.clone());
+                    // If the chat is over by now, its end is among the effects and stops the archive.
+                    state.act(|switchboard, _| switchboard.recording_started(&session));
                 }
                 // It may have ended before anybody followed it.
                 if let Ok(None) = self.platform.recording(&session).await {
@@ -194,11 +197,11 @@ impl Inner {
                     PlatformError::Internal(_) => "the server could not record".to_owned(),
                     problem => problem.to_string(),
                 };
-                self.desk()
-                    .act(|board, _| board.recording_ended(&session, Some(told)));
+                self.state()
+                    .act(|switchboard, _| switchboard.recording_ended(&session, Some(told)));
             }
         }
-        self.work.notify_one();
+        self.effects_ready.notify_one();
     }
 
     async fn stop_recording(&self, session: &SessionId) {
@@ -237,11 +240,11 @@ impl Inner {
     }
 
     fn recording_ended(&self, archive: ArchiveId, problem: Option<String>) {
-        let mut desk = self.desk();
-        if let Some(session) = desk.recordings.remove(&archive) {
-            desk.act(|board, _| board.recording_ended(&session, problem));
-            drop(desk);
-            self.work.notify_one();
+        let mut state = self.state();
+        if let Some(session) = state.recordings.remove(&archive) {
+            state.act(|switchboard, _| switchboard.recording_ended(&session, problem));
+            drop(state);
+            self.effects_ready.notify_one();
         }
     }
 }

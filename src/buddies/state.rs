@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{kit::Kit, now, watch::Claims};
+use super::{now, presence_kit::PresenceKit, remote_participants::RemoteParticipants};
 use crate::{
     archive::ArchiveId,
     clock::Now,
@@ -16,91 +16,91 @@ use crate::{
 };
 
 /// Chats that ended lately; more of them have no newcomers under way any more.
-const OVER_MAX: usize = 1_000;
+const MAX_RECENTLY_ENDED: usize = 1_000;
 
 /// What is true now, and what is to be done about it.
-pub(super) struct Desk {
+pub(super) struct State {
     pub(super) switchboard: Switchboard,
-    pub(super) kit: Kit,
-    pub(super) orders: VecDeque<Order>,
+    pub(super) presence_kit: PresenceKit,
+    pub(super) effects: VecDeque<Effect>,
     /// What those who have not come yet since the start of the server chose to be in the day before.
-    pub(super) choices: HashMap<UserId, Availability>,
+    pub(super) saved_availabilities: HashMap<UserId, Availability>,
     /// Sessions of chats that ended lately, the latest last.
-    pub(super) over: VecDeque<SessionId>,
+    pub(super) recently_ended: VecDeque<SessionId>,
     /// Who says to be in which chat, where calls are on another platform.
-    pub(super) claims: Claims,
+    pub(super) remote_participants: RemoteParticipants,
     /// The archives that record chats now.
     pub(super) recordings: HashMap<ArchiveId, SessionId>,
 }
 
 /// One thing to do.
 #[derive(Debug)]
-pub(super) enum Order {
+pub(super) enum Effect {
     Signal {
         /// In whose name; `None`: the server's own.
         from: Option<ConnectionId>,
-        to: Audience,
+        to: Recipients,
         signal_type: String,
         data: Arc<str>,
     },
     /// Lets others see a tab of a buddy, or no longer.
-    Show {
+    SetTabVisibility {
         tab: ConnectionId,
-        is_seen: bool,
+        is_visible: bool,
     },
     /// Whoever joins the one session from now on joins the other one.
-    Unite {
+    Alias {
         from: SessionId,
         into: SessionId,
     },
-    Keep(Keep),
-    Perform(Perform),
+    Persist(Persist),
+    PlatformCall(PlatformCall),
 }
 
 /// What the database is to keep.
 #[derive(Debug)]
-pub(super) enum Keep {
+pub(super) enum Persist {
     Chat(ChatRecord),
-    End(ChatEnd),
+    ChatEnd(ChatEnd),
     /// Somebody's latest name.
     Name(UserId, Name),
-    Choice(UserId, Availability),
+    Availability(UserId, Availability),
 }
 
 /// What the platform of the calls is to do.
 #[derive(Debug)]
-pub(super) enum Perform {
-    Record {
+pub(super) enum PlatformCall {
+    StartRecording {
         session: SessionId,
         name: String,
         started_by: String,
     },
     StopRecording(SessionId),
     /// The chat in a session is over, and so is what goes on there.
-    HangUp(SessionId),
+    EndChat(SessionId),
     /// Disconnects whoever is in a session that is no chat any more.
-    Close(SessionId),
+    CloseSession(SessionId),
 }
 
 /// Who is to hear a signal.
 #[derive(Debug)]
-pub(super) enum Audience {
-    Everybody,
+pub(super) enum Recipients {
+    Everyone,
     Tabs(Vec<ConnectionId>),
 }
 
-impl Desk {
+impl State {
     pub(super) fn new(
         api_key: String,
-        choices: impl IntoIterator<Item = (UserId, Availability)>,
-    ) -> Desk {
-        Desk {
+        saved_availabilities: impl IntoIterator<Item = (UserId, Availability)>,
+    ) -> State {
+        State {
             switchboard: Switchboard::default(),
-            kit: Kit::new(api_key),
-            orders: VecDeque::new(),
-            choices: choices.into_iter().collect(),
-            over: VecDeque::new(),
-            claims: Claims::default(),
+            presence_kit: PresenceKit::new(api_key),
+            effects: VecDeque::new(),
+            saved_availabilities: saved_availabilities.into_iter().collect(),
+            recently_ended: VecDeque::new(),
+            remote_participants: RemoteParticipants::default(),
             recordings: HashMap::new(),
         }
     }
@@ -113,28 +113,31 @@ impl Desk {
     }
 
     /// Lets others see all tabs of a buddy, or no longer.
-    pub(super) fn show(&mut self, user: UserId, is_seen: bool) {
+    pub(super) fn show(&mut self, user: UserId, is_visible: bool) {
         let tabs = self.switchboard.roster().tabs(user).iter();
-        let orders = tabs.map(|tab| Order::Show { tab: *tab, is_seen });
-        self.orders.extend(orders);
+        let effects = tabs.map(|tab| Effect::SetTabVisibility {
+            tab: *tab,
+            is_visible,
+        });
+        self.effects.extend(effects);
     }
 
     /// Turns what has happened into orders.
     pub(super) fn settle(&mut self, now: Now) {
         for event in self.switchboard.poll(now) {
-            self.kit
-                .translate(&event, &self.switchboard, &mut self.orders);
-            self.order(event);
+            self.presence_kit
+                .translate(&event, &self.switchboard, &mut self.effects);
+            self.push_effect(event);
         }
     }
 
-    fn order(&mut self, event: InvitationEvent) {
-        let order = match event {
+    fn push_effect(&mut self, event: InvitationEvent) {
+        let effect = match event {
             InvitationEvent::RosterChanged(delta) => {
                 let data = serde_json::to_string(&delta).expect("a delta has string keys only");
-                Order::Signal {
+                Effect::Signal {
                     from: None,
-                    to: Audience::Everybody,
+                    to: Recipients::Everyone,
                     signal_type: "roster".to_owned(),
                     data: data.into(),
                 }
@@ -144,38 +147,40 @@ impl Desk {
                 if tabs.is_empty() {
                     return;
                 }
-                let data = serde_json::to_string(&message).expect("message have string keys only");
-                Order::Signal {
+                let data = serde_json::to_string(&message).expect("messages have string keys only");
+                Effect::Signal {
                     from: None,
-                    to: Audience::Tabs(tabs.to_vec()),
+                    to: Recipients::Tabs(tabs.to_vec()),
                     signal_type: "buddy".to_owned(),
                     data: data.into(),
                 }
             }
-            InvitationEvent::ChatStarted(chat) => Order::Keep(Keep::Chat(chat)),
+            InvitationEvent::ChatStarted(chat) => Effect::Persist(Persist::Chat(chat)),
             InvitationEvent::ChatEnded(end) => {
-                self.claims.forget(&end.session);
-                self.orders
-                    .push_back(Order::Perform(Perform::HangUp(end.session.clone())));
-                self.over.push_back(end.session.clone());
-                if self.over.len() > OVER_MAX {
-                    self.over.pop_front();
+                self.remote_participants.forget(&end.session);
+                self.effects
+                    .push_back(Effect::PlatformCall(PlatformCall::EndChat(
+                        end.session.clone(),
+                    )));
+                self.recently_ended.push_back(end.session.clone());
+                if self.recently_ended.len() > MAX_RECENTLY_ENDED {
+                    self.recently_ended.pop_front();
                 }
-                Order::Keep(Keep::End(end))
+                Effect::Persist(Persist::ChatEnd(end))
             }
             InvitationEvent::RecordingAgreed {
                 session,
                 name,
                 started_by,
-            } => Order::Perform(Perform::Record {
+            } => Effect::PlatformCall(PlatformCall::StartRecording {
                 session,
                 name,
                 started_by,
             }),
             InvitationEvent::RecordingStopRequested(session) => {
-                Order::Perform(Perform::StopRecording(session))
+                Effect::PlatformCall(PlatformCall::StopRecording(session))
             }
         };
-        self.orders.push_back(order);
+        self.effects.push_back(effect);
     }
 }

@@ -9,7 +9,7 @@ use std::{collections::HashMap, time::Duration};
 use futures_util::{StreamExt, stream};
 use tracing::debug;
 
-use super::{Inner, desk::Desk};
+use super::{Inner, state::State};
 use crate::{
     opentok::SessionId,
     presence::{DisconnectReason, UserId},
@@ -17,28 +17,28 @@ use crate::{
 };
 
 /// How often the platform is asked. Higher: a closed window is noticed later, where the presence session does not tell.
-const EVERY: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Chats that are asked about at once.
-const AT_ONCE: usize = 8;
+const MAX_CONCURRENT_POLLS: usize = 8;
 
 /// Of each of the two. Who reloads leaves one behind, until the platform has noticed.
-const PER_USER: usize = 4;
+const MAX_PER_USER: usize = 4;
 
 /// Lists that a connection has to be missing from, one after the other, before it counts as gone: the platform may be
 /// asked of several machines that do not know the same.
-const MISSED: u32 = 2;
+const MAX_MISSED_LISTINGS: u32 = 2;
 
 /// Who says to be in which chat.
 #[derive(Debug, Default)]
-pub(super) struct Claims {
-    by_session: HashMap<SessionId, Vec<Claim>>,
+pub(super) struct RemoteParticipants {
+    by_session: HashMap<SessionId, Vec<RemoteParticipant>>,
     /// How often the platform has been asked.
-    asked: u64,
+    poll: u64,
 }
 
 #[derive(Debug)]
-struct Claim {
+struct RemoteParticipant {
     user: UserId,
     connection: ConnectionId,
     /// Which list had it last; `None`: none has.
@@ -49,16 +49,16 @@ struct Claim {
 
 /// A question to the platform; answers may overtake one another.
 #[derive(Clone, Copy, Debug)]
-struct Asked(u64);
+struct PollId(u64);
 
 /// What the platform's list means.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Changes {
-    came: Vec<(UserId, ConnectionId)>,
-    left: Vec<ConnectionId>,
+struct ParticipantChanges {
+    connected: Vec<(UserId, ConnectionId)>,
+    disconnected: Vec<ConnectionId>,
 }
 
-impl Claims {
+impl RemoteParticipants {
     /// What one of the two says. The oldest that is not true makes room. Returns whether to ask about it at once: not
     /// while this person says something else that is not true, since a page may say anything, as often as it likes.
     pub(super) fn add(
@@ -67,20 +67,28 @@ impl Claims {
         user: UserId,
         connection: ConnectionId,
     ) -> bool {
-        let claims = self.by_session.entry(session.clone()).or_default();
-        if claims.iter().any(|claim| claim.connection == connection) {
+        let remote_participants = self.by_session.entry(session.clone()).or_default();
+        if remote_participants
+            .iter()
+            .any(|participant| participant.connection == connection)
+        {
             return false; // connections never change hands
         }
-        let oldest_untrue = claims
+        let oldest_untrue = remote_participants
             .iter()
-            .position(|claim| claim.user == user && claim.listed.is_none());
-        if claims.iter().filter(|claim| claim.user == user).count() >= PER_USER {
+            .position(|participant| participant.user == user && participant.listed.is_none());
+        if remote_participants
+            .iter()
+            .filter(|participant| participant.user == user)
+            .count()
+            >= MAX_PER_USER
+        {
             match oldest_untrue {
-                Some(oldest) => drop(claims.remove(oldest)),
+                Some(oldest) => drop(remote_participants.remove(oldest)),
                 None => return false,
             }
         }
-        claims.push(Claim {
+        remote_participants.push(RemoteParticipant {
             user,
             connection,
             listed: None,
@@ -99,40 +107,42 @@ impl Claims {
     }
 
     /// To be called before the platform is asked.
-    fn ask(&mut self) -> Asked {
-        self.asked += 1;
-        Asked(self.asked)
+    fn next_poll(&mut self) -> PollId {
+        self.poll += 1;
+        PollId(self.poll)
     }
 
     /// Compares with those who are connected.
-    fn compare(
+    fn apply_listing(
         &mut self,
         session: &SessionId,
-        Asked(asked): Asked,
+        PollId(poll): PollId,
         connected: &[ConnectionId],
-    ) -> Changes {
-        let mut changes = Changes::default();
-        let Some(claims) = self.by_session.get_mut(session) else {
+    ) -> ParticipantChanges {
+        let mut changes = ParticipantChanges::default();
+        let Some(remote_participants) = self.by_session.get_mut(session) else {
             return changes;
         };
-        for claim in claims {
-            if connected.contains(&claim.connection) {
-                if claim.listed.is_none() {
-                    changes.came.push((claim.user, claim.connection));
+        for participant in remote_participants {
+            if connected.contains(&participant.connection) {
+                if participant.listed.is_none() {
+                    changes
+                        .connected
+                        .push((participant.user, participant.connection));
                 }
-                claim.listed = claim.listed.max(Some(asked));
-                claim.missed = 0;
+                participant.listed = participant.listed.max(Some(poll));
+                participant.missed = 0;
                 continue;
             }
-            match claim.listed {
+            match participant.listed {
                 // The answer is older than the one that had it.
-                Some(listed) if listed > asked => {}
+                Some(listed) if listed > poll => {}
                 Some(_) => {
-                    claim.missed += 1;
-                    if claim.missed >= MISSED {
-                        changes.left.push(claim.connection);
+                    participant.missed += 1;
+                    if participant.missed >= MAX_MISSED_LISTINGS {
+                        changes.disconnected.push(participant.connection);
                         // The page says it once only, and may be right all the same.
-                        claim.listed = None;
+                        participant.listed = None;
                     }
                 }
                 _ => {}
@@ -144,28 +154,28 @@ impl Claims {
 
 impl Inner {
     /// Looks after the chats, where nobody else does.
-    pub(super) async fn watch(&self) {
-        if !self.is_elsewhere() {
+    pub(super) async fn poll_remote_chats(&self) {
+        if !self.is_remote() {
             return;
         }
         loop {
-            let sessions = self.desk().claims.sessions();
+            let sessions = self.state().remote_participants.sessions();
             if sessions.is_empty() {
-                self.claimed.notified().await;
+                self.participant_added.notified().await;
                 continue;
             }
             stream::iter(sessions)
-                .for_each_concurrent(AT_ONCE, |session| async move {
-                    self.look_into(&session).await;
+                .for_each_concurrent(MAX_CONCURRENT_POLLS, |session| async move {
+                    self.poll_participants(&session).await;
                 })
                 .await;
-            tokio::time::sleep(EVERY).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 
     /// Asks the platform who is in a chat.
-    pub(super) async fn look_into(&self, session: &SessionId) {
-        let asked = self.desk().claims.ask();
+    pub(super) async fn poll_participants(&self, session: &SessionId) {
+        let poll = self.state().remote_participants.next_poll();
         let connected = match self.platform.connections(session).await {
             Ok(connected) => connected,
             // A call goes on without it, so nobody has left.
@@ -174,22 +184,24 @@ impl Inner {
                 return;
             }
         };
-        self.desk().connected(session, asked, &connected);
-        self.work.notify_one();
+        self.state().connected(session, poll, &connected);
+        self.effects_ready.notify_one();
     }
 }
 
-impl Desk {
-    fn connected(&mut self, session: &SessionId, asked: Asked, connected: &[ConnectionId]) {
-        let changes = self.claims.compare(session, asked, connected);
+impl State {
+    fn connected(&mut self, session: &SessionId, poll: PollId, connected: &[ConnectionId]) {
+        let changes = self
+            .remote_participants
+            .apply_listing(session, poll, connected);
         // Who reloads is there again before the other connection is gone.
-        for (user, connection) in changes.came {
-            self.caller_came(session, user, connection);
+        for (user, connection) in changes.connected {
+            self.participant_connected(session, user, connection);
         }
-        for connection in changes.left {
+        for connection in changes.disconnected {
             // The platform does not say how.
-            self.act(|board, now| {
-                board.participant_disconnected(connection, DisconnectReason::Unlisted, now)
+            self.act(|switchboard, now| {
+                switchboard.participant_disconnected(connection, DisconnectReason::Unlisted, now)
             });
         }
     }
@@ -204,7 +216,7 @@ mod tests {
     }
 
     struct Chat {
-        claims: Claims,
+        remote_participants: RemoteParticipants,
         session: SessionId,
         ann: UserId,
     }
@@ -212,26 +224,28 @@ mod tests {
     impl Chat {
         fn new() -> Chat {
             Chat {
-                claims: Claims::default(),
+                remote_participants: RemoteParticipants::default(),
                 session: SessionId::from("2_a"),
                 ann: UserId::random(),
             }
         }
 
         fn say(&mut self, user: UserId, connection: ConnectionId) -> bool {
-            self.claims.add(&self.session, user, connection)
+            self.remote_participants
+                .add(&self.session, user, connection)
         }
 
-        fn list(&mut self, connected: &[ConnectionId]) -> Changes {
-            let asked = self.claims.ask();
-            self.claims.compare(&self.session, asked, connected)
+        fn list(&mut self, connected: &[ConnectionId]) -> ParticipantChanges {
+            let poll = self.remote_participants.next_poll();
+            self.remote_participants
+                .apply_listing(&self.session, poll, connected)
         }
     }
 
-    fn came(user: UserId, connection: ConnectionId) -> Changes {
-        Changes {
-            came: vec![(user, connection)],
-            left: Vec::new(),
+    fn connected(user: UserId, connection: ConnectionId) -> ParticipantChanges {
+        ParticipantChanges {
+            connected: vec![(user, connection)],
+            disconnected: Vec::new(),
         }
     }
 
@@ -240,32 +254,45 @@ mod tests {
         let mut chat = Chat::new();
         let [own, others] = ids();
         chat.say(chat.ann, own);
-        assert_eq!(chat.list(&[others]), Changes::default());
-        assert_eq!(chat.list(&[others, own]), came(chat.ann, own));
-        assert_eq!(chat.list(&[own]), Changes::default());
-        assert_eq!(chat.list(&[]), Changes::default(), "it may be listed again");
-        assert_eq!(chat.list(&[own]), Changes::default());
+        assert_eq!(chat.list(&[others]), ParticipantChanges::default());
+        assert_eq!(chat.list(&[others, own]), connected(chat.ann, own));
+        assert_eq!(chat.list(&[own]), ParticipantChanges::default());
+        assert_eq!(
+            chat.list(&[]),
+            ParticipantChanges::default(),
+            "it may be listed again"
+        );
+        assert_eq!(chat.list(&[own]), ParticipantChanges::default());
         chat.list(&[]);
-        let left = Changes {
-            came: Vec::new(),
-            left: vec![own],
+        let left = ParticipantChanges {
+            connected: Vec::new(),
+            disconnected: vec![own],
         };
         assert_eq!(chat.list(&[]), left);
-        assert_eq!(chat.list(&[]), Changes::default());
-        assert_eq!(chat.list(&[own]), came(chat.ann, own), "it was a mistake");
-        assert_eq!(chat.list(&[]), Changes::default());
+        assert_eq!(chat.list(&[]), ParticipantChanges::default());
+        assert_eq!(
+            chat.list(&[own]),
+            connected(chat.ann, own),
+            "it was a mistake"
+        );
+        assert_eq!(chat.list(&[]), ParticipantChanges::default());
     }
 
     #[test]
     fn an_answer_that_was_overtaken_takes_nobody_away() {
         let mut chat = Chat::new();
         let [own] = ids();
-        let early = [chat.claims.ask(), chat.claims.ask()];
+        let early = [
+            chat.remote_participants.next_poll(),
+            chat.remote_participants.next_poll(),
+        ];
         chat.say(chat.ann, own);
-        assert_eq!(chat.list(&[own]), came(chat.ann, own));
-        for asked in early {
-            let changes = chat.claims.compare(&chat.session, asked, &[]);
-            assert_eq!(changes, Changes::default());
+        assert_eq!(chat.list(&[own]), connected(chat.ann, own));
+        for poll in early {
+            let changes = chat
+                .remote_participants
+                .apply_listing(&chat.session, poll, &[]);
+            assert_eq!(changes, ParticipantChanges::default());
         }
     }
 
@@ -276,7 +303,7 @@ mod tests {
         assert!(chat.say(chat.ann, connection));
         assert!(!chat.say(chat.ann, connection), "it is known");
         assert!(!chat.say(UserId::random(), connection));
-        assert_eq!(chat.list(&[connection]), came(chat.ann, connection));
+        assert_eq!(chat.list(&[connection]), connected(chat.ann, connection));
     }
 
     #[test]
@@ -288,7 +315,7 @@ mod tests {
         assert!(chat.say(chat.ann, made_up), "so far all was true");
         assert!(!chat.say(chat.ann, again), "the next look is soon enough");
         assert!(chat.say(UserId::random(), others));
-        assert_eq!(chat.list(&[own, again]), came(chat.ann, again));
+        assert_eq!(chat.list(&[own, again]), connected(chat.ann, again));
     }
 
     #[test]
@@ -301,10 +328,13 @@ mod tests {
         for connection in many {
             chat.say(chat.ann, connection);
         }
-        assert_eq!(chat.claims.by_session[&chat.session].len(), PER_USER);
+        assert_eq!(
+            chat.remote_participants.by_session[&chat.session].len(),
+            MAX_PER_USER
+        );
         let [.., last] = many;
-        assert_eq!(chat.list(&[first, last]), came(chat.ann, last));
-        chat.claims.forget(&chat.session);
-        assert!(chat.claims.sessions().is_empty());
+        assert_eq!(chat.list(&[first, last]), connected(chat.ann, last));
+        chat.remote_participants.forget(&chat.session);
+        assert!(chat.remote_participants.sessions().is_empty());
     }
 }
