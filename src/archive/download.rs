@@ -195,8 +195,9 @@ pub(crate) fn plain_name(name: &str) -> Option<&str> {
     }
 }
 
-/// Returns the file name for a download: `main-room_2026-08-22_14-05_weekly-review.mp4`, in UTC. The name of a track ends with
-/// the participant's name. A name that the archive and its room share appears once.
+/// Returns the file name for a download: `main-room_2026-08-22_14-05_weekly-review.mp4`, in UTC.
+///
+/// The name of a track ends with the participant's name. A name that the archive and its room share appears once.
 pub fn file_name(archive: &Archive, asset: Asset, streams: &[RecordedStream]) -> String {
     let person = match asset {
         Asset::Track(id) => streams

@@ -104,10 +104,10 @@ impl PresenceKit {
     ) {
         match event {
             InvitationEvent::RosterChanged(delta) if !self.tabs.is_empty() => {
-                self.tell_states(delta, switchboard, effects)
+                self.tell_states(delta, switchboard, effects);
             }
             InvitationEvent::UserNotified { to, message } => {
-                self.tell(*to, message, switchboard, effects)
+                self.tell(*to, message, switchboard, effects);
             }
             _ => {}
         }

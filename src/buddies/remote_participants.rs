@@ -201,7 +201,7 @@ impl State {
         for connection in changes.disconnected {
             // The platform does not say how.
             self.act(|switchboard, now| {
-                switchboard.participant_disconnected(connection, DisconnectReason::Unlisted, now)
+                switchboard.participant_disconnected(connection, DisconnectReason::Unlisted, now);
             });
         }
     }
