@@ -94,13 +94,13 @@ pub struct Composed {
 /// Why there is no composed file. The archive's page shows the sentence.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ComposeError {
-    /// A retry is useless until the operator installs the program.
+    /// A retry is useless until the operator installs the program. Only the log names it.
     #[error(
-        "{program} is not installed on the server, so there is no MP4 to download: install it and restart Parlor"
+        "there is no MP4, because ffmpeg is not installed on the server; ask your administrator"
     )]
     ToolMissing { program: String },
-    #[error("making the file to download was interrupted: {0}")]
+    #[error("the file to download could not be made: {0}")]
     Failed(String),
-    #[error("making the MP4 took longer than {minutes} minutes and was given up")]
+    #[error("the MP4 could not be made within {minutes} minutes")]
     TookTooLong { minutes: u64 },
 }

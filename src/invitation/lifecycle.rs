@@ -58,15 +58,15 @@ pub enum InviteRefusal {
     #[error("you cannot call yourself")]
     Oneself,
     /// The inviter has no tab open.
-    #[error("you are not connected: open the page of the buddies again")]
+    #[error("you are not connected; reload the Buddies page")]
     NotHere,
-    #[error("you are in a call: end it first")]
+    #[error("you are in a call; end it first")]
     Chatting,
-    #[error("you are calling somebody already: cancel that first")]
+    #[error("you are already calling someone; cancel that call first")]
     Inviting,
-    #[error("nobody here is known by that address")]
+    #[error("this person isn't known here")]
     Unknown,
-    #[error("you are calling too often: try again in {} s", retry_after.as_secs() + 1)]
+    #[error("you are calling too often; try again in {} s", retry_after.as_secs() + 1)]
     TooMany { retry_after: Duration },
     /// The session is somebody else's.
     #[error("that session belongs to another call")]
@@ -80,7 +80,7 @@ pub enum AnswerError {
     #[error("there is no such invitation")]
     NotFound,
     /// It is not the user's to accept and decline (the invitee may), or to cancel (the inviter may).
-    #[error("this invitation is somebody else's to answer")]
+    #[error("this invitation is not for you to answer")]
     Forbidden,
     /// Something else came first.
     #[error("this invitation is over")]

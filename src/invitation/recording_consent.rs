@@ -50,11 +50,11 @@ pub enum RecordingState {
 pub enum RecordingError {
     #[error(transparent)]
     Chat(#[from] JoinError),
-    #[error("you have asked already: the other one has to agree")]
+    #[error("you have already asked; the other person has to agree")]
     Asked,
-    #[error("this call is being recorded already")]
+    #[error("this call is already being recorded")]
     Recording,
-    #[error("nobody has asked to record this call, or it was answered already")]
+    #[error("no one has asked to record this call, or the request was already answered")]
     NotAsked,
     #[error("this call is not being recorded")]
     NotRecording,

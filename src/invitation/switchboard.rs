@@ -46,10 +46,10 @@ pub struct Switchboard {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JoinError {
     /// There is no such chat, or it is over.
-    #[error("this chat is over, or never was")]
+    #[error("this call has ended or does not exist")]
     NotFound,
     /// It is between two others.
-    #[error("this chat is between two other people")]
+    #[error("this call is between two other people")]
     Forbidden,
 }
 

@@ -44,13 +44,13 @@ pub struct Moderator {
 /// Why an account was not made or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountError {
-    #[error("a name of 1–{LONGEST_NAME} characters is needed")]
+    #[error("enter a name of up to {LONGEST_NAME} characters")]
     BadName,
-    #[error("a password of at least {SHORTEST_PASSWORD} characters is needed")]
+    #[error("the password must have at least {SHORTEST_PASSWORD} characters")]
     BadPassword,
     #[error("the name {0} is taken")]
     NameTaken(String),
-    #[error("this sign-in link has been used or has expired")]
+    #[error("this link was already used or has expired")]
     BadLink,
     #[error(transparent)]
     Database(#[from] sqlx::Error),

@@ -28,8 +28,8 @@ pub struct Rooms {
 pub enum RoomsError {
     #[error("{0} is being recorded; stop the archive first")]
     Recorded(Name),
-    #[error("{name} is not empty: {} inside", people(*connections))]
-    Occupied { name: Name, connections: usize },
+    #[error("someone is still in {0}")]
+    Occupied(Name),
     #[error(transparent)]
     Room(#[from] RoomError),
     #[error(transparent)]
@@ -114,12 +114,8 @@ impl Rooms {
             return Err(RoomsError::Recorded(room.name));
         }
         // Not `participants`, which may be some seconds old.
-        let connections = self.platform.connections(&room.session).await?.len();
-        if connections > 0 {
-            return Err(RoomsError::Occupied {
-                name: room.name,
-                connections,
-            });
+        if !self.platform.connections(&room.session).await?.is_empty() {
+            return Err(RoomsError::Occupied(room.name));
         }
         room::delete(&self.db, slug).await?;
         self.platform.close_session(&room.session).await?;
@@ -140,13 +136,6 @@ impl Rooms {
         }
         let session = self.platform.create_session().await?;
         Ok(room::change_session(&self.db, room, &session).await?)
-    }
-}
-
-fn people(count: usize) -> String {
-    match count {
-        1 => "1 person".to_owned(),
-        count => format!("{count} people"),
     }
 }
 
@@ -316,7 +305,7 @@ mod tests {
         rooms.join(&room.slug, Role::Publisher, "").await.unwrap();
         let refused = rooms.delete_if_empty(&room.slug).await;
         assert!(
-            matches!(refused, Err(RoomsError::Occupied { connections: 1, .. })),
+            matches!(refused, Err(RoomsError::Occupied(_))),
             "{refused:?}"
         );
         rooms

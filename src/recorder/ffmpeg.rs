@@ -529,8 +529,8 @@ async fn ended(child: &mut Child, complaint: &str) -> Result<(), ComposeError> {
 fn sentence(status: ExitStatus) -> String {
     match (status.signal(), status.code()) {
         (Some(signal), _) => format!("ffmpeg was killed (signal {signal})"),
-        (None, Some(code)) => format!("ffmpeg gave up (code {code}); the server's log says why"),
-        (None, None) => "ffmpeg gave up; the server's log says why".to_owned(),
+        (None, Some(code)) => format!("ffmpeg failed with code {code} (details in the server log)"),
+        (None, None) => "ffmpeg failed (details in the server log)".to_owned(),
     }
 }
 

@@ -151,7 +151,7 @@ fn failed(error: ZipError) -> ComposeError {
     };
     ComposeError::Failed(match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "the disk is full: delete archives or make room".to_owned()
+            "the disk is full; delete archives or free disk space".to_owned()
         }
         _ => format!("the archive's files cannot be packed ({error})"),
     })

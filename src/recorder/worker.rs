@@ -287,7 +287,7 @@ impl Worker {
             let free_bytes = free_bytes(&self.dir).map_err(cannot_write)?;
             if free_bytes < self.min_free_bytes / 2 {
                 return Err(format!(
-                    "the disk is almost full ({} MiB left): delete archives or make room",
+                    "the disk is almost full ({} MiB left); delete archives or free disk space",
                     free_bytes / MIB
                 ));
             }
@@ -314,7 +314,7 @@ impl Worker {
 fn cannot_write(error: io::Error) -> String {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "the disk is full: delete archives or make room".to_owned()
+            "the disk is full; delete archives or free disk space".to_owned()
         }
         _ => format!("the recording cannot be written: {error}"),
     }

@@ -31,7 +31,7 @@ pub trait Recorder: Send + Sync {
 pub enum RecordError {
     /// OpenTok has no word for it; the page answers 507.
     #[error(
-        "the disk is almost full ({free_mib} MiB left, {needed_mib} MiB are needed to record): delete archives or make room"
+        "the disk is almost full ({free_mib} MiB left, {needed_mib} MiB are needed to record); delete archives or free disk space"
     )]
     DiskFull { free_mib: u64, needed_mib: u64 },
     #[error("the archive's folder cannot be written: {0}")]

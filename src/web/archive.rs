@@ -7,7 +7,7 @@ use serde_json::json;
 use tracing::info;
 
 use super::{
-    archive_view::{Badge, activity, badge, delete_question, explanation, iso_time, plain_time},
+    archive_view::{Badge, badge, delete_question, explanation, iso_time, plain_time},
     boot::{ArchiveBoot, PlayedStream},
     error::WebError,
     form::{EmptyForm, Form},
@@ -35,8 +35,6 @@ struct ArchivePage<'a> {
     archive: &'a Archive,
     title: &'a str,
     badge: Badge,
-    /// "Composing"
-    activity: &'static str,
     /// "MP4"
     file_kind: &'static str,
     explanation: String,
@@ -50,13 +48,13 @@ struct ArchivePage<'a> {
     boot: ArchiveBoot,
 }
 
-/// Somebody in an archive, with the file of their own.
+/// A person in an archive, with their track.
 struct Person {
     name: String,
     initial: String,
     /// "0:00 – 52:10 · audio only"
     facts: String,
-    /// The file to download; `None` when nothing was received.
+    /// The file to download; `None` when nothing was recorded.
     file: Option<String>,
 }
 
@@ -83,7 +81,6 @@ pub async fn show(
         layout,
         title: title(&archive),
         badge: badge(&archive),
-        activity: activity(&archive),
         file_kind: archive.output_mode.file_kind(),
         explanation: explanation(&archive),
         delete_question: delete_question(&archive, &*app.platform),
@@ -215,9 +212,9 @@ fn person(archive: &Archive, stream: &RecordedStream) -> Person {
         clock_time(stream.left_ms)
     );
     let facts = match (&stream.file, stream.has_audio, stream.has_video) {
-        (None, _, _) => format!("{times} · nothing received"),
+        (None, _, _) => format!("{times} · nothing recorded"),
         (_, true, false) => format!("{times} · audio only"),
-        (_, false, true) => format!("{times} · no sound"),
+        (_, false, true) => format!("{times} · video only"),
         _ => times,
     };
     Person {
@@ -259,7 +256,7 @@ fn played(archive: &Archive, stream: RecordedStream) -> PlayedStream {
 
 fn stream_name(stream: &RecordedStream) -> String {
     if stream.name.is_empty() {
-        "Somebody".to_owned()
+        "Someone".to_owned()
     } else {
         stream.name.clone()
     }

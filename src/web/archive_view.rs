@@ -2,8 +2,9 @@
 
 use time::{OffsetDateTime, format_description::well_known::Rfc3339, macros::format_description};
 
+use super::error::sentence;
 use crate::{
-    archive::{Archive, OutputMode, Status},
+    archive::{Archive, Status},
     platform::Platform,
 };
 
@@ -34,15 +35,19 @@ pub fn badge(archive: &Archive) -> Badge {
         },
         Status::Paused => Badge {
             elapsed_ms: Some(elapsed_ms(archive)),
-            ..plain("Recording, nobody publishes", "rec", "pause-fill")
+            ..plain("Recording paused: no one is sending", "rec", "pause-fill")
         },
         Status::Stopped if !archive.has_tracks => plain("Finishing", "work", "hourglass-split"),
         Status::Stopped if archive.is_composing() => Badge {
-            text: format!("{} {} %", activity(archive), archive.compose_percent),
+            text: format!(
+                "Preparing {}, {}%",
+                archive.output_mode.file_kind(),
+                archive.compose_percent
+            ),
             ..plain("", "work", "hourglass-split")
         },
         Status::Stopped => plain(
-            &format!("Watchable, no {}", archive.output_mode.file_kind()),
+            &format!("Playable, {} failed", archive.output_mode.file_kind()),
             "work",
             "exclamation-triangle",
         ),
@@ -57,32 +62,25 @@ pub fn badge(archive: &Archive) -> Badge {
     }
 }
 
-/// What is being done to the file to download.
-pub fn activity(archive: &Archive) -> &'static str {
-    match archive.output_mode {
-        OutputMode::Composed => "Composing",
-        OutputMode::Individual => "Packing",
-    }
-}
-
 /// What is to be said beside the badge; empty when nothing is.
 pub fn explanation(archive: &Archive) -> String {
     let mut sentences = Vec::new();
     match archive.status {
         Status::Failed if archive.reason == "nobody published" => {
-            sentences.push(
-                "Nobody published while it recorded, so there is nothing to watch.".to_owned(),
-            );
+            sentences.push("Nothing was recorded: no camera or microphone was on.".to_owned());
         }
-        Status::Failed => sentences.push(format!("EmptyForm could be saved: {}.", archive.reason)),
+        Status::Failed => sentences.push(format!("Nothing could be saved: {}.", archive.reason)),
         Status::Expired => {
-            sentences.push("Its files were deleted because of their age.".to_owned());
+            sentences.push(
+                "The files were deleted automatically when their retention period ended."
+                    .to_owned(),
+            );
         }
         _ => {}
     }
     if archive.recovered {
         sentences.push(
-            "The server went down while this was recorded. Everything up to that moment was saved."
+            "The server stopped during this recording. Everything up to that moment was saved."
                 .to_owned(),
         );
     }
@@ -97,9 +95,9 @@ pub fn explanation(archive: &Archive) -> String {
 /// What is asked before an archive is deleted.
 pub fn delete_question(archive: &Archive, platform: &dyn Platform) -> &'static str {
     if platform.info().can_delete_files_of(archive) {
-        "The recording and the files of each person are deleted for good."
+        "This permanently deletes the recording and everyone's tracks."
     } else {
-        "It is removed from this server only: the video platform that made it is not used any more. What is left there stays until that platform deletes it."
+        "This removes the recording from this server only. The video platform that made it is no longer in use, and may still have its files."
     }
 }
 
@@ -121,18 +119,4 @@ fn at(unix_ms: i64) -> OffsetDateTime {
 
 fn elapsed_ms(archive: &Archive) -> u64 {
     u64::try_from(crate::clock::now_ms() - archive.created_at_ms).unwrap_or(0)
-}
-
-fn sentence(text: &str) -> String {
-    let mut letters = text.chars();
-    let mut sentence: String = letters
-        .next()
-        .into_iter()
-        .flat_map(char::to_uppercase)
-        .collect();
-    sentence.extend(letters);
-    if !sentence.ends_with(['.', '!', '?']) {
-        sentence.push('.');
-    }
-    sentence
 }

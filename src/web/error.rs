@@ -327,7 +327,7 @@ impl From<RoomError> for WebError {
 impl From<RoomsError> for WebError {
     fn from(error: RoomsError) -> Self {
         match error {
-            RoomsError::Recorded(_) | RoomsError::Occupied { .. } => {
+            RoomsError::Recorded(_) | RoomsError::Occupied(_) => {
                 WebError::RoomConflict(error.to_string())
             }
             RoomsError::Room(error) => error.into(),

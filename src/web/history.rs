@@ -104,7 +104,7 @@ pub async fn list(
         status: status.map(Status::as_str).unwrap_or_default().to_owned(),
         statuses: vec![
             ("started", "Recording"),
-            ("stopped", "Being composed"),
+            ("stopped", "Preparing"),
             ("available", "Available"),
             ("failed", "Failed"),
             ("expired", "Expired"),

@@ -49,7 +49,7 @@ struct Elapsed {
 impl RoomRow {
     fn facts(&self) -> String {
         if let Some(problem) = &self.problem {
-            return format!("Nobody knows who is inside: {problem}");
+            return format!("Can't tell who's in it: {problem}");
         }
         match self.people {
             0 => "Empty".to_owned(),

@@ -246,13 +246,13 @@ pub(super) fn guest_link(app: &App, slug: &Slug) -> String {
 fn name_from(data: &str) -> String {
     ConnectionData::parse(data)
         .and_then(|data| Name::parse(&data.name).ok())
-        .map_or_else(|| "Somebody".to_owned(), |name| name.to_string())
+        .map_or_else(|| "Someone".to_owned(), |name| name.to_string())
 }
 
 /// Says who is inside, in one sentence; `static/js/ui/inside.js` says the same.
 fn people_sentence(people: &[String]) -> String {
     match people {
-        [] => "Nobody is here yet.".to_owned(),
+        [] => "No one's here yet.".to_owned(),
         [one] => format!("{one} is here."),
         [one, two] => format!("{one} and {two} are here."),
         [one, two, three] => format!("3 people are here: {one}, {two} and {three}."),
@@ -274,7 +274,7 @@ mod tests {
             let names: Vec<_> = names.iter().map(ToString::to_string).collect();
             people_sentence(&names)
         };
-        assert_eq!(names(&[]), "Nobody is here yet.");
+        assert_eq!(names(&[]), "No one's here yet.");
         assert_eq!(names(&["Ada"]), "Ada is here.");
         assert_eq!(names(&["Ada", "Bob"]), "Ada and Bob are here.");
         assert_eq!(names(&["A", "B", "C"]), "3 people are here: A, B and C.");
@@ -288,7 +288,7 @@ mod tests {
     fn connection_data_of_foreign_pages_is_no_name() {
         assert_eq!(name_from(r#"{"name":"Ada"}"#), "Ada");
         for data in ["", "Ada", "{}", r#"{"name":7}"#, r#"{"name":""}"#] {
-            assert_eq!(name_from(data), "Somebody", "{data}");
+            assert_eq!(name_from(data), "Someone", "{data}");
         }
     }
 }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use tracing::info;
 
 use super::{
-    error::WebError,
+    error::{WebError, sentence},
     form::{EmptyForm, Form},
     layout::{Layout, Section, filters, page, see_other},
     visitor::Visitor,
@@ -65,7 +65,7 @@ pub async fn form(
     if !link.is_empty() && !moderator::link_is_good(app.db(), &link, now_ms()).await? {
         link.clear();
         problem = Some(
-            "This link has been used or is older than an hour. Sign in with your account, or make a new link with `parlor moderator link`."
+            "This link was already used or has expired. Sign in with your account, or create a new link with `parlor moderator link`."
                 .to_owned(),
         );
     }
@@ -105,7 +105,7 @@ pub async fn sign_in(
                     &app,
                     &visitor,
                     form,
-                    format!("Not yet: {error}."),
+                    sentence(&error.to_string()),
                     StatusCode::BAD_REQUEST,
                 )
                 .await;
@@ -114,7 +114,7 @@ pub async fn sign_in(
     };
     let Some(account) = outcome else {
         attempts(&app).failed(&form.name, &address, now());
-        let problem = "Name or password is wrong.".to_owned();
+        let problem = "Wrong name or password.".to_owned();
         return show_form_again(&app, &visitor, form, problem, StatusCode::UNAUTHORIZED).await;
     };
     attempts(&app).succeeded(&account.name);

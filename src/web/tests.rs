@@ -439,7 +439,7 @@ async fn the_first_moderator_comes_by_a_link() {
         .text()
         .await
         .unwrap();
-    assert!(page.contains("Make your account"));
+    assert!(page.contains("Create your account"));
     let form = [
         ("name", "ada"),
         ("password", PASSWORD),

@@ -122,7 +122,7 @@ async fn buddies_invite_accept_decline_and_end_as_the_presence_kit_says() {
     ];
     // Input a name to be identified with. The list of available users starts as empty.
     let ann = world.buddy(&first, "Ann", RED).await;
-    ann.sees("Nobody else is online. Share this address.").await;
+    ann.sees("No one else is online. Share this link.").await;
     assert!(ann.text(".roster__me").await.starts_with("You are Ann"));
 
     // Another user, in another window: each sees the other.
@@ -182,7 +182,7 @@ async fn buddies_invite_accept_decline_and_end_as_the_presence_kit_says() {
     let (status, message): (u16, String) = cid.eval(&ask).await;
     assert_eq!(
         (status, message.as_str()),
-        (403, "this chat is between two other people")
+        (403, "this call is between two other people")
     );
     let (status, _): (u16, String) = ann.eval(&ask).await;
     assert_eq!(status, 200);

@@ -71,7 +71,7 @@ async fn a_closed_tab_ends_the_call_for_the_other_before_it_would_be_missed() {
     let took = closed.elapsed();
     eprintln!("A closed tab ended the call after {took:.1?}");
     assert!(took <= GONE_WITHIN, "{took:?}");
-    ann.sees("Nobody else is online. Share this address.").await;
+    ann.sees("No one else is online. Share this link.").await;
     world.end([chromium]).await;
 }
 

@@ -172,8 +172,8 @@ async fn who_does_not_want_to_be_disturbed_or_seen_is_not_and_finds_the_missed_c
     chooses(&bob, "doNotDisturb").await;
     lists(&ann, "Bob", "Do not disturb").await;
     chooses(&bob, "invisible").await;
-    ann.sees("Nobody else is online.").await;
-    bob.sees("Nobody sees that you are here").await;
+    ann.sees("No one else is online.").await;
+    bob.sees("No one can see that you're online").await;
     let user: String = bob
         .eval("(await (await fetch('/buddies/mine')).json()).me.id")
         .await;
@@ -370,8 +370,7 @@ async fn the_first_click_on_the_page_accepts_a_call_and_the_note_about_the_sound
     is_connected(&bob).await;
     calls(&ann, "Bob").await;
     is_called_by(&bob, "Ann").await;
-    bob.sees("Your browser keeps the ring off until you click.")
-        .await;
+    bob.sees("Your browser blocked the ringtone.").await;
 
     // As fingers do it, with time between press and release.
     let accept = "#ringing [aria-label='Accept the call of Ann']";

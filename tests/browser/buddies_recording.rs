@@ -74,8 +74,8 @@ async fn a_call_is_recorded_only_with_the_consent_of_both() {
     }
     are_in_a_call(both[0], both[1]).await;
     ann.click("#end").await;
-    is_told(&ann, "The recording is among your recordings.").await;
-    is_told(&bob, "The recording is among your recordings.").await;
+    is_told(&ann, "You'll find it in your recordings.").await;
+    is_told(&bob, "You'll find it in your recordings.").await;
 
     // It is there for the two, with both names, and nobody else.
     ann.click("#notice-recording a").await;

@@ -130,7 +130,7 @@ async fn a_browser_that_vanishes_is_gone_for_the_others_in_seconds() {
     let took = Duration::from_secs_f64((went - vanished) / 1000.0);
     eprintln!("A browser that vanished was gone after {took:.1?}");
     assert!(took <= GONE_WITHIN, "{took:?}");
-    host.sees("You are the only one here.").await;
+    host.sees("You're the only one here.").await;
     drop(frozen);
     world.end([chromium]).await;
 }

@@ -14,9 +14,10 @@ async fn an_archive_is_played_from_where_it_was_made() {
     host.has(RED).await;
     world.sign_in(&host).await;
     host.goto(&format!("{}/host", world.base)).await;
-    host.sees("Somebody has to be here when you start.").await;
+    host.sees("Someone must be in the room when you start.")
+        .await;
     host.click("#start-form button").await;
-    host.sees("Nobody is in the call yet").await;
+    host.sees("No one is in the call yet").await;
 
     world.join(&host, "/host", "Hanna").await;
     record(&host, 3000).await;
@@ -57,7 +58,7 @@ async fn a_platform_that_cannot_be_reached_is_said_to_whoever_joins_and_tried_ag
     let guest = chromium.somebody().await;
     guest.has(GREEN).await;
     guest.goto(&format!("{}/participant", world.base)).await;
-    guest.sees("Nobody is here yet.").await;
+    guest.sees("No one's here yet.").await;
     guest.types("#name", "Gus").await;
     world.stop_media();
 

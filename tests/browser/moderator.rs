@@ -15,7 +15,8 @@ async fn who_hosts_or_looks_at_the_history_signs_in_first_and_comes_back() {
         let tab = chromium.somebody().await;
 
         tab.goto(&format!("{}{path}", world.base)).await;
-        tab.sees("For moderators, who record and keep order.").await;
+        tab.sees("For moderators. Guests don't need an account")
+            .await;
         fill_sign_in(&tab).await;
 
         tab.until(&format!(
@@ -30,7 +31,7 @@ async fn who_hosts_or_looks_at_the_history_signs_in_first_and_comes_back() {
     tab.types("[name=name]", "Moni").await;
     tab.types("[name=password]", "a wrong guess").await;
     tab.click("main form button").await;
-    tab.sees("Name or password is wrong.").await;
+    tab.sees("Wrong name or password.").await;
     tab.goto(&format!("{}/history", world.base)).await;
     assert!(tab.path().await.starts_with("/sign-in?back="));
 

@@ -127,9 +127,7 @@ async fn what_cannot_be_recorded_stopped_or_deleted_now_is_refused_in_words() {
     let _: bool = other
         .eval("(document.body.append(window.stale), window.stale.submit(), true)")
         .await;
-    other
-        .sees("The page may show how things were a moment ago; load it again.")
-        .await;
+    other.sees("The page may be out of date. Reload it.").await;
     world.end([chromium]).await;
 }
 
@@ -227,6 +225,6 @@ async fn deleting_asks_by_name_and_then_nothing_is_left() {
         .await;
     assert!(!folder.exists());
     desk.goto(&format!("{}/archives/{id}", world.base)).await;
-    desk.sees("There is no such archive.").await;
+    desk.sees("Recording not found.").await;
     world.end([chromium]).await;
 }

@@ -257,7 +257,7 @@ async fn kill_while_recording(lane: Lane, dice: &mut Dice) -> (Lane, ArchiveId, 
     }
     let page = lane.moderator.sees(id, is_playable).await;
     assert!(
-        page.contains("The server went down while this was recorded."),
+        page.contains("The server stopped during this recording."),
         "{page}"
     );
     let lost = lane.check(id, &sent, &span).await;
@@ -281,8 +281,8 @@ async fn an_archive_survives_kills_while_it_is_finished_and_composed() {
             tokio::time::sleep(dice.pause(0, 60)).await;
         } else {
             let composes = |page: &str| {
-                let percent = page.split_once("Composing ").map(|(_, rest)| rest);
-                is_available(page) || percent.is_some_and(|rest| !rest.starts_with("0 %"))
+                let percent = page.split_once("Preparing MP4, ").map(|(_, rest)| rest);
+                is_available(page) || percent.is_some_and(|rest| !rest.starts_with("0%"))
             };
             lane.moderator.sees(id, composes).await;
         }

@@ -48,7 +48,7 @@ impl Archives {
             let Some(problem) = outcome else {
                 return Ok(());
             };
-            warn!(archive.id = %id, error = %problem, "Composing archive failed; retrying");
+            warn!(archive.id = %id, error = ?problem, "Composing archive failed; retrying");
             self.record_composing(id, 0, &problem.to_string()).await?;
             let wait = match problem {
                 ComposeError::ToolMissing { .. } => None,

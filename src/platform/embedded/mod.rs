@@ -74,7 +74,7 @@ impl Platform for Embedded {
     async fn route(&self, session: &SessionId) -> Result<(), PlatformError> {
         self.sessions.route(session).map_err(|_| {
             PlatformError::Conflict(
-                "nobody is in the call yet, so there is nothing to record".to_owned(),
+                "no one is in the call yet, so there is nothing to record".to_owned(),
             )
         })
     }

@@ -196,7 +196,7 @@ impl Inner {
                 }
             }
             (opentok::Error::Archive(_), Some(400 | 404)) => {
-                conflict("nobody is in the call yet, so there is nothing to record: join it first")
+                conflict("no one is in the call yet, so there is nothing to record; join it first")
             }
             _ => Ok(self.failed(error, "starting an archive", "session")),
         }

@@ -207,7 +207,7 @@ async fn an_archive_is_watched_at_once_and_its_mp4_follows_without_a_reload() {
         .await;
     desk.click("table.archives td a[href^='/archives/']:not(.thumb)")
         .await;
-    desk.sees("This archive is being recorded.").await;
+    desk.sees("Recording in progress.").await;
     host.until("performance.now() - test.story.find(s => s.what == 'Gus seen').at > 6000")
         .await;
 
@@ -225,8 +225,7 @@ async fn an_archive_is_watched_at_once_and_its_mp4_follows_without_a_reload() {
         took - stopped
     );
     let _: bool = desk.eval("window.stayed = true").await;
-    desk.sees("The MP4 of everybody together is being composed.")
-        .await;
+    desk.sees("The MP4 is being prepared.").await;
     play_through(&desk).await;
 
     gate.open();
@@ -234,7 +233,7 @@ async fn an_archive_is_watched_at_once_and_its_mp4_follows_without_a_reload() {
     desk.sees("Download MP4").await;
     desk.sees("Available").await;
     assert!(desk.eval::<bool>("window.stayed").await);
-    host.sees("You are the host").await;
+    host.sees("You're the host").await;
 
     downloads(&world, &chromium, &desk).await;
     guest.close().await;

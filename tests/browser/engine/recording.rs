@@ -24,7 +24,7 @@ async fn without_ffmpeg_an_archive_is_watched_and_composed_after_it_is_installed
     desk.goto(&format!("{}/history", world.base)).await;
     desk.click("table.archives a[title=Play]").await;
 
-    desk.sees("/nowhere/ffmpeg is not installed on the server, so there is no MP4 to download")
+    desk.sees("There is no MP4, because ffmpeg is not installed on the server")
         .await;
     plays(&desk, "Hanna", RED).await;
     assert!(
@@ -59,7 +59,7 @@ async fn a_full_disk_is_told_to_the_host_before_anything_is_lost() {
     host.click("#start-archive").await;
 
     host.sees("The disk is almost full").await;
-    host.sees("Delete archives that nobody needs, or make room on the server's disk.")
+    host.sees("Delete recordings that are no longer needed, or free space on the server's disk.")
         .await;
     assert!(
         !host

@@ -106,7 +106,7 @@ async fn a_link_brings_a_name_or_somebody_to_call() {
         let answer = visitor.get(&format!("/buddies/call/{unknown}")).await;
         assert_eq!(answer.status().as_u16(), 404);
         let page = answer.text().await.unwrap();
-        assert!(page.contains("Nobody here is known by that address."));
+        assert!(page.contains("This person isn&#39;t known here."));
     }
     // Whoever comes back is known by cookie and by link, also as somebody else.
     let known = boot(&ann.page("/buddies").await);

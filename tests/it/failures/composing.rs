@@ -50,7 +50,7 @@ async fn when_ffmpeg_is_killed_composing_is_tried_again() {
     let moderator = Moderator::at(&server.base).await;
     let id = record(&moderator).await;
 
-    let told = "Making the file to download was interrupted: ffmpeg was killed (signal 9).";
+    let told = "The file to download could not be made: ffmpeg was killed (signal 9).";
     let page = moderator.sees(id, |page| page.contains(told)).await;
     assert!(is_playable(&page) && !is_available(&page));
     is_watchable(&moderator, id).await;
@@ -69,8 +69,8 @@ async fn without_ffmpeg_all_but_the_download_works_and_the_page_says_so() {
     let mut moderator = Moderator::at(&server.base).await;
     let id = record(&moderator).await;
 
-    let told = "/nowhere/ffmpeg is not installed on the server, so there is no MP4 to download: \
-        install it and restart Parlor.";
+    let told =
+        "There is no MP4, because ffmpeg is not installed on the server; ask your administrator.";
     let page = moderator.sees(id, |page| page.contains(told)).await;
     assert!(is_playable(&page));
     is_watchable(&moderator, id).await;

@@ -20,7 +20,10 @@ async fn no_recording_begins_on_a_disk_that_is_almost_full() {
         assert_eq!(status, 507, "{problem}");
         let cause = problem["cause"].as_str().unwrap();
         assert!(cause.starts_with("The disk is almost full ("), "{cause}");
-        assert!(cause.ends_with("delete archives or make room."), "{cause}");
+        assert!(
+            cause.ends_with("delete archives or free disk space."),
+            "{cause}"
+        );
         let answer = moderator.post("/archives", &[("room", "main")]).await;
         assert_eq!(answer.status().as_u16(), 507);
         let page = answer.text().await.unwrap();

@@ -147,7 +147,7 @@ async fn a_form_that_is_too_large_or_no_form_is_refused() {
         for path in ["/rooms", "/rooms/main/join", "/sign-in"] {
             let (status, problem) = moderator.ask(path, &[("name", &name)]).await;
             assert_eq!(status, 413, "{path}: {length}");
-            let cause = "That was too much text for this form.";
+            let cause = "That's too long.";
             assert_eq!(problem["cause"], cause);
         }
     }
@@ -185,7 +185,7 @@ async fn whoever_guesses_passwords_has_to_wait() {
     let answer = somebody.post("/sign-in", &attempt(MODERATOR.1)).await;
     assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
     let told = answer.text().await.unwrap();
-    assert!(told.contains("Too many attempts have failed; try again in 15 min."));
+    assert!(told.contains("Try again in 15 minutes, or ask your administrator"));
     // Who is signed in already notices nothing.
     assert_eq!(moderator.get("/host").await.status(), StatusCode::OK);
     parlor.server.stop().await;

@@ -104,7 +104,7 @@ async fn the_first_start_prints_a_link_that_makes_one_account() {
 
     let first = Visitor::at(&server.base);
     let page = first.page(&format!("/sign-in?link={link}")).await;
-    assert!(page.contains("Make your account"), "{page}");
+    assert!(page.contains("Create your account"), "{page}");
     // A password that will not do does not use the link up.
     let short = [("name", "First"), ("password", "short"), ("link", link)];
     let answer = first.post("/sign-in", &short).await;

@@ -26,7 +26,7 @@ async fn an_archive_starts_stops_is_played_downloaded_and_deleted() {
     let early = moderator.ask("/archives", &[("room", "main")]).await;
     assert_eq!(early.0, 409, "{}", early.1);
     let cause = early.1["cause"].as_str().unwrap();
-    assert!(cause.starts_with("Nobody is in the call yet"), "{cause}");
+    assert!(cause.starts_with("No one is in the call yet"), "{cause}");
 
     let mut ann = pair.publisher("main", "Ann").await;
     let id = moderator.starts_archive("main").await;

@@ -52,7 +52,7 @@ async fn are_over_and_can_go(web: &Tier, ids: &[ArchiveId]) {
         assert!(row(web, *id).await.is_deletable(), "{id}");
         let page = moderator.page(&format!("/archives/{id}")).await;
         assert!(
-            page.contains("It is removed from this server only"),
+            page.contains("This removes the recording from this server only"),
             "{page}"
         );
         let (status, remote) = moderator.ask(&format!("/archives/{id}/delete"), &[]).await;
@@ -86,7 +86,7 @@ async fn what_a_former_platform_recorded_last_has_failed_and_everything_of_it_ca
     let history = moderator.page("/history").await;
     assert_eq!(
         history
-            .matches("It is removed from this server only")
+            .matches("This removes the recording from this server only")
             .count(),
         3
     );

@@ -33,7 +33,7 @@ async fn people_meet_on_the_other_server_and_the_pages_know_who_is_there() {
     let page = page.text().await.unwrap();
     let library = format!(r#""library":"{media}/v2/js/opentok.min.js""#);
     assert!(page.contains(&library), "{page}");
-    assert!(page.contains("Nobody is here yet."));
+    assert!(page.contains("No one&#39;s here yet."));
     let other = guest.get("/sign-in").await;
     let policy = other.headers()["content-security-policy"].to_str().unwrap();
     assert!(
@@ -78,7 +78,7 @@ async fn a_room_is_deleted_by_who_is_there_now_and_not_by_who_was_a_moment_ago()
     let ann = Tab::open(&pair.media.base, &pass).await;
     let (status, problem) = moderator.ask("/rooms/review/delete", &[]).await;
     assert_eq!(status, 409);
-    assert_eq!(problem["cause"], "Review is not empty: 1 person inside.");
+    assert_eq!(problem["cause"], "Someone is still in Review.");
     until(async || !people(&moderator, "review").await.is_empty()).await;
 
     ann.close().await;
