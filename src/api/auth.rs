@@ -1,19 +1,21 @@
-//! Who calls: a project, by one of two headers.
+//! Authentication of API calls: a project proves itself by one of two headers.
 //!
-//! | header | whose | what |
+//! | header | SDKs | value |
 //! |---|---|---|
-//! | `X-OPENTOK-AUTH` | SDKs since 2016 | a JWT, HS256 under the project's secret |
-//! | `X-TB-PARTNER-AUTH` | those before | key and secret themselves; can be switched off |
+//! | `X-OPENTOK-AUTH` | since 2016 | a project JWT, HS256 under the project's secret |
+//! | `X-TB-PARTNER-AUTH` | older | key and secret in clear; can be disabled |
 //!
-//! The SDKs differ in the claims they write, so only what matters is looked at: the signature, the key and the expiry.
+//! The same secret also signs client tokens, which applications hand to browsers. A JWT is a project token only if all of
+//! its claims are on the list of [`Claims`]: a claim about a session, a role or a connection makes it a client token, and an
+//! unknown claim is refused, so a future kind of client token opens nothing either.
 
-use std::{future::Future, pin::Pin};
+use std::{collections::BTreeMap, future::Future, pin::Pin};
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload, web};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::Value;
 
 use super::{Api, error::ApiError};
@@ -25,12 +27,14 @@ use crate::{
 const JWT_HEADER: &str = "X-OPENTOK-AUTH";
 const LEGACY_HEADER: &str = "X-TB-PARTNER-AUTH";
 
-/// How far the caller's clock may differ from ours. Seconds.
+/// The accepted difference between the caller's clock and this server's, in seconds.
 const CLOCK_SKEW: i64 = 60;
-/// SDKs sign for three to five minutes; a signature that is good for longer than this is refused. Seconds.
-const LONGEST_LIFETIME: i64 = 24 * 60 * 60;
+/// The maximum remaining lifetime of a project JWT, in seconds. OpenTok's SDKs use three to five minutes.
+const MAX_LIFETIME: i64 = 60 * 60;
+/// The value of the `ist` claim of a project JWT.
+const PROJECT: &str = "project";
 
-/// The project in whose name a call is made. Where a key is in the address, it is this one's.
+/// The project that makes a call. A key in the URL path is this project's key.
 #[derive(Clone, Copy, Debug)]
 pub struct Caller {
     pub api_key: u32,
@@ -93,29 +97,80 @@ async fn caller(request: &HttpRequest) -> Result<Caller, ApiError> {
     })
 }
 
-/// What a caller shows.
+/// The credential of a call.
 #[derive(Clone, Copy)]
 enum Proof<'a> {
     Jwt(&'a str),
     Secret { key: &'a str, secret: &'a str },
 }
 
+/// The claims of a project JWT: the registered ones (RFC 7519 §4.1) and OpenTok's `ist`.
 #[derive(Deserialize)]
 struct Claims {
-    iss: Value,
+    #[serde(rename = "iss")]
+    _iss: IgnoredAny,
     exp: Option<f64>,
+    nbf: Option<f64>,
+    ist: Option<String>,
+    #[serde(rename = "iat")]
+    _iat: Option<IgnoredAny>,
+    #[serde(rename = "jti")]
+    _jti: Option<IgnoredAny>,
+    #[serde(rename = "sub")]
+    _sub: Option<IgnoredAny>,
+    #[serde(rename = "aud")]
+    _aud: Option<IgnoredAny>,
+    /// All other claims. A project JWT has none.
+    #[serde(flatten)]
+    other: BTreeMap<String, IgnoredAny>,
+}
+
+/// The issuer alone: other claims count only once the signature is verified.
+#[derive(Deserialize)]
+struct Issuer {
+    iss: Value,
+}
+
+impl Claims {
+    fn check(&self, now_s: i64) -> Result<(), ApiError> {
+        if let Some(name) = self.other.keys().next() {
+            return Err(ApiError::forbidden(format!(
+                "this JWT is not a project token: it has the claim {name:?}; sign API calls with a server SDK, and never with a client's token"
+            )));
+        }
+        if self.ist.as_deref().is_some_and(|ist| ist != PROJECT) {
+            return Err(ApiError::forbidden(
+                "this JWT is not a project token: its ist is not \"project\"",
+            ));
+        }
+        if self
+            .nbf
+            .is_some_and(|nbf| whole(nbf) > now_s.saturating_add(CLOCK_SKEW))
+        {
+            return Err(ApiError::forbidden(
+                "the signature is not valid yet (nbf); check the clock of your server",
+            ));
+        }
+        check_expiry(self.exp.map(whole), now_s)
+    }
+}
+
+/// Returns the whole seconds of a NumericDate (RFC 7519 §2). A value beyond `i64` saturates, and is out of range then.
+#[expect(clippy::cast_possible_truncation, reason = "saturates, see above")]
+fn whole(seconds: f64) -> i64 {
+    seconds as i64
 }
 
 impl Proof<'_> {
-    /// The key that it says to be of; not to be believed before [`Proof::check`].
+    /// Returns the API key that the credential names. The name is not verified before [`Proof::check`].
     fn api_key(self) -> Option<u32> {
         match self {
             Proof::Secret { key, .. } => key.trim().parse().ok(),
             Proof::Jwt(jwt) => {
                 let payload = jwt.split('.').nth(1)?;
                 let payload = URL_SAFE_NO_PAD.decode(payload).ok()?;
-                let claims: Claims = serde_json::from_slice(&payload).ok()?;
-                match claims.iss {
+                let issuer: Issuer = serde_json::from_slice(&payload).ok()?;
+                match issuer.iss {
                     Value::String(text) => text.parse().ok(),
                     Value::Number(number) => u32::try_from(number.as_u64()?).ok(),
                     _ => None,
@@ -130,35 +185,32 @@ impl Proof<'_> {
             Proof::Secret { secret, .. } => verify_slices_are_equal(secret.as_bytes(), expected)
                 .map_err(|_| ApiError::forbidden("API key and secret do not match")),
             Proof::Jwt(jwt) => {
-                // The clock is the caller's, and what else the SDKs write or leave out does not matter.
+                // Times are checked below against the caller's `now_s`.
                 let mut validation = Validation::new(Algorithm::HS256);
                 validation.validate_exp = false;
                 validation.validate_aud = false;
                 validation.required_spec_claims.clear();
                 let key = DecodingKey::from_secret(expected);
-                let claims = decode::<Claims>(jwt, &key, &validation)
+                decode::<Claims>(jwt, &key, &validation)
                     .map_err(|_| ApiError::forbidden("API key and secret do not match"))?
-                    .claims;
-                expiry(claims.exp, now_s)
+                    .claims
+                    .check(now_s)
             }
         }
     }
 }
 
-fn expiry(exp: Option<f64>, now_s: i64) -> Result<(), ApiError> {
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "a float beyond i64 saturates, and is refused as out of range"
-    )]
-    let exp = exp.map(|seconds| seconds as i64);
+fn check_expiry(exp: Option<i64>, now_s: i64) -> Result<(), ApiError> {
     match exp {
         None => Err(ApiError::forbidden("the signature has no expiry (exp)")),
         Some(exp) if exp.saturating_add(CLOCK_SKEW) <= now_s => Err(ApiError::forbidden(
             "the signature has expired; is the clock of your server right?",
         )),
-        Some(exp) if exp.saturating_sub(LONGEST_LIFETIME + CLOCK_SKEW) > now_s => Err(
-            ApiError::forbidden("the signature is good for more than a day; sign each call anew"),
-        ),
+        Some(exp) if exp.saturating_sub(MAX_LIFETIME + CLOCK_SKEW) > now_s => {
+            Err(ApiError::forbidden(
+                "the signature is valid for more than an hour; sign each call anew",
+            ))
+        }
         Some(_) => Ok(()),
     }
 }
@@ -213,12 +265,12 @@ mod tests {
     }
 
     #[test]
-    fn expiry_has_a_minute_of_grace_and_a_day_of_reach() {
+    fn expiry_has_a_minute_of_grace_and_an_hour_of_reach() {
         for (exp, is_good) in [
             (-59, true),
             (-60, false),
-            (24 * 3600, true),
-            (24 * 3600 + 61, false),
+            (3600, true),
+            (3600 + 61, false),
             (i64::MAX - NOW, false),
         ] {
             let claims = json!({ "iss": "123456", "exp": NOW + exp });
@@ -231,6 +283,42 @@ mod tests {
             &endless,
             SECRET
         )));
+    }
+
+    #[test]
+    fn a_client_token_opens_no_call() {
+        let claims = json!({
+            "iss": "123456", "ist": "project", "iat": NOW, "exp": NOW + 180, "jti": "x",
+        });
+        for (name, value) in [
+            ("scope", json!("session.connect")),
+            ("session_id", json!("1_MX4xMjM0NTZ-flx-fg")),
+            ("role", json!("moderator")),
+            ("connection_data", json!("")),
+            ("initial_layout_class_list", json!("")),
+            ("nonce", json!(0.5)),
+            ("anything else", json!(null)),
+        ] {
+            let mut client = claims.clone();
+            client[name] = value;
+            let client = jwt(&json!({ "alg": "HS256" }), &client, SECRET);
+            assert!(!is_accepted(&client), "{name}");
+        }
+        for (name, value, is_good) in [
+            ("ist", json!("account"), false),
+            ("ist", json!(["project"]), false),
+            ("ist", json!(null), true),
+            ("nbf", json!(NOW + 59), true),
+            ("nbf", json!(NOW + 61), false),
+            ("nbf", json!("now"), false),
+            ("sub", json!("123456"), true),
+            ("aud", json!(["x"]), true),
+        ] {
+            let mut other = claims.clone();
+            other[name] = value;
+            let jwt = jwt(&json!({ "alg": "HS256" }), &other, SECRET);
+            assert_eq!(is_accepted(&jwt), is_good, "{other}");
+        }
     }
 
     #[test]

@@ -24,6 +24,9 @@ const DEFAULT_LIFETIME: i64 = 24 * 60 * 60;
 /// The maximum lifetime of a token, in seconds.
 const LONGEST_LIFETIME: i64 = 30 * 24 * 60 * 60;
 
+/// The scope of a client JWT that joins a session. OpenTok's SDKs write it since 2024.
+const CONNECT_SCOPE: &str = "session.connect";
+
 /// The accepted difference between the issuer's clock and this server's, in seconds.
 const CLOCK_SKEW: i64 = 60;
 
@@ -208,6 +211,10 @@ impl Token<'_> {
             connection_data: Option<String>,
             #[serde(default)]
             initial_layout_class_list: Option<String>,
+            nbf: Option<f64>,
+            /// Separated by spaces.
+            scope: Option<String>,
+            ist: Option<String>,
         }
 
         // The expiry is checked with the caller's clock, the issuer below, because some SDKs write it as a number.
@@ -223,6 +230,16 @@ impl Token<'_> {
             })?
             .claims;
 
+        let scopes = body.scope.as_deref().unwrap_or(CONNECT_SCOPE);
+        if !scopes
+            .split_whitespace()
+            .any(|scope| scope == CONNECT_SCOPE)
+        {
+            return Err(TokenError::BadField("scope"));
+        }
+        if body.ist.is_some_and(|ist| ist != "project") {
+            return Err(TokenError::BadField("ist"));
+        }
         let api_key = match &body.iss {
             serde_json::Value::String(text) => text.parse().ok(),
             serde_json::Value::Number(number) => {
@@ -243,6 +260,7 @@ impl Token<'_> {
             layout_classes: body.initial_layout_class_list.unwrap_or_default(),
             created_at: body.iat.map(whole),
             expires_at: body.exp.map(whole),
+            valid_from: body.nbf.map(whole),
         })
     }
 }
@@ -268,6 +286,8 @@ struct RawClaims {
     layout_classes: String,
     created_at: Option<i64>,
     expires_at: Option<i64>,
+    /// `nbf` of a JWT.
+    valid_from: Option<i64>,
 }
 
 impl RawClaims {
@@ -300,6 +320,12 @@ impl RawClaims {
         };
         if created_at > now.saturating_add(CLOCK_SKEW) {
             return Err(TokenError::BadField("create_time"));
+        }
+        if self
+            .valid_from
+            .is_some_and(|from| from > now.saturating_add(CLOCK_SKEW))
+        {
+            return Err(TokenError::BadField("nbf"));
         }
         let expires_at = self
             .expires_at

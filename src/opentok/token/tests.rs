@@ -198,10 +198,44 @@ fn an_issuer_may_be_a_number() {
 #[test]
 fn an_array_as_audience_does_not_matter() {
     let body = json!({
-        "iss": KEY.to_string(), "iat": MADE_AT, "nbf": MADE_AT + DAY, "aud": ["x"],
+        "iss": KEY.to_string(), "iat": MADE_AT, "nbf": MADE_AT, "aud": ["x"],
         "role": "publisher", "session_id": SESSION,
     });
     assert!(verify(&jwt(&Header::new(Algorithm::HS256), &body)).is_ok());
+}
+
+#[test]
+fn a_project_jwt_joins_no_session_and_scope_ist_and_nbf_count() {
+    let client = json!({
+        "iss": KEY.to_string(), "ist": "project", "iat": MADE_AT, "exp": MADE_AT + 300,
+        "role": "publisher", "session_id": SESSION, "scope": "session.connect",
+    });
+    for (name, value, expected) in [
+        (
+            "session_id",
+            json!(null),
+            Err(TokenError::BadField("session_id")),
+        ),
+        ("scope", json!("archive.start session.connect"), Ok(())),
+        (
+            "scope",
+            json!("archive.start"),
+            Err(TokenError::BadField("scope")),
+        ),
+        ("scope", json!(""), Err(TokenError::BadField("scope"))),
+        ("ist", json!("account"), Err(TokenError::BadField("ist"))),
+        ("nbf", json!(MADE_AT + CLOCK_SKEW), Ok(())),
+        (
+            "nbf",
+            json!(MADE_AT + CLOCK_SKEW + 1),
+            Err(TokenError::BadField("nbf")),
+        ),
+    ] {
+        let mut body = client.clone();
+        body[name] = value;
+        let verified = verify(&jwt(&Header::new(Algorithm::HS256), &body));
+        assert_eq!(verified.map(|_| ()), expected, "{body}");
+    }
 }
 
 #[test]

@@ -10,5 +10,6 @@ mod individual;
 mod keys;
 mod official;
 mod people;
+mod proofs;
 mod sessions;
 pub mod world;

@@ -130,6 +130,34 @@ impl World {
         client.message().await["error"]["code"].clone()
     }
 
+    /// The code with which the server closes a socket that resumes a connection with this key; `None`: it resumes.
+    pub async fn resume_refusal(&self, client: &Client, hello: Value, key: &str) -> Option<u16> {
+        let (mut socket, _) = connect_async(format!("ws://{}/live", self.server.addr()))
+            .await
+            .unwrap();
+        let mut hello = hello;
+        hello["resume"] = json!({ "connectionId": client.id, "key": key, "last": 0 });
+        socket.send(Message::text(hello.to_string())).await.unwrap();
+        loop {
+            match timeout(PATIENCE, socket.next())
+                .await
+                .unwrap()
+                .unwrap()
+                .unwrap()
+            {
+                Message::Text(text) => {
+                    let reply: Value = serde_json::from_str(&text).unwrap();
+                    if reply["resumed"] == true {
+                        return None;
+                    }
+                    assert!(reply["error"].is_object(), "{reply}");
+                }
+                Message::Close(frame) => return Some(frame.unwrap().code.into()),
+                _ => {}
+            }
+        }
+    }
+
     async fn knock(&self) -> Client {
         let url = format!("ws://{}/live", self.server.addr());
         let (socket, _) = connect_async(url).await.unwrap();
@@ -160,6 +188,7 @@ impl World {
             last_id: 0,
             waiting: Vec::new(),
             id: String::new(),
+            key: String::new(),
             connection: Value::Null,
         }
     }
@@ -179,6 +208,7 @@ impl World {
         client.connection = welcome["connection"].clone();
         let id = client.connection["connectionId"].as_str();
         client.id = id.unwrap().to_owned();
+        client.key = welcome["key"].as_str().unwrap().to_owned();
         client
     }
 }
@@ -188,7 +218,8 @@ pub fn http() -> reqwest::ClientBuilder {
     Http::builder().no_proxy().pool_max_idle_per_host(0)
 }
 
-fn hello(session: &SessionId, token: &str) -> Value {
+/// The first message on a socket.
+pub fn hello(session: &SessionId, token: &str) -> Value {
     json!({
         "type": "hello", "id": 1, "versions": [1], "sessionId": session, "token": token,
     })
@@ -212,6 +243,8 @@ pub struct Client {
     /// Events that came while a reply was waited for.
     waiting: Vec<Value>,
     pub id: String,
+    /// Resumes the connection from another socket.
+    pub key: String,
     /// As the welcome has it.
     pub connection: Value,
 }
