@@ -235,6 +235,15 @@ pub fn exist(dir: &Path) -> io::Result<bool> {
     Ok(!places(dir)?.is_empty())
 }
 
+/// Returns the total size of an archive's journals, in bytes.
+pub fn size_bytes(dir: &Path) -> io::Result<u64> {
+    let mut bytes = 0;
+    for place in places(dir)? {
+        bytes += fs::metadata(dir.join(place.file_name()))?.len();
+    }
+    Ok(bytes)
+}
+
 /// Deletes an archive's journals.
 pub fn remove(dir: &Path) -> io::Result<()> {
     for place in places(dir)? {

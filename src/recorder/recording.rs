@@ -10,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde::{Deserialize, Serialize};
 use tracing::warn;
 
 use super::{
@@ -276,32 +277,66 @@ impl Recording {
 
 /// Completes an archive whose recording was interrupted: by a crash, or by a disk that failed.
 ///
-/// Its length is the time of the last thing written. What is complete already stays as it is, so
-/// this may be called as often as one likes. Blocks while it reads the journals.
+/// The archive ends at its last record. Complete files stay as they are, so repeated calls change nothing. Journals that grew
+/// after the files were made hold more than the files, which are then made again. Blocks while it reads the journals.
 ///
 /// # Errors
 /// The disk's; `NotFound` if there is no such folder.
 pub fn recover(dir: &Path) -> io::Result<Manifest> {
     match read_manifest(dir) {
-        Some(manifest) if is_whole(dir, &manifest) || !journal::exist(dir)? => Ok(manifest),
+        Some(saved) if is_current(dir, &saved)? => Ok(saved.manifest),
         _ => remux(dir),
     }
 }
 
-/// Deletes the journals of an archive whose manifest and files are in place, once these have
-/// reached the disk. Does nothing to any other archive.
+/// Deletes the journals of an archive whose manifest and files are complete, once these have reached the disk. Journals that
+/// hold more than the files stay. Does nothing to any other archive.
 ///
 /// # Errors
 /// The disk's.
 pub fn discard_journals(dir: &Path) -> io::Result<()> {
-    let Some(manifest) = read_manifest(dir).filter(|manifest| is_whole(dir, manifest)) else {
+    let Some(saved) = read_manifest(dir).filter(|saved| is_whole(dir, &saved.manifest)) else {
         return Ok(());
     };
-    for name in manifest.streams.iter().filter_map(|s| s.file.as_deref()) {
+    if saved.is_outgrown(dir)? {
+        warn!(folder = %dir.display(), "The journals grew after the files were made; keeping them");
+        return Ok(());
+    }
+    for name in saved
+        .manifest
+        .streams
+        .iter()
+        .filter_map(|s| s.file.as_deref())
+    {
         File::open(dir.join(name))?.sync_all()?;
     }
     File::open(dir)?.sync_all()?;
     journal::remove(dir)
+}
+
+/// A manifest, and the journals it was made from.
+#[derive(Serialize, Deserialize)]
+struct SavedManifest {
+    #[serde(flatten)]
+    manifest: Manifest,
+    /// The total size of the journals, in bytes. `None` in a manifest of an older version.
+    journal_bytes: Option<u64>,
+}
+
+impl SavedManifest {
+    /// Whether the journals are longer than those the files were made from. Shorter ones are left over from an interrupted removal.
+    fn is_outgrown(&self, dir: &Path) -> io::Result<bool> {
+        let bytes = journal::size_bytes(dir)?;
+        Ok(self.journal_bytes.is_some_and(|then| bytes > then))
+    }
+}
+
+/// Whether the files can stay: they hold all that the journals hold, or there are no journals.
+fn is_current(dir: &Path, saved: &SavedManifest) -> io::Result<bool> {
+    if !journal::exist(dir)? {
+        return Ok(true);
+    }
+    Ok(is_whole(dir, &saved.manifest) && !saved.is_outgrown(dir)?)
 }
 
 /// Makes the files from the journals. When that fails nothing is left of them: on a full disk the database
@@ -330,14 +365,18 @@ fn mux_journals(dir: &Path) -> io::Result<Manifest> {
     Ok(manifest)
 }
 
-fn read_manifest(dir: &Path) -> Option<Manifest> {
+fn read_manifest(dir: &Path) -> Option<SavedManifest> {
     serde_json::from_slice(&fs::read(dir.join(MANIFEST)).ok()?).ok()
 }
 
 fn write_manifest(dir: &Path, manifest: &Manifest) -> io::Result<()> {
+    let saved = SavedManifest {
+        manifest: manifest.clone(),
+        journal_bytes: Some(journal::size_bytes(dir)?),
+    };
     let part = dir.join(MANIFEST_PART);
     let mut file = File::create(&part)?;
-    file.write_all(&serde_json::to_vec_pretty(manifest)?)?;
+    file.write_all(&serde_json::to_vec_pretty(&saved)?)?;
     file.sync_all()?;
     fs::rename(part, dir.join(MANIFEST))
 }

@@ -334,6 +334,31 @@ fn journals_go_only_when_the_films_are_in_place() {
 }
 
 #[test]
+fn journals_that_grew_after_the_files_were_made_are_kept_and_read_again() {
+    let mut ada = Person::new();
+    ada.joins(0, true, false);
+    ada.talks(0, 3000);
+    let mut studio = Studio::open();
+    studio.take_all(&[&ada]);
+    let killed = studio.kill();
+    let journal = killed.path().join(format!("{}.audio.journal", ada.stream));
+    let whole = fs::read(&journal).unwrap();
+    // As if it had been recovered in the middle of the recording.
+    fs::write(&journal, &whole[..whole.len() / 2]).unwrap();
+    let early = recover(killed.path()).unwrap();
+    fs::write(&journal, &whole).unwrap();
+
+    discard_journals(killed.path()).unwrap();
+    let manifest = recover(killed.path()).unwrap();
+
+    assert!(manifest.duration_ms > early.duration_ms + 1000, "{early:?}");
+    let (_, film) = only(killed.path(), &manifest);
+    assert!(film.audio.len() > 135, "at most the last flush is lost");
+    discard_journals(killed.path()).unwrap();
+    assert!(!journal.exists(), "the files hold all of it now");
+}
+
+#[test]
 fn missing_journals_cost_only_what_they_held() {
     let mut ada = Person::new();
     ada.joins(0, true, true);
