@@ -76,10 +76,14 @@ async fn greet(base: &str, server: &Server) -> anyhow::Result<()> {
 }
 
 async fn change_moderators(config: &Config, command: ModeratorCommand) -> anyhow::Result<()> {
-    let data = DataFolder::open(&config.data.folder).await?;
+    let password = match &command {
+        // The person may take minutes to type it, so it is read before the folder is opened.
+        ModeratorCommand::Add { .. } => read_password()?,
+        _ => String::new(),
+    };
+    let data = DataFolder::open_beside(&config.data.folder).await?;
     match command {
         ModeratorCommand::Add { name } => {
-            let password = read_password()?;
             moderator::put(&data.db, &name, &password, clock::now_ms()).await?;
             say(&format!("{name} may sign in now"));
         }
@@ -105,7 +109,7 @@ async fn change_moderators(config: &Config, command: ModeratorCommand) -> anyhow
             say(&format!("{base}/sign-in?link={link}"));
         }
     }
-    data.db.close().await;
+    data.close().await;
     Ok(())
 }
 
@@ -129,7 +133,7 @@ fn read_password() -> anyhow::Result<String> {
 }
 
 async fn change_keys(config: &Config, command: Option<KeysCommand>) -> anyhow::Result<()> {
-    let data = DataFolder::open(&config.data.folder).await?;
+    let data = DataFolder::open_beside(&config.data.folder).await?;
     let now_ms = clock::now_ms();
     match command {
         None => show_key(&project::of_pages(&data.db, None, now_ms).await?),
@@ -155,7 +159,7 @@ async fn change_keys(config: &Config, command: Option<KeysCommand>) -> anyhow::R
             change_callbacks(config, &data, key, url.as_deref(), off).await?;
         }
     }
-    data.db.close().await;
+    data.close().await;
     Ok(())
 }
 

@@ -220,7 +220,7 @@ impl Server {
             task.abort();
             let _ = task.await;
         }
-        self.app.db().close().await;
+        self.app.data.close().await;
     }
 }
 

@@ -41,7 +41,7 @@ impl Data {
 
 /// Makes a data folder with the account of [`crate::people::MODERATOR`].
 pub async fn add_moderator(folder: &Path) {
-    let opened = DataFolder::open(folder).await.unwrap();
+    let opened = DataFolder::open_beside(folder).await.unwrap();
     make_account(&opened.db).await;
     opened.db.close().await;
 }
@@ -79,6 +79,43 @@ impl Process {
         }
         let status = process.child.wait().unwrap();
         (status.code().unwrap(), process.log())
+    }
+
+    /// A running server, or what it complained of when it ended.
+    pub fn runs_or_fails(arguments: &[&str]) -> Result<Process, String> {
+        let mut process = Process::spawn(&[], arguments);
+        while let Some(line) = process.line() {
+            if line.contains("Parlor is running at ") {
+                return Ok(process);
+            }
+        }
+        process.child.wait().unwrap();
+        Err(process.log())
+    }
+
+    /// The complaint of a server in mount, user and process namespaces of its own, where the folder is mounted at another path.
+    /// `None`: this user may not make namespaces.
+    pub fn fail_in_namespace(data: &Path) -> Option<String> {
+        let mounted = tempfile::tempdir().unwrap();
+        let (data, mounted) = (data.to_str().unwrap(), mounted.path().to_str().unwrap());
+        let script = "mount --bind \"$1\" \"$2\" && shift 2 && exec \"$@\"";
+        let unshare = [
+            "unshare",
+            "--user",
+            "--map-root-user",
+            "--mount",
+            "--pid",
+            "--fork",
+        ];
+        let prefix = [&unshare[..], &["sh", "-c", script, "sh", data, mounted]].concat();
+        let mut process = Process::spawn(&prefix, &["--listen", "127.0.0.1:0", "--data", mounted]);
+        while let Some(line) = process.line() {
+            assert!(!line.contains("is running"), "it runs: {line}");
+        }
+        process.child.wait().unwrap();
+        let log = process.log();
+        let is_forbidden = log.contains("unshare") || log.contains("mount:");
+        (!is_forbidden).then_some(log)
     }
 
     /// Runs to its end, which is expected to be a good one: what it printed.

@@ -30,7 +30,9 @@ async fn after_a_restart_nobody_is_shown_in_a_call_that_is_over() {
     .await;
     let link = format!("/buddies/call/{}", bob.user);
     let kept = || async {
-        let opened = parlor::data::DataFolder::open(&data.path()).await.unwrap();
+        let opened = parlor::data::DataFolder::open_beside(&data.path())
+            .await
+            .unwrap();
         let chosen = parlor::presence::store::not_available(&opened.db, 0, 9).await;
         let session = parlor::opentok::SessionId::from(session.clone());
         let chat = parlor::invitation::store::find(&opened.db, &session).await;

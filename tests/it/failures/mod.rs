@@ -4,6 +4,7 @@ mod composing;
 mod disk;
 mod log;
 mod noise;
+mod owner;
 mod refusals;
 mod standstill;
 mod startup;

@@ -57,7 +57,7 @@ fn a_data_folder_that_cannot_be_written_is_told_by_name() {
         let (code, complaint) = Process::fail(&["--listen", "127.0.0.1:0", "--data", folder]);
         assert_eq!(code, 1, "{complaint}");
         let told = format!(
-            "parlor: the data folder {folder} cannot be made; choose another with --data FOLDER"
+            "parlor: cannot create the data folder {folder}; choose another with --data FOLDER"
         );
         assert!(complaint.contains(&told), "{complaint}");
     }

@@ -14,7 +14,7 @@ use crate::{
 };
 
 async fn archive_in(data: &Data, id: ArchiveId) -> parlor::archive::Archive {
-    let opened = DataFolder::open(&data.path()).await.unwrap();
+    let opened = DataFolder::open_beside(&data.path()).await.unwrap();
     let project = project::of_pages(&opened.db, None, 1).await.unwrap();
     let found = history::find(&opened.db, project.api_key, id).await;
     opened.db.close().await;
