@@ -152,6 +152,10 @@ pub struct Data {
     )]
     pub folder: PathBuf,
 
+    /// Start with an empty history if the database is missing from a folder that has archives
+    #[arg(long)]
+    pub new_database: bool,
+
     /// Recording starts only with this much room on the disk, and stops at half of it. MiB.
     #[arg(
         long,
@@ -348,6 +352,7 @@ impl Default for Config {
             },
             data: Data {
                 folder: PathBuf::from("data"),
+                new_database: false,
                 min_free_mib: 512,
             },
             keys: Keys {

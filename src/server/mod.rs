@@ -65,7 +65,7 @@ impl Server {
     /// Each error names the cause and the operator's remedy, for example for a port in use or a read-only data folder.
     pub async fn start(config: Config) -> anyhow::Result<Server> {
         let resolution = config.archives.archive_resolution;
-        let data = DataFolder::open(&config.data.folder).await?;
+        let data = DataFolder::open(&config.data.folder, config.data.new_database).await?;
         let remote = settings::remote(&config)?;
         let project = settings::project(&config, remote.is_some(), &data).await?;
         let (listener, media_sockets) = sockets::bind(&config.network, remote.is_none())?;

@@ -178,7 +178,7 @@ struct Site {
 impl Site {
     async fn start() -> Site {
         let folder = tempfile::tempdir().unwrap();
-        let data = DataFolder::open(folder.path()).await.unwrap();
+        let data = DataFolder::open(folder.path(), false).await.unwrap();
         let project = project::of_pages(&data.db, None, 1).await.unwrap();
         let settings = Settings::new(data.archives(), now_ms);
         let archives = Archives::new(data.db.clone(), Arc::new(NoComposer), settings);

@@ -119,7 +119,7 @@ fn print(what: &str, times: &mut [Duration]) {
 /// Makes a data folder with archives of 1000 sessions.
 async fn filled(rows: i64) -> (tempfile::TempDir, SqlitePool) {
     let folder = tempfile::tempdir().unwrap();
-    let data = DataFolder::open(folder.path()).await.unwrap();
+    let data = DataFolder::open(folder.path(), false).await.unwrap();
     sqlx::query(
         "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < $1 * 5 / 4)
          INSERT INTO archives (id, api_key, session_id, room, name, status, output_mode, stream_mode, has_audio,

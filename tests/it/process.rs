@@ -1,8 +1,9 @@
 //! The real program as a child process, to be killed and started again on the same data folder.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, Permissions},
     io::{BufRead, BufReader, Read},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, ExitStatus, Stdio},
 };
@@ -79,6 +80,35 @@ impl Process {
         }
         let status = process.child.wait().unwrap();
         (status.code().unwrap(), process.log())
+    }
+
+    /// The complaint of a server that `prefix` starts, for instance as another user. `None`: this user may not do that.
+    pub fn fail_under(prefix: &[&str], arguments: &[&str]) -> Option<String> {
+        let program = env!("CARGO_BIN_EXE_parlor");
+        // Another user cannot look into the folder of the build.
+        let copy = tempfile::Builder::new()
+            .permissions(Permissions::from_mode(0o755))
+            .tempdir()
+            .unwrap();
+        let copied = copy.path().join("parlor");
+        fs::copy(program, &copied).unwrap();
+        let prefix = [
+            prefix,
+            &[
+                "sh",
+                "-c",
+                "shift; exec \"$0\" \"$@\"",
+                copied.to_str().unwrap(),
+            ],
+        ]
+        .concat();
+        let mut process = Process::spawn(&prefix, arguments);
+        while let Some(line) = process.line() {
+            assert!(!line.contains("is running"), "it runs: {line}");
+        }
+        process.child.wait().unwrap();
+        let log = process.log();
+        (!log.contains("setpriv")).then_some(log)
     }
 
     /// A running server, or what it complained of when it ended.

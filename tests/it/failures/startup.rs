@@ -1,7 +1,12 @@
 //! A server that cannot start says why, and what to do. One that starts for the first time lets
 //! somebody in, once.
 
-use std::net::{TcpListener, UdpSocket};
+use std::{
+    fs::{self, Permissions},
+    net::{TcpListener, UdpSocket},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+};
 
 use parlor::moderator::SHORTEST_PASSWORD;
 use reqwest::StatusCode;
@@ -56,11 +61,43 @@ fn a_data_folder_that_cannot_be_written_is_told_by_name() {
         let folder = folder.to_str().unwrap();
         let (code, complaint) = Process::fail(&["--listen", "127.0.0.1:0", "--data", folder]);
         assert_eq!(code, 1, "{complaint}");
-        let told = format!(
-            "parlor: cannot create the data folder {folder}; choose another with --data FOLDER"
-        );
+        let told = format!("parlor: cannot create the data folder {folder}: ");
         assert!(complaint.contains(&told), "{complaint}");
+        assert!(complaint.contains("--data FOLDER"), "{complaint}");
     }
+}
+
+/// Somebody else's folder, and a file system that is read-only; only root can make these.
+#[tokio::test]
+async fn a_data_folder_of_another_user_is_told_with_cause_path_and_remedy() {
+    let data = Data::with_moderator().await;
+    let path = data.path();
+    let folder = path.to_str().unwrap();
+    let arguments = ["--listen", "127.0.0.1:0", "--data", folder];
+    let nobody = ["setpriv", "--reuid", "65534", "--clear-groups"];
+    // The folder itself lets others in, as one that was made by hand.
+    let open = |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    open(path.parent().unwrap(), 0o755);
+    open(&path, 0o755);
+    let Some(complaint) = Process::fail_under(&nobody, &arguments) else {
+        eprintln!("SKIPPED: only root may run as another user");
+        return;
+    };
+    let told =
+        format!("cannot write {folder}/parlor.lock: permission denied: run Parlor as the owner");
+    assert!(complaint.contains(&told), "{complaint}");
+    // A database that this user can read, but not write.
+    for name in ["parlor.lock", "parlor.db"] {
+        open(
+            &path.join(name),
+            if name == "parlor.lock" { 0o666 } else { 0o444 },
+        );
+    }
+    open(&path.join("archives"), 0o755);
+    open(&path, 0o777);
+    let complaint = Process::fail_under(&nobody, &arguments).unwrap();
+    let told = format!("cannot use the database {folder}/parlor.db: it is read-only: ");
+    assert!(complaint.contains(&told), "{complaint}");
 }
 
 #[test]
@@ -117,7 +154,7 @@ async fn the_first_start_prints_a_link_that_makes_one_account() {
 
     let second = Visitor::at(&server.base);
     let page = second.page(&format!("/sign-in?link={link}")).await;
-    assert!(page.contains("This link has been used"), "{page}");
+    assert!(page.contains("This link was already used"), "{page}");
     let form = [("name", "Second"), form[1], form[2]];
     let answer = second.post("/sign-in", &form).await;
     assert_eq!(answer.status(), StatusCode::BAD_REQUEST);

@@ -19,36 +19,33 @@
 //! The commands (`parlor moderator`, `parlor keys`) open the folder beside a running server: SQLite orders their
 //! statements. They migrate the database only while no server owns the folder.
 
+mod cause;
+mod database;
+mod lock;
+
 use std::{
-    fs::{self, File, TryLockError},
+    fs::{self, File, Permissions},
     io,
     io::Write,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
-use anyhow::{Context, bail, ensure};
-use sqlx::{
-    SqlitePool,
-    migrate::Migrator,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
-};
+use anyhow::{Context, anyhow, ensure};
+use sqlx::SqlitePool;
+use tracing::warn;
 
-/// The schema, inside the binary.
-static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
-
-const DATABASE: &str = "parlor.db";
+use self::{cause::io_error, database::DATABASE, lock::LOCK_FILE};
 
 /// Bytes of the key that signs and encrypts cookies.
 const COOKIE_KEY_BYTES: usize = 64;
 
-/// The file that a server locks.
-const LOCK_FILE: &str = "parlor.lock";
-/// Attempts to lock the folder, and to find it migrated, and the time between two of them. A command holds the lock for
-/// the milliseconds of a migration; a server that starts migrates for a second at most.
-const LOCK_ATTEMPTS: u32 = 5;
+const COOKIE_KEY: &str = "cookie.key";
+const ARCHIVES: &str = "archives";
+
+/// Attempts of a command to find the database migrated, and the time between two. A server that starts migrates for a second at most.
 const MIGRATION_ATTEMPTS: u32 = 20;
 const ATTEMPT_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -72,15 +69,18 @@ impl DataFolder {
     }
 
     /// Opens the folder for a server, which owns it until [`DataFolder::close`] or the end of the process. Creates the folder
-    /// and its contents if they do not exist, and migrates the database.
+    /// and its contents if they do not exist, and migrates the database. `new_database`: create the database even if there are
+    /// archives without one.
     ///
     /// # Errors
-    /// When another server owns the folder, when the folder cannot be written, or when the database is of a newer version.
-    pub async fn open(path: &Path) -> anyhow::Result<DataFolder> {
+    /// When another server owns the folder, when the folder cannot be written, when the database is of a newer version, or when it
+    /// is missing.
+    pub async fn open(path: &Path, new_database: bool) -> anyhow::Result<DataFolder> {
         let path = create_folder(path)?;
-        let lock = acquire_lock(&path).await?;
-        let db = open_database(&path.join(DATABASE)).await?;
-        migrate(&db, &path).await?;
+        let lock = lock::acquire(&path).await?;
+        let db = open_database(&path, new_database).await?;
+        database::migrate(&db, &path.join(DATABASE)).await?;
+        restrict_permissions(&path);
         Ok(DataFolder {
             path,
             db,
@@ -94,11 +94,11 @@ impl DataFolder {
     /// As [`DataFolder::open`], except that a server may own the folder; it must be of the same version.
     pub async fn open_beside(path: &Path) -> anyhow::Result<DataFolder> {
         let path = create_folder(path)?;
-        let db = open_database(&path.join(DATABASE)).await?;
+        let db = open_database(&path, false).await?;
         let mut attempts = 1;
-        while !has_current_schema(&db).await {
-            if let Some(lock) = try_lock(&path)? {
-                migrate(&db, &path).await?;
+        while !database::has_current_schema(&db).await {
+            if let Some(lock) = lock::try_acquire(&path)? {
+                database::migrate(&db, &path.join(DATABASE)).await?;
                 lock.unlock()?;
                 break;
             }
@@ -128,7 +128,7 @@ impl DataFolder {
 
     /// The folder of all recordings.
     pub fn archives(&self) -> PathBuf {
-        self.path.join("archives")
+        self.path.join(ARCHIVES)
     }
 
     /// The folder itself; also the root from which the recorder finds `archives/`.
@@ -141,7 +141,7 @@ impl DataFolder {
     /// # Errors
     /// When the key's file cannot be read or written, or has been cut short.
     pub fn cookie_key(&self) -> anyhow::Result<Vec<u8>> {
-        let file = self.path.join("cookie.key");
+        let file = self.path.join(COOKIE_KEY);
         let key = match fs::read(&file) {
             Ok(key) => key,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -174,97 +174,49 @@ fn create_folder(path: &Path) -> anyhow::Result<PathBuf> {
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
-        .create(path.join("archives"))
+        .create(path.join(ARCHIVES))
         .and_then(|()| fs::canonicalize(path))
-        .with_context(|| {
-            format!(
-                "cannot create the data folder {}; choose another with --data FOLDER",
-                path.display()
-            )
+        .map_err(|error| {
+            let error = io_error("create the data folder", path, &error);
+            anyhow!("{error}; or choose another folder with --data FOLDER")
         })
 }
 
-/// Locks the folder for this process.
-async fn acquire_lock(path: &Path) -> anyhow::Result<File> {
-    for attempt in 1..=LOCK_ATTEMPTS {
-        if let Some(mut lock) = try_lock(path)? {
-            let host = nix::unistd::gethostname().unwrap_or_default();
-            let owner = format!(
-                "process {} on {}",
-                std::process::id(),
-                host.to_string_lossy()
-            );
-            lock.set_len(0)?;
-            lock.write_all(owner.as_bytes())?;
-            return Ok(lock);
+/// Opens the database. An empty one in a folder with archives is refused: it would hide them.
+async fn open_database(path: &Path, new_database: bool) -> anyhow::Result<SqlitePool> {
+    let file = path.join(DATABASE);
+    let is_empty = fs::metadata(&file).map_or(true, |file| file.len() == 0);
+    if is_empty && !new_database {
+        let archives = path.join(ARCHIVES);
+        let archives = fs::read_dir(&archives)
+            .map_err(|error| io_error("read", &archives, &error))?
+            .count();
+        ensure!(
+            archives == 0,
+            "the database {} is missing or empty, but there are {archives} archives: restore it from a backup, or start once with \
+             --new-database; the files of the archives stay, but the history does not show them",
+            file.display()
+        );
+    }
+    database::open(&file).await
+}
+
+/// Makes secrets and recordings unreadable for other users, whatever the permissions of the folder are.
+fn restrict_permissions(path: &Path) {
+    let wal = format!("{DATABASE}-wal");
+    let shm = format!("{DATABASE}-shm");
+    let files = [DATABASE, &wal, &shm, COOKIE_KEY, LOCK_FILE].map(|name| (name, 0o600));
+    for (name, mode) in files.into_iter().chain([(ARCHIVES, 0o700)]) {
+        let path = path.join(name);
+        let is_open = fs::metadata(&path).is_ok_and(|file| file.permissions().mode() & 0o077 != 0);
+        if !is_open {
+            continue;
         }
-        if attempt < LOCK_ATTEMPTS {
-            tokio::time::sleep(ATTEMPT_INTERVAL).await;
+        match fs::set_permissions(&path, Permissions::from_mode(mode)) {
+            Ok(()) => warn!(path = %path.display(), "Other users could read this; restricted it"),
+            Err(error) => warn!(path = %path.display(), %error, "Other users can read this"),
         }
     }
-    let owner = fs::read_to_string(path.join(LOCK_FILE)).unwrap_or_default();
-    bail!(
-        "another Parlor ({owner}) uses the data folder {}: stop it first, or choose another folder with --data FOLDER",
-        path.display()
-    )
-}
-
-/// Locks the folder if no other process has locked it. The lock ends with the file.
-fn try_lock(path: &Path) -> anyhow::Result<Option<File>> {
-    let file = path.join(LOCK_FILE);
-    let lock = fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(&file)
-        .with_context(|| format!("cannot open {}", file.display()))?;
-    match lock.try_lock() {
-        Ok(()) => Ok(Some(lock)),
-        Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(error)) => Err(error).with_context(|| {
-            format!(
-                "cannot lock {}; its file system must support locks (flock)",
-                file.display()
-            )
-        }),
-    }
-}
-
-/// Whether the newest migration of this version has been applied.
-async fn has_current_schema(db: &SqlitePool) -> bool {
-    let newest = MIGRATIONS.iter().map(|migration| migration.version).max();
-    let applied: Result<Option<i64>, _> =
-        sqlx::query_scalar("SELECT MAX(version) FROM _sqlx_migrations WHERE success")
-            .fetch_one(db)
-            .await;
-    // A new database has no such table.
-    applied.is_ok_and(|applied| applied == newest)
-}
-
-async fn migrate(db: &SqlitePool, path: &Path) -> anyhow::Result<()> {
-    MIGRATIONS.run(db).await.with_context(|| {
-        format!(
-            "the database {} does not fit this version of Parlor",
-            path.join(DATABASE).display()
-        )
-    })
-}
-
-async fn open_database(file: &Path) -> anyhow::Result<SqlitePool> {
-    let options = SqliteConnectOptions::new()
-        .filename(file)
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        // A crash of the process loses nothing; a power cut may lose the last transactions, never the file.
-        .synchronous(SqliteSynchronous::Normal)
-        .foreign_keys(true)
-        .busy_timeout(Duration::from_secs(10));
-    SqlitePoolOptions::new()
-        .max_connections(8)
-        .connect_with(options)
-        .await
-        .with_context(|| format!("opening the database {}", file.display()))
 }
 
 #[cfg(test)]
@@ -277,7 +229,7 @@ mod tests {
     async fn a_new_folder_gets_a_database_and_a_lasting_key() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("deep").join("data");
-        let data = DataFolder::open(&path).await.unwrap();
+        let data = DataFolder::open(&path, false).await.unwrap();
         let mode: String = sqlx::query_scalar("PRAGMA journal_mode")
             .fetch_one(&data.db)
             .await
@@ -286,7 +238,7 @@ mod tests {
         let key = data.cookie_key().unwrap();
 
         data.close().await;
-        let again = DataFolder::open(&path).await.unwrap();
+        let again = DataFolder::open(&path, false).await.unwrap();
 
         assert_eq!(again.cookie_key().unwrap(), key);
         for name in ["parlor.db", "cookie.key"] {
@@ -299,9 +251,9 @@ mod tests {
     #[tokio::test]
     async fn a_folder_has_one_owner_and_any_number_of_commands() {
         let folder = tempfile::tempdir().unwrap();
-        let owner = DataFolder::open(folder.path()).await.unwrap();
+        let owner = DataFolder::open(folder.path(), false).await.unwrap();
 
-        let refused = DataFolder::open(folder.path()).await.unwrap_err();
+        let refused = DataFolder::open(folder.path(), false).await.unwrap_err();
 
         let told = refused.to_string();
         let process = format!("process {} on ", std::process::id());
@@ -310,18 +262,18 @@ mod tests {
         let command = DataFolder::open_beside(folder.path()).await.unwrap();
         command.check_database().await.unwrap();
         command.close().await;
-        let refused = DataFolder::open(folder.path()).await;
+        let refused = DataFolder::open(folder.path(), false).await;
         assert!(refused.is_err(), "a command that ends frees nothing");
         owner.close().await;
-        DataFolder::open(folder.path()).await.unwrap();
+        DataFolder::open(folder.path(), false).await.unwrap();
     }
 
     #[tokio::test]
     async fn a_command_migrates_only_what_no_server_owns() {
         let folder = tempfile::tempdir().unwrap();
         let command = DataFolder::open_beside(folder.path()).await.unwrap();
-        assert!(has_current_schema(&command.db).await);
-        let owner = DataFolder::open(folder.path()).await.unwrap();
+        assert!(database::has_current_schema(&command.db).await);
+        let owner = DataFolder::open(folder.path(), false).await.unwrap();
         // As if the server were of the version before.
         sqlx::query("DELETE FROM _sqlx_migrations WHERE version = (SELECT MAX(version) FROM _sqlx_migrations)")
             .execute(&owner.db)
@@ -334,9 +286,84 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn secrets_are_unreadable_for_others_in_any_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
+        DataFolder::open(path, false).await.unwrap().close().await;
+        // As a copy or an older version left them.
+        for name in [DATABASE, ARCHIVES] {
+            fs::set_permissions(path.join(name), Permissions::from_mode(0o755)).unwrap();
+        }
+
+        let data = DataFolder::open(path, false).await.unwrap();
+        data.cookie_key().unwrap();
+
+        for entry in fs::read_dir(path).unwrap() {
+            let entry = entry.unwrap();
+            let mode = entry.metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o077, 0, "{:?} has {mode:o}", entry.file_name());
+        }
+    }
+
+    #[tokio::test]
+    async fn archives_without_a_database_are_not_hidden_by_an_empty_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        DataFolder::open(path, false).await.unwrap().close().await;
+        fs::create_dir(path.join(ARCHIVES).join("one")).unwrap();
+        DataFolder::open(path, false).await.unwrap().close().await;
+        for damage in [
+            |file: &Path| fs::remove_file(file),
+            |file: &Path| fs::write(file, ""),
+        ] {
+            for name in fs::read_dir(path).unwrap() {
+                let name = name.unwrap().file_name().into_string().unwrap();
+                if name.starts_with(DATABASE) {
+                    damage(&path.join(name)).unwrap();
+                }
+            }
+
+            let refused = DataFolder::open(path, false).await.unwrap_err().to_string();
+
+            assert!(refused.contains("there are 1 archives"), "{refused}");
+            assert!(refused.contains("--new-database"), "{refused}");
+            assert!(DataFolder::open_beside(path).await.is_err());
+        }
+        DataFolder::open(path, true).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_database_that_cannot_be_used_names_cause_path_and_remedy() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        let data = DataFolder::open(path, false).await.unwrap();
+        sqlx::query("INSERT INTO _sqlx_migrations SELECT 99990101000000, '', CURRENT_TIMESTAMP, TRUE, '', 0")
+            .execute(&data.db)
+            .await
+            .unwrap();
+        data.close().await;
+        let refused = DataFolder::open(path, false).await.unwrap_err();
+        assert!(
+            format!("{refused:#}").contains("of a newer Parlor"),
+            "{refused:#}"
+        );
+
+        fs::write(
+            path.join(DATABASE),
+            "this is not a database, but it is long enough",
+        )
+        .unwrap();
+        let refused = DataFolder::open(path, false).await.unwrap_err();
+        let told = format!("{refused:#}");
+        assert!(told.contains("parlor.db: it is damaged"), "{told}");
+        assert!(told.contains("restore it from a backup"), "{told}");
+    }
+
+    #[tokio::test]
     async fn a_damaged_key_is_told_and_not_replaced() {
         let folder = tempfile::tempdir().unwrap();
-        let data = DataFolder::open(folder.path()).await.unwrap();
+        let data = DataFolder::open(folder.path(), false).await.unwrap();
         fs::write(folder.path().join("cookie.key"), b"short").unwrap();
 
         let error = data.cookie_key().unwrap_err().to_string();
@@ -351,10 +378,10 @@ mod tests {
     #[tokio::test]
     async fn a_folder_that_cannot_be_made_is_told_by_name() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let error = DataFolder::open(&file.path().join("data"))
+        let error = DataFolder::open(&file.path().join("data"), false)
             .await
-            .unwrap_err()
-            .to_string();
+            .unwrap_err();
+        let error = format!("{error:#}");
         assert!(error.contains("--data FOLDER"), "{error}");
     }
 }
