@@ -29,6 +29,7 @@ use tracing::info;
 use self::state::{Effect, Persist, State};
 use crate::{
     clock::{self, Now},
+    common::name::Name,
     invitation::{
         self, AnswerError, BuddySnapshot, ChatView, InvitationId, InvitationOutcome, Invite,
         InviteRefusal, InviteResult, JoinError, OutgoingInvitation, RecordingAction,
@@ -36,7 +37,7 @@ use crate::{
     },
     opentok::SessionId,
     platform::{LocalPresence, Platform, PlatformError},
-    presence::{self, Availability, Name, RosterPage, RosterQuery, UserId},
+    presence::{self, Availability, RosterPage, RosterQuery, UserId},
     session::ConnectionId,
 };
 

@@ -3,35 +3,28 @@
 //! A connection of the presence session whose token we made is a tab of a buddy; one that carries other data
 //! belongs to a foreign application and is nobody. In the sessions of chats the same data say who of the two it is.
 
-use serde::Deserialize;
-
 use super::{
     Inner, now,
     state::{Effect, PlatformCall, State},
 };
 use crate::{
+    common::{connection_data::ConnectionData, name::Name},
     opentok::SessionId,
-    presence::{Availability, DisconnectReason, Name, TabConnected, UserId},
+    presence::{Availability, DisconnectReason, TabConnected, UserId},
     session::{ClientSignal, ConnectionId, ConnectionInfo, EndReason, Observer, Refusal},
 };
 
-/// What our tokens say of their holder: `{"name":"Ann","user":"…"}`.
-#[derive(Deserialize)]
-struct BuddyData {
-    name: String,
-    user: UserId,
-}
-
 impl Observer for Inner {
     fn joined(&self, session: &SessionId, connection: &ConnectionInfo) {
-        let Ok(badge) = serde_json::from_str::<BuddyData>(&connection.data) else {
+        let data = ConnectionData::parse(&connection.data).unwrap_or_default();
+        let Some(user) = data.user else {
             return;
         };
         let mut state = self.state();
         if *session == self.presence {
-            state.tab_connected(&badge, connection.connection_id);
+            state.tab_connected(user, &data.name, connection.connection_id);
         } else {
-            state.participant_connected(session, badge.user, connection.connection_id);
+            state.participant_connected(session, user, connection.connection_id);
         }
         drop(state);
         self.effects_ready.notify_one();
@@ -70,23 +63,20 @@ impl Observer for Inner {
 }
 
 impl State {
-    fn tab_connected(&mut self, badge: &BuddyData, connection: ConnectionId) {
-        let Ok(name) = Name::parse(&badge.name) else {
+    fn tab_connected(&mut self, user: UserId, name: &str, connection: ConnectionId) {
+        let Ok(name) = Name::parse(name) else {
             return;
         };
         let arrival = TabConnected {
-            user: badge.user,
+            user,
             name: &name,
             connection,
-            availability: self.saved_availabilities.remove(&badge.user),
+            availability: self.saved_availabilities.remove(&user),
         };
         // Others see a tab before they hear what its buddy does.
         let first = self.effects.len();
         self.act(|switchboard, now| switchboard.tab_connected(arrival, now));
-        let doing = self
-            .switchboard
-            .roster()
-            .availability_and_activity(badge.user);
+        let doing = self.switchboard.roster().availability_and_activity(user);
         if doing.is_none_or(|(availability, _)| availability == Availability::Invisible) {
             return;
         }
@@ -95,12 +85,8 @@ impl State {
             is_visible: true,
         };
         self.effects.insert(first, show);
-        self.presence_kit.tab_connected(
-            badge.user,
-            connection,
-            &self.switchboard,
-            &mut self.effects,
-        );
+        self.presence_kit
+            .tab_connected(user, connection, &self.switchboard, &mut self.effects);
     }
 
     pub(super) fn participant_connected(

@@ -9,9 +9,10 @@ use super::{now, presence_kit::PresenceKit, remote_participants::RemoteParticipa
 use crate::{
     archive::ArchiveId,
     clock::Now,
+    common::name::Name,
     invitation::{ChatEnd, ChatRecord, InvitationEvent, Switchboard},
     opentok::SessionId,
-    presence::{Availability, Name, UserId},
+    presence::{Availability, UserId},
     session::ConnectionId,
 };
 

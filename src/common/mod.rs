@@ -2,3 +2,4 @@
 
 pub mod connection_data;
 pub mod id;
+pub mod name;

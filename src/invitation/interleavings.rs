@@ -11,10 +11,10 @@ use proptest::{prelude::*, test_runner::RngAlgorithm};
 use super::*;
 use crate::{
     clock::Now,
+    common::name::Name,
     opentok::SessionId,
     presence::{
-        Activity, Availability, DisconnectReason, Name, RosterEntry, RosterQuery, TabConnected,
-        UserId,
+        Activity, Availability, DisconnectReason, RosterEntry, RosterQuery, TabConnected, UserId,
     },
     session::ConnectionId,
 };

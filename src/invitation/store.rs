@@ -158,7 +158,7 @@ pub async fn recordings(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::presence::{Name, Person};
+    use crate::{common::name::Name, presence::Person};
 
     fn person(name: &str) -> Person {
         Person {

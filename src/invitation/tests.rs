@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     clock::Now,
+    common::name::Name,
     opentok::SessionId,
-    presence::{Availability, DisconnectReason, Name, RosterQuery, TabConnected, UserId},
+    presence::{Availability, DisconnectReason, RosterQuery, TabConnected, UserId},
     session::ConnectionId,
 };
 

@@ -8,6 +8,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::account_name;
+use crate::common::name::fold;
+
 /// Failures that count: those not longer ago than this.
 const WINDOW: Duration = Duration::from_secs(15 * 60);
 
@@ -104,10 +107,10 @@ fn keys(name: &str, address: &str) -> [(String, usize); 2] {
     ]
 }
 
-/// Names count alike whatever their case, as accounts do; long ones are cut.
+/// All ways to type an account's name count as one. Long names are cut.
 fn name_key(name: &str) -> String {
-    let name: String = name.trim().chars().take(100).collect();
-    format!("name {}", name.to_lowercase())
+    let name: String = account_name(name).chars().take(100).collect();
+    format!("name {}", fold(&name))
 }
 
 #[cfg(test)]

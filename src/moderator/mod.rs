@@ -15,6 +15,8 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sqlx::SqlitePool;
 use tokio::sync::Semaphore;
 
+use crate::common::name::{Name, NameError};
+
 pub use limiter::{SignInLimiter, TooManyAttempts};
 
 /// Characters of a password, at least.
@@ -22,9 +24,6 @@ pub const SHORTEST_PASSWORD: usize = 8;
 
 /// Longer ones only keep the machine busy. Bytes.
 const LONGEST_PASSWORD: usize = 1024;
-
-/// Characters of an account's name.
-const LONGEST_NAME: usize = 100;
 
 /// How long a sign-in link works. ms.
 const LINK_LIFETIME_MS: i64 = 60 * 60 * 1000;
@@ -44,8 +43,8 @@ pub struct Moderator {
 /// Why an account was not made or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountError {
-    #[error("enter a name of up to {LONGEST_NAME} characters")]
-    BadName,
+    #[error(transparent)]
+    Name(#[from] NameError),
     #[error("the password must have at least {SHORTEST_PASSWORD} characters")]
     BadPassword,
     #[error("the name {0} is taken")]
@@ -61,16 +60,16 @@ pub enum AccountError {
 /// Adds an account, or gives an existing one a new password.
 ///
 /// # Errors
-/// [`AccountError::BadName`], [`AccountError::BadPassword`], or the database.
+/// [`AccountError::Name`], [`AccountError::BadPassword`], or the database.
 pub async fn put(
     db: &SqlitePool,
     name: &str,
     password: &str,
     now_ms: i64,
 ) -> Result<(), AccountError> {
-    let name = checked_name(name)?;
+    let name = Name::parse(name)?;
     let hash = hash(checked_password(password)?).await?;
-    store::put(db, name, &hash, now_ms).await?;
+    store::put(db, name.as_str(), &hash, now_ms).await?;
     Ok(())
 }
 
@@ -88,7 +87,7 @@ pub async fn check(
     if password.len() > LONGEST_PASSWORD {
         return Ok(None);
     }
-    let found = store::find_by_name(db, name.trim()).await?;
+    let found = store::find_by_name(db, &account_name(name)).await?;
     let kept = found.as_ref().map(|account| account.password_hash.clone());
     let password = password.to_owned();
     let _permit = HASHING.acquire().await.map_err(anyhow::Error::from)?;
@@ -123,7 +122,7 @@ pub async fn list(db: &SqlitePool) -> Result<Vec<String>, sqlx::Error> {
 /// # Errors
 /// When the database does not answer.
 pub async fn remove(db: &SqlitePool, name: &str) -> Result<bool, sqlx::Error> {
-    store::remove(db, name.trim()).await
+    store::remove(db, &account_name(name)).await
 }
 
 /// Makes a link that works once, within an hour: the part after `/sign-in?link=`.
@@ -162,18 +161,15 @@ pub async fn use_link(
     if !store::link_is_good(db, &link, now_ms).await? {
         return Err(AccountError::BadLink);
     }
-    let name = checked_name(name)?;
+    let name = Name::parse(name)?;
     let hash = hash(checked_password(password)?).await?;
-    store::use_link(db, &link, name, &hash, now_ms).await
+    store::use_link(db, &link, name.as_str(), &hash, now_ms).await
 }
 
-fn checked_name(name: &str) -> Result<&str, AccountError> {
-    let name = name.trim();
-    let length = name.chars().count();
-    if length == 0 || length > LONGEST_NAME || name.contains(char::is_control) {
-        return Err(AccountError::BadName);
-    }
-    Ok(name)
+/// The name under which an account is stored. The text as it is when it is no name today: accounts of earlier versions
+/// had longer ones.
+fn account_name(text: &str) -> String {
+    Name::parse(text).map_or_else(|_| text.trim().to_owned(), |name| name.to_string())
 }
 
 fn checked_password(password: &str) -> Result<&str, AccountError> {
@@ -279,6 +275,20 @@ mod tests {
         let link = make_link(&db, 0).await.unwrap();
         assert!(!link_is_good(&db, &link, LINK_LIFETIME_MS).await.unwrap());
         assert!(!link_is_good(&db, "guessed", 1).await.unwrap());
+    }
+
+    #[sqlx::test]
+    async fn an_account_is_found_however_its_name_was_typed(db: SqlitePool) {
+        put(&db, "Jose\u{301}", PASSWORD, 1).await.unwrap();
+        for typed in ["Jos\u{e9}", "JOSe\u{301}", " \u{200b}jos\u{e9} "] {
+            let found = check(&db, typed, PASSWORD).await.unwrap();
+            assert_eq!(found.unwrap().name, "Jos\u{e9}", "{typed:?}");
+        }
+        for nothing in ["\u{200b}", "a\nb", "a\u{202e}b"] {
+            let refused = put(&db, nothing, PASSWORD, 1).await;
+            assert!(matches!(refused, Err(AccountError::Name(_))), "{nothing:?}");
+        }
+        assert!(remove(&db, "Jose\u{301}").await.unwrap());
     }
 
     #[sqlx::test]

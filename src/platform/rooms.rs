@@ -9,9 +9,10 @@ use super::{Platform, PlatformError, StartArchive};
 use crate::{
     archive::ArchiveId,
     clock,
+    common::name::Name,
     opentok::Role,
     project,
-    room::{self, Name, Room, RoomError, Slug},
+    room::{self, Room, RoomError, Slug},
 };
 
 /// The rooms and the platform of their sessions.

@@ -7,7 +7,8 @@ use std::{
 
 use serde::Serialize;
 
-use super::{RosterEntry, UserId, name};
+use super::{RosterEntry, UserId};
+use crate::common::name::{MAX_NAME_CHARS, fold};
 
 /// Between two deltas, at least. Higher: fewer frames; lower: fresher lists.
 const MIN_INTERVAL: Duration = Duration::from_millis(250);
@@ -169,7 +170,7 @@ impl DeltaPublisher {
     }
 
     pub(super) fn page(&self, query: RosterQuery<'_>) -> RosterPage {
-        let search = name::fold(query.search);
+        let search = fold(query.search);
         let mut total = 0;
         let mut buddies = Vec::new();
         let end = query
@@ -196,7 +197,7 @@ impl DeltaPublisher {
 
 /// What the longest name of the costliest characters takes.
 const fn max_entry_bytes() -> usize {
-    ENTRY_BYTES_WITHOUT_NAME + 100 * 4
+    ENTRY_BYTES_WITHOUT_NAME + MAX_NAME_CHARS * 4
 }
 
 fn entry_bytes(entry: &RosterEntry) -> usize {

@@ -25,7 +25,6 @@
 
 mod deltas;
 mod grace;
-mod name;
 mod roster;
 pub mod store;
 
@@ -35,10 +34,10 @@ use serde::{Deserialize, Serialize};
 
 pub use deltas::{RosterDelta, RosterPage, RosterQuery};
 pub use grace::{DisconnectReason, GracePeriod};
-pub use name::{Name, NameError};
 pub use roster::{ExpiredUsers, Roster, TabConnected};
 
 pub use crate::common::id::UserId;
+use crate::common::name::Name;
 
 /// What a buddy chose for itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -7,11 +7,10 @@ use std::{
 };
 
 use super::{
-    Activity, Availability, DisconnectReason, GracePeriod, Name, Person, PresenceStatus,
-    RosterDelta, RosterEntry, RosterPage, RosterQuery, UserId, deltas::DeltaPublisher,
-    grace::RELOAD_GRACE,
+    Activity, Availability, DisconnectReason, GracePeriod, Person, PresenceStatus, RosterDelta,
+    RosterEntry, RosterPage, RosterQuery, UserId, deltas::DeltaPublisher, grace::RELOAD_GRACE,
 };
-use crate::session::ConnectionId;
+use crate::{common::name::Name, session::ConnectionId};
 
 /// How many of those who left are remembered, and for how long: they can still be called (and are told
 /// of it when they return), and come back as what they chose to be.

@@ -2,8 +2,8 @@
 
 use sqlx::SqlitePool;
 
-use super::{Availability, Name, UserId};
-use crate::opentok::SessionId;
+use super::{Availability, UserId};
+use crate::{common::name::Name, opentok::SessionId};
 
 /// The presence session of a project.
 ///

@@ -355,8 +355,8 @@ fn a_crowd_is_told_in_portions_that_a_signal_can_carry() {
     let mut scene = Scene::new();
     for at in 0..500 {
         scene.newcomer(&match at % 3 {
-            0 => "\"\\".repeat(50),
-            1 => "😀".repeat(100),
+            0 => "\"\\".repeat(30),
+            1 => "😀".repeat(60),
             _ => format!("Buddy {at}"),
         });
     }

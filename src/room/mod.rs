@@ -7,10 +7,10 @@ mod store;
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sqlx::SqlitePool;
 
-use crate::opentok::SessionId;
+use crate::{common::name::Name, opentok::SessionId};
 
 /// The room behind `/host` and `/participant`.
 pub const DEFAULT_SLUG: &str = "main";
@@ -23,9 +23,6 @@ const MAX_ROOMS: i64 = 1000;
 
 /// Maximum length of a slug, in characters.
 const MAX_SLUG_CHARS: usize = 40;
-
-/// Maximum length of a room's or a person's name, in characters.
-const MAX_NAME_CHARS: usize = 60;
 
 /// A room.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,63 +92,6 @@ impl fmt::Display for Slug {
     }
 }
 
-/// The name of a room or of a person: 1–60 characters without control characters, trimmed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String")]
-pub struct Name(String);
-
-/// A text that cannot be a name.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum BadName {
-    #[error("enter a name")]
-    Empty,
-    #[error("use at most {MAX_NAME_CHARS} characters for a name")]
-    TooLong,
-    #[error("remove the special characters from the name")]
-    Unprintable,
-}
-
-impl Name {
-    /// # Errors
-    /// [`BadName`] says what is wrong.
-    pub fn parse(text: &str) -> Result<Name, BadName> {
-        let text = text.trim();
-        if text.is_empty() {
-            return Err(BadName::Empty);
-        }
-        if text.chars().count() > MAX_NAME_CHARS {
-            return Err(BadName::TooLong);
-        }
-        // Marks that change the writing direction could make one name look like another.
-        let is_unprintable = |letter: char| {
-            letter.is_control()
-                || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-        };
-        if text.contains(is_unprintable) {
-            return Err(BadName::Unprintable);
-        }
-        Ok(Name(text.to_owned()))
-    }
-
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl TryFrom<String> for Name {
-    type Error = BadName;
-
-    fn try_from(text: String) -> Result<Self, BadName> {
-        Name::parse(&text)
-    }
-}
-
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 /// Why a room was not created, renamed or deleted.
 #[derive(Debug, thiserror::Error)]
 pub enum RoomError {
@@ -209,7 +149,7 @@ pub async fn default_room<E: From<sqlx::Error>>(
     }
     let room = Room {
         slug: slug.clone(),
-        name: Name(DEFAULT_NAME.to_owned()),
+        name: Name::from_saved(DEFAULT_NAME),
         session: new_session.await?,
     };
     store::add(db, &room, now_ms).await?;
@@ -324,15 +264,6 @@ mod tests {
         for text in ["", "Main", "a/b", "..", "-a", "a-", "a--b", "a b", "é"] {
             assert_eq!(Slug::parse(text), None, "{text}");
         }
-    }
-
-    #[test]
-    fn names_are_trimmed_and_bounded() {
-        assert_eq!(name("  Ada ").as_str(), "Ada");
-        assert_eq!(Name::parse("  "), Err(BadName::Empty));
-        assert_eq!(Name::parse(&"a".repeat(61)), Err(BadName::TooLong));
-        assert_eq!(Name::parse("a\nb"), Err(BadName::Unprintable));
-        assert_eq!(Name::parse("a\u{202e}b"), Err(BadName::Unprintable));
     }
 
     #[sqlx::test]

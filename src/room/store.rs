@@ -2,8 +2,8 @@
 
 use sqlx::SqlitePool;
 
-use super::{DEFAULT_SLUG, Name, Room, Slug};
-use crate::opentok::SessionId;
+use super::{DEFAULT_SLUG, Room, Slug};
+use crate::{common::name::Name, opentok::SessionId};
 
 struct Row {
     slug: String,
@@ -15,7 +15,7 @@ impl From<Row> for Room {
     fn from(row: Row) -> Room {
         Room {
             slug: Slug(row.slug),
-            name: Name(row.name),
+            name: Name::from_saved(&row.name),
             session: SessionId::from(row.session_id),
         }
     }

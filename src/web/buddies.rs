@@ -16,8 +16,8 @@ use super::{
 };
 use crate::{
     app::App,
-    common::connection_data::ConnectionData,
-    presence::{Availability, Name, PresenceStatus, RosterEntry, RosterPage, RosterQuery, UserId},
+    common::{connection_data::ConnectionData, name::Name},
+    presence::{Availability, PresenceStatus, RosterEntry, RosterPage, RosterQuery, UserId},
 };
 
 /// Buddies on the first page of the roster, and on others that do not say how many.

@@ -12,11 +12,11 @@ use serde::Serialize;
 
 use crate::{
     buddies::InviteError,
+    common::name::NameError,
     invitation::{AnswerError, InvitationOutcome, InviteRefusal, JoinError, RecordingError},
     moderator::{AccountError, TooManyAttempts},
     platform::{PlatformError, RoomsError},
-    presence::NameError,
-    room::{BadName, RoomError},
+    room::RoomError,
 };
 
 /// Why a request failed. Each variant has its own remedy. Messages are lower-case and have no full stop.
@@ -339,19 +339,13 @@ impl From<RoomsError> for WebError {
 impl From<AccountError> for WebError {
     fn from(error: AccountError) -> Self {
         match error {
-            AccountError::BadName | AccountError::BadPassword | AccountError::BadLink => {
+            AccountError::Name(_) | AccountError::BadPassword | AccountError::BadLink => {
                 WebError::BadInput(error.to_string())
             }
             AccountError::NameTaken(_) => WebError::Conflict(error.to_string()),
             AccountError::Database(error) => error.into(),
             AccountError::Internal(error) => WebError::Internal(error),
         }
-    }
-}
-
-impl From<BadName> for WebError {
-    fn from(error: BadName) -> Self {
-        WebError::BadInput(error.to_string())
     }
 }
 

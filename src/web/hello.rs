@@ -2,7 +2,6 @@
 
 use actix_web::{HttpResponse, web};
 use askama::Template;
-use serde_json::json;
 
 use super::{
     error::WebError,
@@ -11,7 +10,11 @@ use super::{
     room::default_room,
     visitor::Visitor,
 };
-use crate::{app::App, opentok::Role};
+use crate::{
+    app::App,
+    common::{connection_data::ConnectionData, name::Name},
+    opentok::Role,
+};
 
 #[derive(Template)]
 #[template(path = "hello.html")]
@@ -28,7 +31,8 @@ struct HelloPage {
 pub async fn hello(app: web::Data<App>, visitor: Visitor) -> Result<HttpResponse, WebError> {
     let layout = visitor.layout(&app, Section::None).await?;
     let room = default_room(&app).await?;
-    let data = json!({ "name": visitor.name().map_or_else(|| "Guest".to_owned(), |name| name.to_string()) });
+    let name = visitor.name();
+    let data = ConnectionData::named(name.as_ref().map_or("Guest", Name::as_str));
     let info = app.platform.info();
     let access = info.browser_access.as_ref();
     let page = page(&HelloPage {
@@ -41,7 +45,7 @@ pub async fn hello(app: web::Data<App>, visitor: Visitor) -> Result<HttpResponse
         session_id: room.session.to_string(),
         token: app
             .platform
-            .token(&room.session, Role::Publisher, &data.to_string())
+            .token(&room.session, Role::Publisher, &data.to_json())
             .await?,
     })?;
     with_platform(page, &*app.platform)

@@ -16,7 +16,8 @@ use super::{
 use crate::{
     app::App,
     clock::now_ms,
-    room::{self, Name, Room, Slug},
+    common::name::Name,
+    room::{self, Room, Slug},
 };
 
 #[derive(Template)]

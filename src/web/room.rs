@@ -15,9 +15,9 @@ use super::{
 use crate::{
     app::App,
     clock::now_ms,
-    common::connection_data::ConnectionData,
+    common::{connection_data::ConnectionData, name::Name},
     opentok::{Role, SessionId},
-    room::{self, Name, Room, Slug},
+    room::{self, Room, Slug},
 };
 
 #[derive(Template)]

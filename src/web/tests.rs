@@ -317,6 +317,39 @@ async fn a_guest_gets_a_publishers_token_and_never_a_moderators() {
 }
 
 #[actix_web::test]
+async fn every_door_has_the_same_rule_for_names() {
+    let site = Site::start().await;
+    let guest = site.somebody();
+    let (_, joined) = guest
+        .ask("/rooms/main/join", &[("name", " Jose\u{301}\u{200b}")])
+        .await;
+    assert_eq!(joined["token"], r#"publisher {"name":"José"}"#);
+    for (name, cause) in [
+        ("\u{200b}", "Enter a name."),
+        (
+            "Ann\u{202e}",
+            "Remove the special characters from the name.",
+        ),
+        (&"x".repeat(61), "Use at most 60 characters for a name."),
+    ] {
+        let (status, problem) = guest.ask("/rooms/main/join", &[("name", name)]).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST);
+        assert_eq!(problem["cause"], cause);
+
+        let users = guest.client.post(format!("{}/users", site.url));
+        let answer = users.json(&json!({ "name": name })).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
+        assert_eq!(answer.json::<Value>().await.unwrap()["cause"], cause);
+
+        let link = moderator::make_link(site.app.db(), now_ms()).await.unwrap();
+        let form = [("name", name), ("password", PASSWORD), ("link", &link)];
+        let answer = guest.post("/sign-in", &form).await;
+        assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
+        assert!(answer.text().await.unwrap().contains(cause));
+    }
+}
+
+#[actix_web::test]
 async fn a_host_gets_a_moderators_token() {
     let site = Site::start().await;
     let host = site.moderator().await;

@@ -14,9 +14,9 @@ use super::{
 };
 use crate::{
     app::App,
+    common::name::Name,
     moderator::{self, Moderator},
-    presence::{self, UserId},
-    room::Name,
+    presence::UserId,
 };
 
 const NAME: &str = "name";
@@ -33,7 +33,7 @@ pub struct Visitor {
 /// A visitor who has said a name on the page of the buddies.
 pub struct Buddy {
     pub user: UserId,
-    pub name: presence::Name,
+    pub name: Name,
 }
 
 /// The account a visitor has signed in to, as the cookie remembers it.
@@ -75,14 +75,13 @@ impl Visitor {
     /// The buddy, once it has said a name.
     pub fn buddy(&self) -> Option<Buddy> {
         let user = self.session.get(USER).ok().flatten()?;
-        let name: String = self.session.get(BUDDY).ok().flatten()?;
-        let name = presence::Name::parse(&name).ok()?;
+        let name = self.session.get(BUDDY).ok().flatten()?;
         Some(Buddy { user, name })
     }
 
     /// # Errors
     /// When the cookie would grow too large.
-    pub fn remember_buddy(&self, name: &presence::Name) -> Result<(), WebError> {
+    pub fn remember_buddy(&self, name: &Name) -> Result<(), WebError> {
         Ok(self.session.insert(BUDDY, name)?)
     }
 

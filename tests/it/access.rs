@@ -254,7 +254,7 @@ impl Parlor {
         let app = self.server.app();
         if matches!(given, Given::Room | Given::Running) {
             let session = app.platform.create_session().await.unwrap();
-            let name = parlor::room::Name::parse("Kitchen").unwrap();
+            let name = parlor::common::name::Name::parse("Kitchen").unwrap();
             let room = parlor::room::create(app.db(), &name, &session, clock::now_ms()).await;
             let room = room.unwrap();
             names.room = room.slug.to_string();
@@ -266,7 +266,7 @@ impl Parlor {
             }
         }
         if given == Given::Buddy {
-            let name = presence::Name::parse("Ann").unwrap();
+            let name = parlor::common::name::Name::parse("Ann").unwrap();
             let kept = presence::store::save_name(app.db(), names.user, &name, clock::now_ms());
             kept.await.unwrap();
         }

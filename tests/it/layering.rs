@@ -30,8 +30,8 @@ const INSIDE: &[(&str, &[&str])] = &[
         &["clock", "common", "opentok", "presence", "session"],
     ),
     ("project", &["config", "opentok"]),
-    ("moderator", &[]),
-    ("room", &["opentok", "project", "session"]),
+    ("moderator", &["common"]),
+    ("room", &["common", "opentok", "project", "session"]),
     ("session", &["clock", "common", "opentok"]),
     ("archive", &["common", "opentok", "session"]),
     ("archive_object", &["archive", "opentok", "session"]),
@@ -39,13 +39,16 @@ const INSIDE: &[(&str, &[&str])] = &[
     ("recorder", &["archive", "session"]),
     (
         "platform",
-        &["archive", "clock", "opentok", "project", "room", "session"],
+        &[
+            "archive", "clock", "common", "opentok", "project", "room", "session",
+        ],
     ),
     (
         "buddies",
         &[
             "archive",
             "clock",
+            "common",
             "invitation",
             "opentok",
             "platform",

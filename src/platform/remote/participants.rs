@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use serde_json::json;
 use tracing::warn;
 
 use super::{Inner, error::is_unknown};
-use crate::{opentok::SessionId, platform::PlatformError};
+use crate::{common::connection_data::ConnectionData, opentok::SessionId, platform::PlatformError};
 
 /// Backoff before each attempt to disconnect the clients of a closed session, in seconds; four minutes in total. Longer:
 /// fewer calls outlive a platform's outage; shorter: fewer tasks wait for a platform that stays down.
@@ -74,7 +73,7 @@ impl Inner {
         let mut names = streams
             .into_iter()
             .filter(|stream| stream.video_type != "screen" && !stream.name.is_empty())
-            .map(|stream| json!({ "name": stream.name }).to_string());
+            .map(|stream| ConnectionData::named(stream.name).to_json());
         Ok((0..count)
             .map(|_| names.next().unwrap_or_default())
             .collect())

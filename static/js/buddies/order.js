@@ -1,4 +1,4 @@
-/** @file How buddies are sorted and found, exactly as the server does it: `src/presence/{mod,name}.rs`. */
+/** @file How buddies are sorted and found, exactly as the server does it: `src/presence/mod.rs` and `src/common/name.rs`. */
 
 /** @import { BuddyState, Entry } from './shapes.js' */
 
@@ -23,6 +23,7 @@ export function fold(text) {
     .filter((word) => word !== '')
     .join(' ')
     .toLowerCase()
+    .normalize('NFC')
 }
 
 /**
