@@ -5,6 +5,7 @@ use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::error::ApiError;
+use crate::common::json::from_slice_lossy;
 
 /// The body, or the error of reading it. Handlers authenticate the caller before they look at it.
 pub type Body = Result<Bytes, Error>;
@@ -34,7 +35,7 @@ pub fn object<T: DeserializeOwned>(body: Body) -> Result<T, ApiError> {
     if !text.starts_with(b"{") {
         return Err(ApiError::bad_request("the body must be a JSON object"));
     }
-    serde_json::from_slice(text).map_err(invalid)
+    from_slice_lossy(text).map_err(invalid)
 }
 
 /// Reads a boolean, also as text, because some SDKs send it as text.
@@ -76,6 +77,12 @@ mod tests {
         ] {
             assert_eq!(read(text).unwrap(), Sample::default(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_lone_surrogate_becomes_the_replacement_character() {
+        let sample = read(r#"{"name":"Ann \ud83d"}"#).unwrap();
+        assert_eq!(sample.name.as_deref(), Some("Ann \u{fffd}"));
     }
 
     #[test]

@@ -2,4 +2,5 @@
 
 pub mod connection_data;
 pub mod id;
+pub mod json;
 pub mod name;

@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     clock,
+    common::json::from_slice_lossy,
     opentok::SessionId,
     session::{Admission, Admitted, Attachment, NewConnection, Outbox, Sessions, live},
 };
@@ -119,9 +120,9 @@ impl Socket {
             token,
             quiet,
             resume,
-        }) = serde_json::from_str(&text)
+        }) = from_slice_lossy(text.as_bytes())
         else {
-            let id = serde_json::from_str(&text).map_or(0, |Unreadable { id }| id);
+            let id = from_slice_lossy(text.as_bytes()).map_or(0, |Unreadable { id }| id);
             let refusal = Refusal::invalid("the first message of a socket is a hello");
             return Err(self.turn_away(id, refusal));
         };
@@ -305,10 +306,10 @@ async fn admit(
 
 /// Hands one message to the session. An error is one that cannot be replied to.
 fn handle(attachment: &Attachment, text: &str) -> Result<(), Close> {
-    match serde_json::from_str(text) {
+    match from_slice_lossy(text.as_bytes()) {
         Ok(Message { id, request }) => attachment.request(id, request),
         Err(error) => {
-            let Ok(Unreadable { id }) = serde_json::from_str(text) else {
+            let Ok(Unreadable { id }) = from_slice_lossy(text.as_bytes()) else {
                 return Err(close::UNREADABLE);
             };
             let message = format!("the message cannot be read: {error}");

@@ -12,6 +12,7 @@ use actix_web::{
 use serde::de::DeserializeOwned;
 
 use super::{csrf, error::WebError};
+use crate::common::json::from_slice_lossy;
 
 /// Longest body. Bytes.
 const MAX_BYTES: usize = 16 * 1024;
@@ -39,7 +40,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
                 return Err(WebError::TooLarge);
             }
             let text: &[u8] = if body.is_empty() { b"{}" } else { &body };
-            serde_json::from_slice(text)
+            from_slice_lossy(text)
                 .map(Json)
                 .map_err(|error| WebError::BadInput(format!("the JSON is not valid: {error}")))
         })

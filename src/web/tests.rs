@@ -350,6 +350,19 @@ async fn every_door_has_the_same_rule_for_names() {
 }
 
 #[actix_web::test]
+async fn half_an_emoji_in_a_name_becomes_the_replacement_character() {
+    let site = Site::start().await;
+    let guest = site.somebody();
+    let users = guest.client.post(format!("{}/users", site.url));
+    let users = users.header("Content-Type", "application/json");
+    let answer = users.body(r#"{"name":"Ann \ud83d"}"#).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+    let entered = answer.json::<Value>().await.unwrap();
+    let token = entered["token"].as_str().unwrap();
+    assert!(token.contains("Ann \u{fffd}"), "{token}");
+}
+
+#[actix_web::test]
 async fn a_host_gets_a_moderators_token() {
     let site = Site::start().await;
     let host = site.moderator().await;

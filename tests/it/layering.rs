@@ -56,7 +56,10 @@ const INSIDE: &[(&str, &[&str])] = &[
             "session",
         ],
     ),
-    ("signaling", &["archive", "clock", "opentok", "session"]),
+    (
+        "signaling",
+        &["archive", "clock", "common", "opentok", "session"],
+    ),
     (
         "callback",
         &["archive", "archive_object", "config", "opentok", "session"],

@@ -341,6 +341,18 @@ fn signal(text: &str) -> Value {
 }
 
 #[actix_web::test]
+async fn half_an_emoji_in_a_message_becomes_the_replacement_character() {
+    let server = Server::start().await;
+    let mut ann = server.join(Role::Publisher, "Ann").await;
+    let mut bob = server.join(Role::Subscriber, "Bob").await;
+    ann.say(r#"{"id":99,"type":"signal","signalType":"chat","data":"Hi \ud83d"}"#)
+        .await;
+    let received = bob.event().await;
+    assert_eq!(received["data"], "Hi \u{fffd}");
+    server.stop().await;
+}
+
+#[actix_web::test]
 async fn who_is_quiet_is_told_of_signals_and_streams_only() {
     let server = Server::start().await;
     let mut ann = server.join(Role::Publisher, "Ann").await;
