@@ -10,6 +10,7 @@ mod buddies_recording;
 mod call;
 mod camera;
 mod chromium;
+mod credentials;
 mod devices;
 #[path = "../sdk/driver.rs"]
 mod driver;

@@ -96,3 +96,22 @@ async fn a_buddies_page_has_a_subscribers_token_once_the_visitor_has_a_name() {
     );
     parlor.server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_hello_page_has_a_publishers_token_for_the_remembered_name() {
+    let parlor = Parlor::start().await;
+    let visitor = parlor.anonymous();
+    for name in ["Guest", "Gus"] {
+        let page = visitor.page("/hello").await;
+        let hello = serde_json::json!({
+            "apiKey": between(&page, r#"data-api-key=""#, '"'),
+            "sessionId": between(&page, r#"data-session-id=""#, '"'),
+            "token": between(&page, r#"data-token=""#, '"').replace("&amp;", "&"),
+        });
+        let connected = welcome(&parlor, &hello).await;
+        assert_eq!(connected["role"], "publisher");
+        assert_eq!(data(&connected)["name"], name);
+        visitor.ask("/rooms/main/join", &[("name", "Gus")]).await;
+    }
+    parlor.server.stop().await;
+}
