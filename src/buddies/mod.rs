@@ -28,6 +28,7 @@ use tracing::info;
 
 use self::state::{Effect, Persist, State};
 use crate::{
+    archive::{Archive, ArchiveId, history},
     clock::{self, Now},
     common::name::Name,
     invitation::{
@@ -57,7 +58,8 @@ struct Inner {
     /// Where they meet.
     local_presence: Arc<dyn LocalPresence>,
     db: SqlitePool,
-    api_key: String,
+    /// The project of the presence session and of the history.
+    api_key: u32,
     presence: SessionId,
     state: Mutex<State>,
     /// There are orders, or something is due earlier than before.
@@ -105,9 +107,8 @@ impl Buddies {
         let day = i64::try_from(AVAILABILITY_TTL.as_millis()).unwrap_or(i64::MAX);
         let saved_availabilities =
             presence::store::not_available(&db, now_ms - day, MAX_SAVED_AVAILABILITIES).await?;
-        let api_key = api_key.to_string();
         let buddies = Buddies(Arc::new(Inner {
-            state: Mutex::new(State::new(api_key.clone(), saved_availabilities)),
+            state: Mutex::new(State::new(api_key.to_string(), saved_availabilities)),
             platform,
             local_presence: Arc::clone(&local_presence),
             db,
@@ -120,9 +121,33 @@ impl Buddies {
         Ok(buddies)
     }
 
-    /// The presence session, and the key it belongs to.
-    pub fn presence(&self) -> (&SessionId, &str) {
-        (&self.0.presence, &self.0.api_key)
+    /// The presence session, and the API key of its project.
+    pub fn presence(&self) -> (&SessionId, u32) {
+        (&self.0.presence, self.0.api_key)
+    }
+
+    /// The recordings of the user's chats, newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// The database query fails.
+    pub async fn recordings(&self, user: UserId, limit: u32) -> Result<Vec<Archive>, sqlx::Error> {
+        history::of_user(&self.0.db, self.0.api_key, user, limit).await
+    }
+
+    /// A recording, if it is one of the user's chats.
+    ///
+    /// # Errors
+    /// The database query fails.
+    pub async fn find_recording(
+        &self,
+        user: UserId,
+        id: ArchiveId,
+    ) -> Result<Option<Archive>, sqlx::Error> {
+        let Some(archive) = history::find(&self.0.db, self.0.api_key, id).await? else {
+            return Ok(None);
+        };
+        let chat = invitation::store::find(&self.0.db, &archive.session_id).await?;
+        Ok(chat.filter(|chat| chat.has(user)).map(|_| archive))
     }
 
     /// A token of the presence session; `badge` is what it says of its holder.

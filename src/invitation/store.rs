@@ -127,34 +127,6 @@ pub async fn find(db: &SqlitePool, session: &SessionId) -> Result<Option<SavedCh
     }))
 }
 
-/// The archives of the user's chats in a project's history, the latest first, at most `limit`: their ids.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn recordings(
-    db: &SqlitePool,
-    api_key: u32,
-    user: UserId,
-    limit: u32,
-) -> Result<Vec<String>, sqlx::Error> {
-    let user = user.to_string();
-    sqlx::query_scalar!(
-        "SELECT archives.id
-         FROM chats
-         JOIN archives ON archives.api_key = $3
-                      AND archives.session_id = chats.session_id
-                      AND archives.status <> 'deleted'
-         WHERE chats.inviter_id = $1 OR chats.invitee_id = $1
-         ORDER BY archives.seq DESC
-         LIMIT $2",
-        user,
-        limit,
-        api_key,
-    )
-    .fetch_all(db)
-    .await
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,7 +13,7 @@ use super::{
     form::{EmptyForm, Form},
     format::is_json,
     headers::with_platform,
-    layout::{Layout, Section, clock_time, filters, page, people_count, see_other, size},
+    layout::{Layout, Section, clock_time, filters, initials, page, people_count, see_other, size},
     room::{find as find_room, find_stored as find_stored_room},
     visitor::SignedIn,
 };
@@ -51,7 +51,7 @@ struct ArchivePage<'a> {
 /// A person in an archive, with their track.
 struct Person {
     name: String,
-    initial: String,
+    initials: String,
     /// "0:00 – 52:10 · audio only"
     facts: String,
     /// The file to download; `None` when nothing was recorded.
@@ -218,7 +218,7 @@ fn person(archive: &Archive, stream: &RecordedStream) -> Person {
         _ => times,
     };
     Person {
-        initial: name.chars().take(1).flat_map(char::to_uppercase).collect(),
+        initials: initials(&name),
         name,
         facts,
         file: stream.file.is_some().then(|| {

@@ -77,7 +77,7 @@ pub struct JoinResponse {
 pub struct BuddiesBoot<'a> {
     pub csrf: &'a str,
     /// A string of digits.
-    pub api_key: &'a str,
+    pub api_key: String,
     /// The presence session.
     pub session_id: &'a SessionId,
     /// A subscriber's token of the presence session for [`Self::name`]; `None`: the visitor has to enter that name first.

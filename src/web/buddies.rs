@@ -11,7 +11,7 @@ use super::{
     error::WebError,
     headers::with_platform,
     json::Json,
-    layout::{Layout, Section, filters, no_store, page},
+    layout::{Layout, Section, filters, initials, no_store, page},
     visitor::{Buddy, Visitor},
 };
 use crate::{
@@ -110,7 +110,7 @@ async fn show(
         total: roster.as_ref().map_or(0, |page| page.total),
         boot: BuddiesBoot {
             csrf: &layout.csrf,
-            api_key,
+            api_key: api_key.to_string(),
             session_id,
             token,
             name,
@@ -130,11 +130,9 @@ async fn show(
 }
 
 fn row(entry: &RosterEntry) -> Row<'_> {
-    let words = entry.person.name.as_str().split_whitespace();
-    let letters = words.filter_map(|word| word.chars().next());
     Row {
         entry,
-        initials: letters.take(2).flat_map(char::to_uppercase).collect(),
+        initials: initials(entry.person.name.as_str()),
         why_not: match entry.state {
             PresenceStatus::Available => None,
             PresenceStatus::Inviting => Some("Waiting for an answer"),
@@ -148,7 +146,7 @@ fn row(entry: &RosterEntry) -> Row<'_> {
 pub async fn presence(app: web::Data<App>) -> Result<HttpResponse, WebError> {
     require_embedded_calls(&app)?;
     let (session_id, api_key) = app.buddies.presence();
-    Ok(no_store().json(json!({ "apiKey": api_key, "sessionId": session_id })))
+    Ok(no_store().json(json!({ "apiKey": api_key.to_string(), "sessionId": session_id })))
 }
 
 /// Pages of the presence kit have one library for both sessions, so they cannot call on another platform.

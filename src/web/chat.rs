@@ -17,14 +17,14 @@ use super::{
 };
 use crate::{
     app::App,
-    archive::{Archive, ArchiveId, Status, history},
-    invitation::{self, RecordingAction},
+    archive::{Archive, ArchiveId, Status},
+    invitation::RecordingAction,
     opentok::{Role, SessionId},
     session::ConnectionId,
 };
 
-/// Recordings on the page of one's own, at most.
-const RECORDINGS: u32 = 100;
+/// Maximum number of recordings on a visitor's page.
+const MAX_RECORDINGS: u32 = 100;
 
 /// `POST /chats`: a session to invite somebody to.
 pub async fn create(
@@ -142,18 +142,14 @@ struct RecordingRow {
 /// `GET /buddies/recordings`: those of one's own chats.
 pub async fn recordings(app: web::Data<App>, visitor: Visitor) -> Result<HttpResponse, WebError> {
     let layout = visitor.layout(&app, Section::Buddies).await?;
-    let mut recordings = Vec::new();
-    if let Some(buddy) = visitor.buddy() {
-        let api_key = app.project.api_key;
-        for id in invitation::store::recordings(app.db(), api_key, buddy.user, RECORDINGS).await? {
-            if let Some(id) = ArchiveId::parse(&id)
-                && let Some(archive) = history::find(app.db(), api_key, id).await?
-            {
-                recordings.push(recording_row(&archive));
-            }
-        }
-    }
-    page(&RecordingsPage { layout, recordings })
+    let archives = match visitor.buddy() {
+        Some(buddy) => app.buddies.recordings(buddy.user, MAX_RECORDINGS).await?,
+        None => Vec::new(),
+    };
+    page(&RecordingsPage {
+        layout,
+        recordings: archives.iter().map(recording_row).collect(),
+    })
 }
 
 fn recording_row(archive: &Archive) -> RecordingRow {
@@ -178,13 +174,8 @@ pub async fn recording(
 ) -> Result<HttpResponse, WebError> {
     let buddy = visitor.buddy().ok_or(WebError::RecordingNotFound)?;
     let id = ArchiveId::parse(&id).ok_or(WebError::RecordingNotFound)?;
-    let archive = history::find(app.db(), app.project.api_key, id)
-        .await?
-        .ok_or(WebError::RecordingNotFound)?;
-    invitation::store::find(app.db(), &archive.session_id)
-        .await?
-        .filter(|chat| chat.has(buddy.user))
-        .ok_or(WebError::RecordingNotFound)?;
+    let archive = app.buddies.find_recording(buddy.user, id).await?;
+    let archive = archive.ok_or(WebError::RecordingNotFound)?;
     if archive.status != Status::Available {
         return Err(WebError::Conflict(
             "the file to download is not ready; the list of recordings says why".to_owned(),

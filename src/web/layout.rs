@@ -77,6 +77,17 @@ pub fn people_count(count: usize) -> String {
     }
 }
 
+/// The initials of a name's first and last word: `AL` for "Ann Marie Lee". `static/js/ui/dom.js` has the same rule.
+pub fn initials(name: &str) -> String {
+    let mut words = name.split_whitespace();
+    let ends = [words.next(), words.next_back()];
+    let letters = ends
+        .into_iter()
+        .flatten()
+        .filter_map(|word| word.chars().next());
+    letters.flat_map(char::to_uppercase).collect()
+}
+
 /// `12:40`, `1:02:03`.
 pub fn clock_time(ms: u64) -> String {
     let seconds = ms / 1000;
@@ -125,6 +136,19 @@ pub mod filters {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn initials_are_those_of_the_first_and_the_last_word() {
+        for (name, letters) in [
+            ("Ann Marie Lee", "AL"),
+            ("ann", "A"),
+            ("Ann lee", "AL"),
+            ("👩🏽‍🚀 Ann", "👩A"),
+            ("", ""),
+        ] {
+            assert_eq!(initials(name), letters, "{name}");
+        }
+    }
 
     #[test]
     fn times_read_like_a_clock() {

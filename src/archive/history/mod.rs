@@ -12,7 +12,7 @@ use super::{
     recording::RecordedStream,
     store::{self as archives, integer},
 };
-use crate::opentok::SessionId;
+use crate::{common::id::UserId, opentok::SessionId};
 use store::End;
 
 /// The number of archives that one search looks at. Higher: fewer searches until a match is found; lower: a quicker answer.
@@ -145,6 +145,19 @@ pub async fn find(
 pub async fn find_linked(db: &SqlitePool, id: ArchiveId) -> Result<Option<Archive>, sqlx::Error> {
     let found = archives::find(db, id).await?;
     Ok(found.filter(|archive| archive.status != Status::Deleted))
+}
+
+/// Returns the archives of a buddy's chats in a project, the newest first, at most `limit`.
+///
+/// # Errors
+/// The database query fails.
+pub async fn of_user(
+    db: &SqlitePool,
+    api_key: u32,
+    user: UserId,
+    limit: u32,
+) -> Result<Vec<Archive>, sqlx::Error> {
+    store::of_user(db, api_key, user, limit).await
 }
 
 /// Returns the streams of an archive in the order in which they were created; none until its recording is over.

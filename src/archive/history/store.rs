@@ -3,9 +3,12 @@
 use sqlx::{SqliteConnection, SqlitePool};
 
 use super::ArchiveFilter;
-use crate::archive::{
-    Archive,
-    store::{ArchiveRow, all, number, rows},
+use crate::{
+    archive::{
+        Archive,
+        store::{ArchiveRow, all, number, rows},
+    },
+    common::id::UserId,
 };
 
 /// The totals of a list: its archives, and their size.
@@ -102,6 +105,35 @@ pub(super) async fn page(
         }
     };
     all(rows?)
+}
+
+/// Returns the archives of the chats of a user, the newest first.
+pub(super) async fn of_user(
+    db: &SqlitePool,
+    api_key: u32,
+    user: UserId,
+    limit: u32,
+) -> sqlx::Result<Vec<Archive>> {
+    let user = user.to_string();
+    let rows = rows!(
+        "SELECT",
+        "FROM archives
+         WHERE seq IN (SELECT archives.seq
+                       FROM chats
+                       JOIN archives ON archives.api_key = $1
+                                    AND archives.session_id = chats.session_id
+                                    AND archives.status <> 'deleted'
+                       WHERE chats.inviter_id = $2 OR chats.invitee_id = $2
+                       ORDER BY archives.seq DESC
+                       LIMIT $3)
+         ORDER BY seq DESC",
+        api_key,
+        user,
+        limit,
+    )
+    .fetch_all(db)
+    .await?;
+    all(rows)
 }
 
 /// The parameters of [`search`].

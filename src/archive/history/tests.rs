@@ -371,3 +371,36 @@ async fn a_search_finds_names_rooms_and_people_and_goes_on_where_it_ended(db: Sq
         .unwrap();
     assert_eq!(names(&results), [""]);
 }
+
+#[sqlx::test]
+async fn a_user_has_the_archives_of_both_kinds_of_calls_newest_first(db: SqlitePool) {
+    let (ann, bob, eve) = (UserId::random(), UserId::random(), UserId::random());
+    let mut archives = Vec::new();
+    for (from, to, status) in [
+        (ann, bob, Status::Available),
+        (bob, ann, Status::Failed),
+        (bob, eve, Status::Available),
+        (ann, eve, Status::Deleted),
+    ] {
+        let archive = in_status(&db, status).await;
+        sqlx::query(
+            "INSERT INTO chats (session_id, inviter_id, inviter_name, invitee_id, invitee_name, started_at_ms)
+             VALUES ($1, $2, 'A', $3, 'B', 0)",
+        )
+        .bind(archive.session_id.as_str())
+        .bind(from.to_string())
+        .bind(to.to_string())
+        .execute(&db)
+        .await
+        .unwrap();
+        archives.push(archive.id);
+    }
+    let of = async |user, limit| {
+        let found = of_user(&db, API_KEY, user, limit).await.unwrap();
+        found.iter().map(|archive| archive.id).collect::<Vec<_>>()
+    };
+    assert_eq!(of(ann, 10).await, [archives[1], archives[0]]);
+    assert_eq!(of(ann, 1).await, [archives[1]]);
+    assert_eq!(of(eve, 10).await, [archives[2]]);
+    assert_eq!(of_user(&db, API_KEY + 1, ann, 10).await.unwrap(), []);
+}
