@@ -9,7 +9,10 @@ use std::{
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::opentok::{self, Resolution};
+use crate::{
+    common::trusted_proxies::TrustedProxies,
+    opentok::{self, Resolution},
+};
 
 /// The browser library of the OpenTok cloud.
 const CLOUD_LIBRARY: &str = "https://static.opentok.com/v2/js/opentok.min.js";
@@ -126,6 +129,20 @@ pub struct Network {
         global = true
     )]
     pub public_address: Vec<IpAddr>,
+
+    /// Reverse proxies whose X-Forwarded-For and Forwarded headers name the client: addresses or networks such as 10.1.0.0/16
+    #[arg(
+        long,
+        env = "PARLOR_TRUSTED_PROXIES",
+        value_name = "NETWORKS",
+        default_value_t = TrustedProxies::default(),
+        global = true
+    )]
+    pub trusted_proxies: TrustedProxies,
+
+    /// Let clients with this bearer token read /metrics; without one, only this machine reads it
+    #[arg(long, env = "PARLOR_METRICS_TOKEN", value_name = "TOKEN", value_parser = bearer_token, hide_env_values = true, global = true)]
+    pub metrics_token: Option<Secret>,
 
     /// Threads that route media, each with a UDP port of its own from the listening one on. 0: one on up to 3 cores, else one less than there are cores.
     #[arg(
@@ -292,11 +309,11 @@ pub struct Platform {
     pub kind: PlatformKind,
 
     /// Where the API of the platform opentok is.
-    #[arg(long, env = "OPENTOK_API_URL", value_name = "URL", default_value = opentok::API_URL, value_parser = public_url, global = true)]
+    #[arg(long, env = "OPENTOK_API_URL", value_name = "URL", default_value = opentok::API_URL, value_parser = http_url, global = true)]
     pub opentok_api_url: String,
 
     /// Where browsers load its library from. Default: the cloud's, or that of the server at --opentok-api-url.
-    #[arg(long, env = "OPENTOK_JS_URL", value_name = "URL", value_parser = public_url, global = true)]
+    #[arg(long, env = "OPENTOK_JS_URL", value_name = "URL", value_parser = http_url, global = true)]
     pub opentok_js_url: Option<String>,
 
     /// Copy the files of its archives into the data folder, where they stay when the platform deletes them: true or false.
@@ -348,6 +365,8 @@ impl Default for Config {
                 listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
                 public_url: None,
                 public_address: Vec::new(),
+                trusted_proxies: TrustedProxies::default(),
+                metrics_token: None,
                 media_workers: 0,
             },
             data: Data {
@@ -426,12 +445,33 @@ impl std::fmt::Debug for Secret {
     }
 }
 
+fn bearer_token(text: &str) -> Result<Secret, &'static str> {
+    match text.trim() {
+        "" => Err("it is empty"),
+        token => Ok(Secret(token.to_owned())),
+    }
+}
+
+/// The scheme and the host of the pages. They are served at the root of the host, so a path is refused.
 fn public_url(text: &str) -> Result<String, String> {
-    let rest = text
+    let url = http_url(text)?;
+    let (_, host) = url.split_once("://").unwrap_or_default();
+    if host.is_empty() || host.contains(['/', '?', '#', '@', ' ', '\\']) {
+        return Err(
+            "it must be a scheme and a host, as in https://meet.example.org: Parlor does not run under a path".to_owned(),
+        );
+    }
+    Ok(url)
+}
+
+/// An address of the web, without the slash at its end.
+fn http_url(text: &str) -> Result<String, String> {
+    let url = text.trim_end_matches('/');
+    let rest = url
         .strip_prefix("https://")
-        .or_else(|| text.strip_prefix("http://"));
+        .or_else(|| url.strip_prefix("http://"));
     match rest {
-        Some(rest) if !rest.is_empty() => Ok(text.trim_end_matches('/').to_owned()),
+        Some(rest) if !rest.is_empty() => Ok(url.to_owned()),
         _ => {
             Err("it must start with http:// or https://, as in https://meet.example.org".to_owned())
         }
@@ -453,6 +493,31 @@ mod tests {
     fn defaults_are_the_same_with_and_without_a_command_line() {
         let parsed = CommandLine::parse_from(["parlor"]).config;
         assert_eq!(format!("{parsed:?}"), format!("{:?}", Config::default()));
+    }
+
+    #[test]
+    fn a_public_url_is_a_scheme_and_a_host() {
+        for good in [
+            "https://meet.example.org",
+            "http://[::1]:8080/",
+            "https://x.example:8443",
+        ] {
+            assert_eq!(public_url(good).unwrap(), good.trim_end_matches('/'));
+        }
+        for bad in [
+            "",
+            "meet.example.org",
+            "https://",
+            "ftp://x.example",
+            "https://x.example/y",
+            "https://x.example?a=b",
+            "https://x.example/#a",
+            "https://ann@x.example",
+            "https:///y",
+            "https://x y",
+        ] {
+            assert!(public_url(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

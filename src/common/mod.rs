@@ -4,3 +4,4 @@ pub mod connection_data;
 pub mod id;
 pub mod json;
 pub mod name;
+pub mod trusted_proxies;

@@ -2,10 +2,11 @@
 
 use std::{net::TcpListener, sync::Arc, time::Duration};
 
-use actix_web::{HttpServer, web};
+use actix_web::{HttpServer, middleware::from_fn, web};
 use anyhow::Context;
 use tracing_actix_web::TracingLogger;
 
+use super::connections::{self, ConnectionLimiter, HEAD_TIMEOUT, IDLE_TIMEOUT, max_connections};
 use crate::{
     api::{self, Api},
     app::App,
@@ -16,6 +17,8 @@ use crate::{
     signaling,
 };
 
+/// Threads that serve pages.
+const WORKERS: usize = 2;
 /// Time for open requests to finish while the server stops.
 const REQUEST_GRACE: Duration = Duration::from_secs(5);
 
@@ -63,8 +66,12 @@ pub(super) fn serve(
     let cookie_key = app.data.cookie_key()?;
     let is_secure = app.config.is_secure();
     let app = app.clone();
+    let max_connections = max_connections();
+    let limiter =
+        ConnectionLimiter::new(max_connections, app.config.network.trusted_proxies.clone());
     let server = HttpServer::new(move || {
         actix_web::App::new()
+            .wrap(from_fn(connections::limit))
             .wrap(TracingLogger::<crate::web::RequestSpan>::new())
             .app_data(app.clone())
             .app_data(callbacks.clone())
@@ -73,7 +80,11 @@ pub(super) fn serve(
             .service(crate::web::pages(&cookie_key, is_secure))
     });
     Ok(server
-        .workers(2)
+        .workers(WORKERS)
+        .max_connections(max_connections / WORKERS)
+        .client_request_timeout(HEAD_TIMEOUT)
+        .keep_alive(IDLE_TIMEOUT)
+        .on_connect(move |socket, data| limiter.connected(socket, data))
         .h1_write_buffer_size(signaling::WRITE_BUFFER)
         .shutdown_timeout(REQUEST_GRACE.as_secs())
         .disable_signals()

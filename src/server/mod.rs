@@ -1,6 +1,7 @@
 //! A running Parlor: its services in the order in which they start and stop.
 
 mod background;
+mod connections;
 mod http;
 mod settings;
 mod sockets;

@@ -48,6 +48,8 @@ pub enum WebError {
     ForeignOrigin,
     #[error("this link has expired")]
     LinkExpired,
+    #[error("metrics are for this machine")]
+    MetricsForbidden,
     #[error("{0}")]
     BadInput(String),
     #[error("that's too long")]
@@ -195,6 +197,11 @@ impl WebError {
                 StatusCode::FORBIDDEN,
                 "Open the recording's page and start the download again.",
                 HISTORY,
+            ),
+            E::MetricsForbidden => (
+                StatusCode::FORBIDDEN,
+                "Read them on the server itself, or send the token that --metrics-token sets.",
+                HOME,
             ),
             E::BadInput(_) => (StatusCode::BAD_REQUEST, "Correct it and try again.", HOME),
             E::TooLarge => (

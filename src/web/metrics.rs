@@ -1,13 +1,38 @@
-//! Measurements for Prometheus. They contain numbers only, so anyone may read them.
+//! Measurements for Prometheus, for this machine or with the token of `--metrics-token`.
 
 use std::fmt::Write;
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, http::header, web};
+use aws_lc_rs::constant_time::verify_slices_are_equal;
 
+use super::{client_address::client_address, error::WebError};
 use crate::{app::App, callback::Callbacks};
 
+/// Whether the client may read the metrics: it is on this machine, or it has the token.
+fn may_read(request: &HttpRequest, app: &App) -> bool {
+    let header = request.headers().get(header::AUTHORIZATION);
+    let token = header.and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+    match (&app.config.network.metrics_token, token) {
+        (Some(expected), Some(token)) => {
+            verify_slices_are_equal(expected.expose().as_bytes(), token.trim().as_bytes()).is_ok()
+        }
+        (None, Some(_)) => false,
+        (_, None) => client_address(request, app).is_some_and(|address| address.is_loopback()),
+    }
+}
+
 /// `GET /metrics` in the text format of Prometheus.
-pub async fn metrics(app: web::Data<App>, callbacks: Option<web::Data<Callbacks>>) -> HttpResponse {
+///
+/// # Errors
+/// [`WebError::MetricsForbidden`]: the client is elsewhere and has no token.
+pub async fn metrics(
+    app: web::Data<App>,
+    callbacks: Option<web::Data<Callbacks>>,
+    request: HttpRequest,
+) -> Result<HttpResponse, WebError> {
+    if !may_read(&request, &app) {
+        return Err(WebError::MetricsForbidden);
+    }
     let mut text = String::new();
     let mut write = |name: &str, help: &str, value: u64| {
         let kind = if name.ends_with("_total") {
@@ -55,7 +80,7 @@ pub async fn metrics(app: web::Data<App>, callbacks: Option<web::Data<Callbacks>
             write(&format!("callbacks_{name}"), help, value);
         }
     }
-    HttpResponse::Ok()
+    Ok(HttpResponse::Ok()
         .content_type("text/plain; version=0.0.4")
-        .body(text)
+        .body(text))
 }

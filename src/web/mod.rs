@@ -10,6 +10,7 @@ mod assets;
 pub mod boot;
 mod buddies;
 mod chat;
+mod client_address;
 mod csrf;
 mod download;
 mod error;

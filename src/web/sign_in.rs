@@ -1,6 +1,6 @@
 //! Signing in and out, and the one-time link with which the first moderator makes an account.
 
-use std::{net::IpAddr, time::Instant};
+use std::time::Instant;
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use askama::Template;
@@ -8,6 +8,7 @@ use serde::Deserialize;
 use tracing::info;
 
 use super::{
+    client_address::client_address,
     error::{WebError, sentence},
     form::{EmptyForm, Form},
     layout::{Layout, Section, filters, page, see_other},
@@ -86,7 +87,8 @@ pub async fn sign_in(
     request: HttpRequest,
     Form(form): Form<SignInForm>,
 ) -> Result<HttpResponse, WebError> {
-    let address = address(&request);
+    let address = client_address(&request, &app).map(|address| address.to_string());
+    let address = address.unwrap_or_default();
     if form.link.is_empty() {
         attempts(&app).check(&form.name, &address, now())?;
     }
@@ -157,21 +159,6 @@ fn attempts(app: &App) -> std::sync::MutexGuard<'_, moderator::SignInLimiter> {
 /// The clock of the limiter.
 fn now() -> Instant {
     crate::clock::instant()
-}
-
-/// Where an attempt comes from. A proxy on this machine is believed when it says for whom it asks.
-fn address(request: &HttpRequest) -> String {
-    let Some(peer) = request.peer_addr() else {
-        return String::new();
-    };
-    if peer.ip().is_loopback() {
-        let info = request.connection_info();
-        let forwarded = info
-            .realip_remote_addr()
-            .and_then(|text| text.parse::<IpAddr>().ok());
-        return forwarded.unwrap_or(peer.ip()).to_string();
-    }
-    peer.ip().to_string()
 }
 
 /// A path of this server, or the home page: nobody is sent elsewhere by a forged link.

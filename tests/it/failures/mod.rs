@@ -1,6 +1,7 @@
 //! What goes wrong, and what then happens.
 
 mod composing;
+mod connections;
 mod disk;
 mod log;
 mod noise;
