@@ -80,7 +80,7 @@ impl Archives {
         match pulled {
             Some(archive) => Ok(Some(self.notify(archive))),
             None => {
-                let archive = super::store::find(db, id).await?;
+                let archive = crate::archive::store::find(db, id).await?;
                 if archive.is_none_or(|archive| archive.status == Status::Deleted) {
                     self.clear(id).await;
                 }

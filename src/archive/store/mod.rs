@@ -1,0 +1,17 @@
+//! The SQL of archives. Every change of status names the statuses that it starts from, so that one of two concurrent changes
+//! wins.
+
+mod changes;
+mod files;
+mod find;
+mod row;
+mod tracks;
+
+pub(super) use changes::{
+    delete, expire, fail, insert, make_available, pause, record_composing, record_problem, resume,
+    stop, stop_abandoned,
+};
+pub(super) use files::{older_than, record_cleared, to_clear};
+pub(super) use find::{find, running, running_in, running_of, stopped};
+pub(super) use row::{ArchiveRow, all, changed, integer, number, rows};
+pub(super) use tracks::{manifest, save_tracks, streams};
