@@ -18,8 +18,8 @@ use super::{
 };
 use crate::{
     clock,
-    opentok::SessionId,
-    project::{self, AutoArchive, MediaMode, SessionRecord},
+    opentok::{MediaMode, SessionId},
+    project::{self, AutoArchive, SessionRecord},
 };
 
 /// The maximum length of the name of automatic archives, in characters. OpenTok's limit.

@@ -2,7 +2,9 @@
 
 use std::{fmt, net::Ipv4Addr};
 
-use super::{Error, Resolution, SessionId, TokenOptions, credentials::Credentials};
+use super::{
+    Error, Resolution, SessionId, TokenOptions, credentials::Credentials, wire_enum::wire_enum,
+};
 
 /// The options of a new session.
 ///
@@ -20,14 +22,16 @@ pub struct SessionOptions {
     pub archive_resolution: Option<Resolution>,
 }
 
-/// The path of the media. OpenTok "p2p.preference".
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum MediaMode {
-    /// Through the server.
-    #[default]
-    Routed,
-    /// From browser to browser where that is possible.
-    Relayed,
+wire_enum! {
+    /// The path of a session's media.
+    #[derive(Default)]
+    MediaMode {
+        /// Through the server, which can record them.
+        #[default]
+        Routed = "routed",
+        /// From browser to browser where that is possible.
+        Relayed = "relayed",
+    }
 }
 
 /// When a session is archived.

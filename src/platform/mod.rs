@@ -145,8 +145,6 @@ pub struct StartArchive {
     pub room: String,
     /// The moderator's name.
     pub started_by: String,
-    /// Size of the composed file in pixels, as in `640x480`; `None` for the configured size.
-    pub resolution: Option<String>,
 }
 
 /// An archive in progress.

@@ -97,7 +97,6 @@ impl Rooms {
             name: room.name.to_string(),
             room: room.name.to_string(),
             started_by,
-            resolution: None,
         };
         Ok(self.platform.start_archive(&room.session, options).await?)
     }

@@ -10,8 +10,8 @@ use sqlx::SqlitePool;
 
 use crate::config::Secret;
 pub use store::{
-    AutoArchive, MediaMode, SessionRecord, add_session, close_session, find_session, made_at_ms,
-    note_joined, was_joined,
+    AutoArchive, SessionRecord, add_session, close_session, find_session, made_at_ms, note_joined,
+    was_joined,
 };
 
 /// Whoever holds key and secret may make sessions and tokens in the project.

@@ -5,26 +5,8 @@ use sqlx::SqlitePool;
 use super::{NamedProject, Project};
 use crate::{
     config::Secret,
-    opentok::{Resolution, SessionId},
+    opentok::{MediaMode, Resolution, SessionId},
 };
-
-/// How the media of a session travel. OpenTok "p2p.preference".
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MediaMode {
-    /// Through the server; may be recorded.
-    Routed,
-    /// From browser to browser.
-    Relayed,
-}
-
-impl MediaMode {
-    fn as_str(self) -> &'static str {
-        match self {
-            MediaMode::Routed => "routed",
-            MediaMode::Relayed => "relayed",
-        }
-    }
-}
 
 /// What is kept of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -265,11 +247,7 @@ pub async fn find_session(
         id: id.clone(),
         api_key: row.api_key,
         platform: row.platform,
-        media_mode: if row.media_mode == "relayed" {
-            MediaMode::Relayed
-        } else {
-            MediaMode::Routed
-        },
+        media_mode: row.media_mode.parse().unwrap_or_default(),
         always_archived: (row.archive_mode == "always").then(|| AutoArchive {
             name: row.archive_name,
             resolution: row.archive_resolution.parse().ok(),

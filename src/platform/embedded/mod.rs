@@ -16,8 +16,8 @@ use crate::{
         Archive, ArchiveId, Archives, Layout, NewArchive, Reason, Resolution, layout::Arrangement,
         recording::Recorder,
     },
-    opentok::{Role, SessionId},
-    project::{self, MediaMode},
+    opentok::{MediaMode, Role, SessionId},
+    project,
     session::{ConnectionId, Sessions},
 };
 
@@ -30,7 +30,7 @@ pub struct Embedded {
     info: Arc<PlatformInfo>,
     local: LocalSessions,
     recorder: Arc<dyn Recorder>,
-    /// Size of the composed file when the page does not ask for another.
+    /// The resolution of composed files.
     resolution: Resolution,
 }
 
@@ -127,16 +127,11 @@ impl Platform for Embedded {
                     .to_owned(),
             ));
         }
-        let resolution = match options.resolution.as_deref().map(str::parse) {
-            None => self.resolution,
-            Some(given) => given
-                .map_err(|error| PlatformError::BadRequest(format!("the resolution: {error}")))?,
-        };
         let new = NewArchive {
             room: options.room,
             name: options.name,
             started_by: options.started_by,
-            resolution: Some(resolution),
+            resolution: Some(self.resolution),
             layout: Layout {
                 screenshare: Some(Arrangement::HorizontalPresentation),
                 ..Layout::default()

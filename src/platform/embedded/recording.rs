@@ -9,9 +9,9 @@ use super::Embedded;
 use crate::{
     archive::{Archive, ArchiveId, NewArchive, Reason, SessionChange, StreamMode, recording},
     clock,
-    opentok::SessionId,
+    opentok::{MediaMode, SessionId},
     platform::PlatformError,
-    project::{self, MediaMode, SessionRecord},
+    project::{self, SessionRecord},
     session::{self, ArchiveInfo, RecordingPhase, RegistryEvent, media::Scope},
 };
 

@@ -7,9 +7,9 @@ use tracing::error;
 
 use super::LocalSessions;
 use crate::{
-    opentok::{SessionId, Token},
+    opentok::{MediaMode, SessionId, Token},
     platform::session_cache::OpenSession,
-    project::{self, MediaMode},
+    project,
     session::{Admission, AdmissionError, Admitted},
 };
 

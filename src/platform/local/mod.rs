@@ -10,8 +10,8 @@ use sqlx::SqlitePool;
 use super::{PlatformError, session_cache::SessionCache};
 use crate::{
     clock,
-    opentok::{NewToken, Role, SessionId, Token},
-    project::{self, MediaMode, Project, SessionRecord},
+    opentok::{MediaMode, NewToken, Role, SessionId, Token},
+    project::{self, Project, SessionRecord},
     session::{self, ConnectionId, Observer, Sessions},
 };
 

@@ -24,19 +24,12 @@ impl Inner {
         options: StartArchive,
     ) -> Result<ArchiveId, PlatformError> {
         self.session(session).await?;
-        let resolution = match options.resolution.as_deref() {
-            None => self.local.resolution.as_str(),
-            Some(given) => given,
+        let wanted = ArchiveOptions {
+            name: Some(options.name),
+            resolution: Some(self.local.resolution),
+            layout: Some(Layout::screenshare(LayoutType::HorizontalPresentation)),
+            ..ArchiveOptions::default()
         };
-        let wanted =
-            ArchiveOptions {
-                name: Some(options.name),
-                resolution: Some(resolution.parse().map_err(|error| {
-                    PlatformError::BadRequest(format!("the resolution: {error}"))
-                })?),
-                layout: Some(Layout::screenshare(LayoutType::HorizontalPresentation)),
-                ..ArchiveOptions::default()
-            };
         let started = match self.opentok.archives().start(session, &wanted).await {
             Ok(started) => started.into_object(),
             Err(error) => return Err(self.not_started(session, error).await?),

@@ -76,7 +76,7 @@ pub struct RemoteParts {
     pub archives: Archives,
     /// The project of the pages, in whose history archives are listed.
     pub api_key: u32,
-    /// Size of the composed file when the page does not ask for another.
+    /// The resolution of composed files.
     pub resolution: Resolution,
     pub clock: Clock,
 }

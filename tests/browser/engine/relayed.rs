@@ -2,8 +2,8 @@
 
 use parlor::{
     clock,
-    opentok::{Role, SessionId},
-    project::{self, MediaMode, SessionRecord},
+    opentok::{MediaMode, Role, SessionId},
+    project::{self, SessionRecord},
 };
 use serde_json::json;
 
