@@ -28,6 +28,7 @@ mod json;
 mod layout;
 mod metrics;
 mod request_span;
+mod return_path;
 mod room;
 mod router;
 mod sign_in;
