@@ -2,9 +2,10 @@
 
 use actix_web::{
     Route, Scope,
+    error::QueryPayloadError,
     http::Method,
     middleware::from_fn,
-    web::{scope, to},
+    web::{PathConfig, QueryConfig, scope, to},
 };
 
 use super::{
@@ -86,7 +87,16 @@ pub(super) fn service() -> Scope {
     let pages = pages.fold(scope(""), |pages, (info, route)| {
         pages.route(info.path, route)
     });
-    pages.default_service(to(|| async { Err::<String, _>(WebError::PageNotFound) }))
+    pages
+        .app_data(QueryConfig::default().error_handler(|error, _| {
+            let cause = match &error {
+                QueryPayloadError::Deserialize(error) => error.to_string(),
+                error => error.to_string(),
+            };
+            WebError::BadInput(format!("part of the address is not valid: {cause}")).into()
+        }))
+        .app_data(PathConfig::default().error_handler(|_, _| WebError::PageNotFound.into()))
+        .default_service(to(|| async { Err::<String, _>(WebError::PageNotFound) }))
 }
 
 #[derive(Default)]

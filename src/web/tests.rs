@@ -646,6 +646,50 @@ async fn a_history_without_archives_says_how_to_make_one() {
 }
 
 #[actix_web::test]
+async fn an_address_with_a_bad_value_is_answered_in_the_pages_way() {
+    let site = Site::start().await;
+    let host = site.moderator().await;
+    for path in [
+        "/history?page=abc",
+        "/history?q=x&from=1.5",
+        "/history?page=1&page=2",
+    ] {
+        let answer = host.get(path).await;
+        assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{path}");
+        let page = answer.text().await.unwrap();
+        assert!(page.contains("Part of the address is not valid"), "{page}");
+        assert!(page.contains("Back to home"), "{page}");
+    }
+    let users = host.client.post(format!("{}/users", site.url));
+    users.json(&json!({ "name": "Ann" })).send().await.unwrap();
+    let answer = host.get("/buddies/roster?offset=-1").await;
+    assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
+    let problem = answer.json::<Value>().await.unwrap();
+    assert!(
+        problem["message"]
+            .as_str()
+            .unwrap()
+            .starts_with("part of the address")
+    );
+}
+
+#[actix_web::test]
+async fn a_sign_in_link_never_leads_to_another_site() {
+    let site = Site::start().await;
+    let host = site.moderator().await;
+    for (back, location_of) in [
+        ("%2F%09%2Fevil.example", "/"),
+        ("%2F%5Cevil.example", "/"),
+        ("%2Frooms%2F%01x", "/rooms/%01x"),
+        ("%2Fhistory%3Fpage%3D2", "/history?page=2"),
+    ] {
+        let answer = host.get(&format!("/sign-in?back={back}")).await;
+        assert_eq!(answer.status(), StatusCode::SEE_OTHER, "{back}");
+        assert_eq!(location(&answer), location_of, "{back}");
+    }
+}
+
+#[actix_web::test]
 async fn files_need_a_cookie_or_a_link_and_come_in_ranges() {
     let site = Site::start().await;
     let host = site.moderator().await;
