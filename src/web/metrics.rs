@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, http::header, web};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 
 use super::{client_address::client_address, error::WebError};
-use crate::{app::App, callback::Callbacks};
+use crate::{app::App, callback::Callbacks, telemetry};
 
 /// Whether the client may read the metrics: it is on this machine, or it has the token.
 fn may_read(request: &HttpRequest, app: &App) -> bool {
@@ -49,9 +49,14 @@ pub async fn metrics(
     for metric in (app.engine_metrics)() {
         write(metric.name, metric.help, metric.value);
     }
+    write(
+        "http_malformed_requests_total",
+        "HTTP requests refused because they were malformed",
+        telemetry::malformed_requests(),
+    );
     if let Ok(running) = app.archives.running().await {
         let running = u64::try_from(running.len()).unwrap_or(u64::MAX);
-        write("archives_running", "Archives that record now", running);
+        write("archives_running", "Archives being recorded", running);
     }
     let counts = match callbacks {
         Some(callbacks) => callbacks.counts().await.ok(),
@@ -59,23 +64,19 @@ pub async fn metrics(
     };
     if let Some(counts) = counts {
         for (name, help, value) in [
-            (
-                "delivered_total",
-                "Events that were taken",
-                counts.delivered,
-            ),
-            ("failed_total", "Tries that failed", counts.failed),
+            ("delivered_total", "Callbacks delivered", counts.delivered),
+            ("failed_total", "Failed delivery attempts", counts.failed),
             (
                 "given_up_total",
-                "Events that nobody took for a day",
+                "Callbacks given up after a day of failed attempts",
                 counts.given_up,
             ),
             (
                 "dropped_total",
-                "Events for which there was no room",
+                "Callbacks dropped because too many were waiting",
                 counts.dropped,
             ),
-            ("waiting", "Events that wait", counts.waiting),
+            ("waiting", "Callbacks waiting for delivery", counts.waiting),
         ] {
             write(&format!("callbacks_{name}"), help, value);
         }
