@@ -6,7 +6,10 @@ use actix_web::{HttpServer, middleware::from_fn, web};
 use anyhow::Context;
 use tracing_actix_web::TracingLogger;
 
-use super::connections::{self, ConnectionLimiter, HEAD_TIMEOUT, IDLE_TIMEOUT, max_connections};
+use super::{
+    connections::{self, ConnectionLimiter, HEAD_TIMEOUT, IDLE_TIMEOUT, max_connections},
+    head::answer_head,
+};
 use crate::{
     api::{self, Api},
     app::App,
@@ -72,6 +75,7 @@ pub(super) fn serve(
     let server = HttpServer::new(move || {
         actix_web::App::new()
             .wrap(from_fn(connections::limit))
+            .wrap(from_fn(answer_head))
             .wrap(TracingLogger::<crate::web::RequestSpan>::new())
             .app_data(app.clone())
             .app_data(callbacks.clone())

@@ -2,6 +2,7 @@
 
 mod background;
 mod connections;
+mod head;
 mod http;
 mod settings;
 mod sockets;

@@ -3,6 +3,7 @@
 mod composing;
 mod connections;
 mod disk;
+mod http;
 mod log;
 mod noise;
 mod owner;
