@@ -2,7 +2,7 @@
 
 use sqlx::{SqliteConnection, SqlitePool};
 
-use super::ArchiveFilter;
+use super::filter::ArchiveFilter;
 use crate::{
     archive::{
         Archive,

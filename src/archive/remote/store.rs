@@ -5,7 +5,7 @@
 
 use sqlx::SqlitePool;
 
-use super::{LocalContext, RemoteArchive};
+use super::report::{LocalContext, RemoteArchive};
 use crate::archive::{
     Archive, ArchiveId, Layout, Status,
     store::{ArchiveRow, all, changed, integer, rows},

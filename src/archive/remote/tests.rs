@@ -1,7 +1,10 @@
 //! Reports change a row correctly in any order.
 
 use super::*;
-use crate::archive::{Archive, history};
+use crate::{
+    archive::{Archive, Status, history},
+    opentok::{ArchiveObject, Resolution},
+};
 
 const PLATFORM: &str = "https://video.example/v2/project/77";
 const NOW_MS: i64 = 5_000_000;
@@ -168,7 +171,7 @@ async fn what_was_pulled_stays_whatever_the_platform_does_and_expires_by_its_age
     let id = adopted(&db, "available").await.id;
     assert_eq!(not_pulled(&db, PLATFORM).await.unwrap().len(), 1);
     let pulled = mark_pulled(&db, id, 1234, NOW_MS).await.unwrap().unwrap();
-    assert!(pulled.is_pulled && pulled.has_file_here() && pulled.plays_whole());
+    assert!(pulled.is_pulled() && pulled.has_file_here() && pulled.plays_whole());
     assert_eq!(pulled.size_bytes, 1234);
     assert_eq!(not_pulled(&db, PLATFORM).await.unwrap(), Vec::new());
     for status in ["expired", "deleted", "failed"] {
