@@ -139,7 +139,8 @@ pub async fn delete(
 ) -> Result<HttpResponse, ApiError> {
     let archive = find_archive(&api, &caller, &at).await?;
     // An archive whose file cannot be made stays in this status and may be deleted.
-    let is_in_the_making = archive.status == Status::Stopped && archive.compose_problem.is_empty();
+    let is_in_the_making =
+        archive.status == Status::Stopped && archive.composing.problem().is_none();
     if archive.status.is_running() || is_in_the_making {
         return Err(ApiError::conflict(format!(
             "an archive that is {} cannot be deleted yet",

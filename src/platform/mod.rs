@@ -115,7 +115,9 @@ impl PlatformInfo {
     /// Whether [`Platform::delete_archive`] deletes the archive's files. Otherwise they are on a former platform, out of
     /// this server's reach, and only the archive's row is deleted.
     pub fn can_delete_files_of(&self, archive: &Archive) -> bool {
-        !archive.is_remote() || archive.platform == self.address
+        archive
+            .platform()
+            .is_none_or(|platform| platform == self.address)
     }
 }
 
@@ -159,7 +161,7 @@ pub struct Recording {
 fn former_platform(archive: &Archive) -> PlatformError {
     PlatformError::Conflict(format!(
         "another video platform has this archive ({}), and this server does not use it now",
-        browser_access::host(&archive.platform)
+        browser_access::host(archive.platform().unwrap_or_default())
     ))
 }
 

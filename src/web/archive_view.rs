@@ -37,12 +37,12 @@ pub fn badge(archive: &Archive) -> Badge {
             elapsed_ms: Some(elapsed_ms(archive)),
             ..plain("Recording paused: no one is sending", "rec", "pause-fill")
         },
-        Status::Stopped if !archive.has_tracks => plain("Finishing", "work", "hourglass-split"),
+        Status::Stopped if !archive.has_tracks() => plain("Finishing", "work", "hourglass-split"),
         Status::Stopped if archive.is_composing() => Badge {
             text: format!(
                 "Preparing {}, {}%",
                 archive.output_mode.file_kind(),
-                archive.compose_percent
+                archive.composing.percent()
             ),
             ..plain("", "work", "hourglass-split")
         },
@@ -84,11 +84,10 @@ pub fn explanation(archive: &Archive) -> String {
                 .to_owned(),
         );
     }
-    for told in [&archive.problem, &archive.compose_problem] {
-        if !told.is_empty() {
-            sentences.push(sentence(told));
-        }
+    if !archive.problem.is_empty() {
+        sentences.push(sentence(&archive.problem));
     }
+    sentences.extend(archive.composing.problem().map(sentence));
     sentences.join(" ")
 }
 

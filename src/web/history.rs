@@ -256,7 +256,7 @@ async fn next_event(changes: &mut Receiver<ArchiveUpdate>, api_key: u32) -> Opti
                 let told = json!({
                     "id": archive.id,
                     "status": archive.status,
-                    "percent": archive.compose_percent,
+                    "percent": archive.composing.percent(),
                 });
                 return Some(format!("event: archive\ndata: {told}\n\n"));
             }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    archive::{Layout, Quality, Resolution, Status, StreamMode},
+    archive::{Composing, Layout, Origin, Quality, Resolution, Status, StreamMode},
     opentok::SessionId,
     session::ConnectionId,
 };
@@ -20,7 +20,6 @@ fn archive(room: &str, name: &str) -> Archive {
         status: Status::Available,
         reason: String::new(),
         problem: String::new(),
-        compose_problem: String::new(),
         output_mode: OutputMode::Composed,
         stream_mode: StreamMode::Auto,
         has_audio: true,
@@ -36,11 +35,9 @@ fn archive(room: &str, name: &str) -> Archive {
         size_bytes: 0,
         people: 0,
         recovered: false,
-        has_tracks: true,
         has_poster: false,
-        compose_percent: 100,
-        platform: String::new(),
-        is_pulled: false,
+        composing: Composing::Done,
+        origin: Origin::Local,
     }
 }
 

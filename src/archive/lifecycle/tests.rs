@@ -290,7 +290,7 @@ async fn an_interrupted_recording_keeps_what_it_has_and_says_why(db: SqlitePool)
     assert_eq!(available.reason, "system failure");
     assert_eq!(available.problem, "the disk is full");
     assert_eq!(
-        (available.size_bytes, available.compose_percent),
+        (available.size_bytes, available.composing.percent()),
         (8_000_000, 100)
     );
 }

@@ -68,7 +68,7 @@ impl Archives {
         let Some(archive) = store::find(db, id).await? else {
             return Ok(None);
         };
-        if archive.status != Status::Stopped || !archive.has_tracks {
+        if archive.status != Status::Stopped || !archive.has_tracks() {
             return Ok(None);
         }
         let manifest = store::manifest(db, &archive).await?;

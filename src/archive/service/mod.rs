@@ -312,7 +312,7 @@ impl Archives {
     /// The database query fails.
     pub async fn is_completing(&self) -> Result<bool, sqlx::Error> {
         let stopped = store::stopped(&self.inner.db).await?;
-        Ok(stopped.iter().any(|archive| !archive.has_tracks))
+        Ok(stopped.iter().any(|archive| !archive.has_tracks()))
     }
 
     /// Stops all background tasks. The next start resumes composing.
@@ -368,12 +368,12 @@ impl Archives {
     /// Rebuilds the tracks of archives that have none, and composes all of them.
     async fn finish(&self, unfinished: Vec<Archive>, recover: Recover) {
         for archive in &unfinished {
-            if archive.has_tracks {
+            if archive.has_tracks() {
                 self.compose(archive.id);
             }
         }
         for archive in unfinished {
-            if archive.has_tracks {
+            if archive.has_tracks() {
                 continue;
             }
             let id = archive.id;

@@ -5,10 +5,10 @@ use tempfile::TempDir;
 use tokio::sync::{Semaphore, broadcast::Receiver, mpsc, watch};
 
 use super::*;
-use crate::archive::OutputMode;
 use crate::archive::composer::{ComposeError, ComposeJob, Composed, PackJob};
 use crate::archive::download::folder;
 use crate::archive::testing::{FILE, LATER_MS, in_status, manifest, new_archive};
+use crate::archive::{Composing, OutputMode};
 
 /// Composes what it is told to, when it is told to.
 struct FakeComposer {
@@ -126,7 +126,7 @@ async fn a_recording_can_be_watched_at_once_and_downloaded_later(db: SqlitePool)
     assert_eq!(job.manifest.streams.len(), 2);
     loop {
         let change = fixture.until(id, Status::Stopped).await;
-        if change.compose_percent == 50 {
+        if change.composing.percent() == 50 {
             break;
         }
     }
@@ -209,8 +209,8 @@ async fn composing_is_tried_three_times_and_then_explained(db: SqlitePool) {
         assert_eq!(fixture.asked.recv().await.unwrap().archive, id);
         loop {
             let change = fixture.until(id, Status::Stopped).await;
-            if !change.compose_problem.is_empty() {
-                assert!(change.compose_problem.contains("killed"));
+            if let Some(problem) = change.composing.problem() {
+                assert!(problem.contains("killed"));
                 assert!(change.is_playable());
                 break;
             }
@@ -222,7 +222,7 @@ async fn composing_is_tried_three_times_and_then_explained(db: SqlitePool) {
     next.archives.begin(nothing_to_recover()).await.unwrap();
     next.composer.may.add_permits(1);
     let available = next.until(id, Status::Available).await;
-    assert_eq!(available.compose_problem, "");
+    assert_eq!(available.composing, Composing::Done);
 }
 
 #[sqlx::test]
@@ -234,11 +234,12 @@ async fn without_ffmpeg_an_archive_stays_playable_and_says_why(db: SqlitePool) {
     let id = fixture.recorded().await;
     let archive = loop {
         let change = fixture.until(id, Status::Stopped).await;
-        if !change.compose_problem.is_empty() {
+        if change.composing.problem().is_some() {
             break change;
         }
     };
-    assert!(archive.compose_problem.contains("not installed"));
+    let problem = archive.composing.problem();
+    assert!(problem.unwrap().contains("not installed"));
     assert!(archive.is_playable() && !archive.is_composing());
     assert!(archive.is_deletable());
 }

@@ -1,7 +1,7 @@
 //! A row of `archives`, and the query for whole rows.
 
 use crate::{
-    archive::{Archive, ArchiveId, Layout, Quality},
+    archive::{Archive, ArchiveId, Composing, Layout, Origin, Quality, Status},
     opentok::SessionId,
 };
 
@@ -44,6 +44,15 @@ impl TryFrom<ArchiveRow> for Archive {
     type Error = sqlx::Error;
 
     fn try_from(row: ArchiveRow) -> Result<Archive, sqlx::Error> {
+        let status: Status = row.status.parse().map_err(decode)?;
+        let composing = match row.compose_problem.as_str() {
+            _ if !row.has_tracks => Composing::NoTracks,
+            "" if row.compose_percent == 100 && status != Status::Stopped => Composing::Done,
+            "" => Composing::Running {
+                percent: number(row.compose_percent)?,
+            },
+            _ => Composing::Failed(row.compose_problem),
+        };
         Ok(Archive {
             seq: row.seq,
             id: parsed("id", ArchiveId::parse(&row.id))?,
@@ -51,10 +60,9 @@ impl TryFrom<ArchiveRow> for Archive {
             session_id: SessionId::from(row.session_id),
             room: row.room,
             name: row.name,
-            status: row.status.parse().map_err(decode)?,
+            status,
             reason: row.reason,
             problem: row.problem,
-            compose_problem: row.compose_problem,
             output_mode: row.output_mode.parse().map_err(decode)?,
             stream_mode: row.stream_mode.parse().map_err(decode)?,
             has_audio: row.has_audio,
@@ -77,11 +85,15 @@ impl TryFrom<ArchiveRow> for Archive {
             size_bytes: number(row.size_bytes)?,
             people: number(row.people)?,
             recovered: row.recovered,
-            has_tracks: row.has_tracks,
             has_poster: row.has_poster,
-            compose_percent: number(row.compose_percent)?,
-            platform: row.platform,
-            is_pulled: row.pulled,
+            composing,
+            origin: match row.platform.as_str() {
+                "" => Origin::Local,
+                _ => Origin::Remote {
+                    platform: row.platform,
+                    is_pulled: row.pulled,
+                },
+            },
         })
     }
 }

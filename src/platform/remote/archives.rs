@@ -58,7 +58,7 @@ impl Inner {
         let archive = self.archive(id).await?;
         let not_recording =
             || PlatformError::Conflict("this archive is not being recorded any more".to_owned());
-        if archive.platform != self.address() {
+        if archive.platform() != Some(self.address()) {
             return Err(not_recording());
         }
         self.sync_requested.notify_one();
@@ -75,7 +75,7 @@ impl Inner {
     /// Deletes an archive on the platform, then its row. Of a former platform's archive only the row is deleted.
     pub(super) async fn delete(&self, id: ArchiveId) -> Result<(), PlatformError> {
         let archive = self.archive(id).await?;
-        if archive.platform != self.address() {
+        if archive.platform() != Some(self.address()) {
             return delete_local(&self.local.archives, self.local.api_key, id).await;
         }
         if let Err(error) = self.opentok.archives().delete(&id.to_string()).await {
@@ -87,7 +87,7 @@ impl Inner {
 
     /// The present URL of an available archive's file.
     pub(super) async fn file_url(&self, archive: &Archive) -> Result<String, PlatformError> {
-        if archive.platform != self.address() {
+        if archive.platform() != Some(self.address()) {
             return Err(former_platform(archive));
         }
         let now = self.now();

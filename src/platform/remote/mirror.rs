@@ -220,7 +220,7 @@ fn next_at(is_listed: bool, retries: &HashMap<ArchiveId, Retry>, now: Instant) -
 }
 
 fn needs_mirroring(archive: &Archive) -> bool {
-    archive.is_remote() && archive.status == Status::Available && !archive.is_pulled
+    archive.is_remote() && archive.status == Status::Available && !archive.is_pulled()
 }
 
 #[cfg(test)]

@@ -54,7 +54,7 @@ async fn a_server_that_is_asked_to_stop_finishes_its_archives_and_tells_its_peop
         archive.status,
         Status::Stopped | Status::Available
     ));
-    assert!(archive.has_tracks && !archive.recovered);
+    assert!(archive.has_tracks() && !archive.recovered);
     assert_eq!(archive.reason, Reason::ServerRestarted.as_str());
 
     let server = Process::start(&data.path(), &["--min-free-mib", "1"]);
