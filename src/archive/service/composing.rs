@@ -42,9 +42,9 @@ impl Archives {
     async fn compose_with_tries(&self, id: ArchiveId) -> Result<(), sqlx::Error> {
         let mut waits = self.inner.settings.retry_after.iter();
         loop {
-            let turn = self.inner.turns.acquire().await;
+            let permit = self.inner.permits.acquire().await;
             let outcome = self.compose_once(id).await?;
-            drop(turn);
+            drop(permit);
             let Some(problem) = outcome else {
                 return Ok(());
             };

@@ -7,7 +7,7 @@ use crate::archive::{
 };
 
 impl Archives {
-    /// As [`remote::adopt`].
+    /// Calls [`remote::adopt`].
     ///
     /// # Errors
     /// The database query fails.
@@ -20,7 +20,7 @@ impl Archives {
         Ok(adopted.map(|archive| self.notify(archive)))
     }
 
-    /// As [`remote::apply`].
+    /// Calls [`remote::apply`].
     ///
     /// # Errors
     /// The database query fails.
@@ -32,7 +32,7 @@ impl Archives {
         Ok(applied.map(|archive| self.notify(archive)))
     }
 
-    /// As [`remote::mark_lost`].
+    /// Calls [`remote::mark_lost`].
     ///
     /// # Errors
     /// The database query fails.
@@ -41,7 +41,7 @@ impl Archives {
         Ok(lost.map(|archive| self.notify(archive)))
     }
 
-    /// As [`remote::fail_others`].
+    /// Calls [`remote::fail_others`].
     ///
     /// # Errors
     /// The database query fails.
@@ -53,7 +53,7 @@ impl Archives {
         Ok(())
     }
 
-    /// As [`remote::delete`]; also removes the copied file.
+    /// Calls [`remote::delete`], and removes the copied file.
     ///
     /// # Errors
     /// The database query fails.
@@ -66,7 +66,7 @@ impl Archives {
         Ok(deleted)
     }
 
-    /// As [`remote::mark_pulled`]; removes the copied file if the archive was deleted meanwhile.
+    /// Calls [`remote::mark_pulled`], and removes the copied file if the archive was deleted meanwhile.
     ///
     /// # Errors
     /// The database query fails.

@@ -1,5 +1,7 @@
 //! The handle against a composer that is told when to finish.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use tempfile::TempDir;
 use tokio::sync::{Semaphore, broadcast::Receiver, mpsc, watch};
@@ -7,8 +9,9 @@ use tokio::sync::{Semaphore, broadcast::Receiver, mpsc, watch};
 use super::*;
 use crate::archive::composer::{ComposeError, ComposeJob, Composed, PackJob};
 use crate::archive::download::folder;
+use crate::archive::recording::{Manifest, RecorderEvent};
 use crate::archive::testing::{FILE, LATER_MS, in_status, manifest, new_archive};
-use crate::archive::{Composing, OutputMode};
+use crate::archive::{Composing, OutputMode, Status};
 
 /// Composes what it is told to, when it is told to.
 struct FakeComposer {
