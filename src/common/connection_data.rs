@@ -1,15 +1,15 @@
-//! The connection data that Parlor writes into tokens: `{"name":"Ann"}` and what its pages add.
+//! The connection data in Parlor's tokens, for example `{"name":"Ann"}`.
 
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 
 use super::id::UserId;
 
-/// What a token of Parlor says about its holder. Other clients of the session can read it.
+/// The connection data of a token's holder. Other clients of the session can read it.
 ///
 /// Applications may put any text into their tokens, so a field of another type counts as absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConnectionData {
-    /// The holder moderates the room.
+    /// Whether the holder is a host of the room.
     #[serde(
         default,
         deserialize_with = "lenient",
@@ -28,7 +28,7 @@ pub struct ConnectionData {
 }
 
 impl ConnectionData {
-    /// The data of a person of whom only the name is known.
+    /// Connection data with a name only.
     pub fn named(name: impl ToString) -> Self {
         ConnectionData {
             name: name.to_string(),

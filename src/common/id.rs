@@ -1,4 +1,4 @@
-//! The ids of what a session, an archive or an invitation is about.
+//! The ids of connections, streams, archives, users and invitations.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         ///
-        /// A UUID: pages of the presence kit put it into signal types, so `~` and blanks are out.
+        /// A UUID. Pages of the presence kit put ids into signal types, where `~` and whitespace are not allowed.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(transparent)]
         pub struct $name(uuid::Uuid);
@@ -36,7 +36,7 @@ id! {
     ConnectionId
 }
 id! {
-    /// What a connection publishes. OpenTok "streamId".
+    /// A stream that a connection publishes. OpenTok "streamId".
     StreamId
 }
 id! {

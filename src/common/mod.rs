@@ -1,4 +1,4 @@
-//! Small types that several nouns share. This module depends on no other.
+//! Small types and functions that several modules share. This module depends on no other.
 
 pub mod connection_data;
 pub mod id;

@@ -5,7 +5,7 @@
 //!
 //! - Whitespace around a name is removed, and the text is brought into Unicode's normal form C, so `é` is one character
 //!   however it was typed.
-//! - Characters that show nothing are removed: zero-width spaces, marks of direction, fillers. Joiners and variation
+//! - Invisible characters are removed: zero-width spaces, direction marks, fillers. Joiners and variation
 //!   selectors stay, because emoji and some scripts need them; alone they are no name.
 //! - Control characters, line breaks and characters that reorder text are refused. A page shows names in places where
 //!   they cannot be isolated, such as its title.
@@ -102,7 +102,7 @@ pub fn fold(text: &str) -> String {
     }
 }
 
-/// Control characters, line breaks, and what embeds, overrides or isolates a direction.
+/// Control characters, line breaks, and characters that embed, override or isolate a writing direction.
 fn is_refused(char: char) -> bool {
     char.is_control()
         || matches!(char,
@@ -120,7 +120,7 @@ fn shapes_neighbours(char: char) -> bool {
         | '\u{e0020}'..='\u{e007f}' | '\u{e0100}'..='\u{e01ef}')
 }
 
-/// Whitespace, joiners, marks of direction and fillers: alone they show nothing. `static/js/buddies/order.js` has the
+/// Whitespace, joiners, direction marks and fillers, which are invisible on their own. `static/js/buddies/order.js` has the
 /// same list.
 fn is_invisible(char: char) -> bool {
     char.is_whitespace()

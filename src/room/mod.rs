@@ -18,7 +18,7 @@ pub const DEFAULT_SLUG: &str = "main";
 /// The default room's first name; moderators can change it.
 pub const DEFAULT_NAME: &str = "Main room";
 
-/// Maximum number of rooms; more are a mistake or an attack.
+/// Maximum number of rooms. More are a mistake or an attack.
 const MAX_ROOMS: i64 = 1000;
 
 /// Maximum length of a slug, in characters.
@@ -132,7 +132,7 @@ pub async fn create(
     Err(RoomError::TooMany)
 }
 
-/// The default room; created with a session of `new_session` when it is missing.
+/// The default room. If it is missing, it is created with the session of `new_session`.
 ///
 /// Of concurrent calls the first creates the room, and all return it.
 ///
@@ -157,7 +157,7 @@ pub async fn default_room<E: From<sqlx::Error>>(
 }
 
 /// # Errors
-/// When the database does not answer.
+/// The database query fails.
 pub async fn find(db: &SqlitePool, slug: &Slug) -> Result<Option<Room>, sqlx::Error> {
     store::find(db, slug).await
 }
@@ -165,15 +165,15 @@ pub async fn find(db: &SqlitePool, slug: &Slug) -> Result<Option<Room>, sqlx::Er
 /// All rooms: the default one first, then by name.
 ///
 /// # Errors
-/// When the database does not answer.
+/// The database query fails.
 pub async fn list(db: &SqlitePool) -> Result<Vec<Room>, sqlx::Error> {
     store::list(db).await
 }
 
-/// Replaces the session of a room, unless a concurrent call has done so. Returns the room as it is then.
+/// Replaces the session of a room, unless a concurrent call has replaced it. Returns the stored room.
 ///
 /// # Errors
-/// When the database does not answer.
+/// The database query fails.
 pub async fn change_session(
     db: &SqlitePool,
     room: Room,
@@ -186,7 +186,7 @@ pub async fn change_session(
 /// The name of the room that has the session.
 ///
 /// # Errors
-/// When the database does not answer.
+/// The database query fails.
 pub async fn name_of(db: &SqlitePool, session: &SessionId) -> Result<Option<String>, sqlx::Error> {
     store::name_of(db, session).await
 }

@@ -110,7 +110,7 @@ pub struct StartForm {
     room: String,
 }
 
-/// `POST /archives`: begins to record a room.
+/// `POST /archives`: starts to record a room.
 pub async fn start(
     app: web::Data<App>,
     host: SignedIn,
@@ -121,7 +121,7 @@ pub async fn start(
     let moderator = host.moderator;
     let started = app.rooms.start_archive(&room.slug, moderator.name);
     let id = started.await?;
-    info!(archive.id = %id, moderator.id = moderator.id, "A moderator started archive `{id}`");
+    info!(archive.id = %id, moderator.id = moderator.id, "A moderator started an archive");
     if is_json(&request) {
         return Ok(HttpResponse::Created().json(json!({ "id": id })));
     }
@@ -130,7 +130,7 @@ pub async fn start(
 
 #[derive(Deserialize)]
 pub struct StopForm {
-    /// The room whose host page asked; empty from the history.
+    /// The slug of the room whose host page sent the form; empty if the history did.
     #[serde(default)]
     room: String,
 }
@@ -145,7 +145,7 @@ pub async fn stop(
 ) -> Result<HttpResponse, WebError> {
     let archive = find(&app, &id).await?;
     app.platform.stop_archive(archive.id).await?;
-    info!(archive.id = %archive.id, moderator.id = host.moderator.id, "A moderator stopped archive `{}`", archive.id);
+    info!(archive.id = %archive.id, moderator.id = host.moderator.id, "A moderator stopped an archive");
     if is_json(&request) {
         return Ok(HttpResponse::Ok().json(json!({ "id": archive.id })));
     }
@@ -166,14 +166,14 @@ pub async fn delete(
 ) -> Result<HttpResponse, WebError> {
     let archive = find(&app, &id).await?;
     app.platform.delete_archive(archive.id).await?;
-    info!(archive.id = %archive.id, moderator.id = host.moderator.id, "A moderator deleted archive `{}`", archive.id);
+    info!(archive.id = %archive.id, moderator.id = host.moderator.id, "A moderator deleted an archive");
     if is_json(&request) {
         return Ok(HttpResponse::Ok().json(json!({ "id": archive.id })));
     }
     Ok(see_other("/history"))
 }
 
-/// The archive of an address.
+/// The archive with the id from a path.
 ///
 /// # Errors
 /// [`WebError::ArchiveNotFound`], or the database.
@@ -184,7 +184,7 @@ pub(super) async fn find(app: &App, id: &str) -> Result<Archive, WebError> {
         .ok_or(WebError::ArchiveNotFound)
 }
 
-/// What people call an archive.
+/// The name under which pages show an archive.
 pub(super) fn title(archive: &Archive) -> &str {
     match (archive.name.as_str(), archive.room.as_str()) {
         ("", "") => "Untitled",
@@ -198,7 +198,7 @@ pub(super) fn links(app: &App) -> Links {
     Links::new(app.project.api_secret.expose().as_bytes())
 }
 
-/// A link to a file of an archive that works for ten minutes, without a cookie.
+/// A signed link to a file of an archive. It works for ten minutes and needs no cookie.
 pub(super) fn signed_link(app: &App, archive: ArchiveId, asset: Asset) -> String {
     let query = links(app).query(archive, asset, now_ms());
     format!("/archives/{archive}/files/{asset}?{query}")

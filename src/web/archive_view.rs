@@ -1,4 +1,4 @@
-//! How an archive is told: its status in words and colour, its times.
+//! How pages show an archive: its status in words and colour, and its times.
 
 use time::{OffsetDateTime, format_description::well_known::Rfc3339, macros::format_description};
 
@@ -12,11 +12,11 @@ use crate::{
 #[derive(Debug, PartialEq, Eq)]
 pub struct Badge {
     pub text: String,
-    /// The class of its colour; empty for all is well.
+    /// CSS class of the colour; empty for the normal colour.
     pub class: &'static str,
-    /// An icon's name, or empty.
+    /// Name of an icon, or empty.
     pub icon: &'static str,
-    /// How long it has been going on; runs on in the page. ms
+    /// Time since the start, in ms. The page's clock continues it.
     pub elapsed_ms: Option<u64>,
 }
 
@@ -62,7 +62,7 @@ pub fn badge(archive: &Archive) -> Badge {
     }
 }
 
-/// What is to be said beside the badge; empty when nothing is.
+/// The sentences beside the badge; empty if there are none.
 pub fn explanation(archive: &Archive) -> String {
     let mut sentences = Vec::new();
     match archive.status {
@@ -91,7 +91,7 @@ pub fn explanation(archive: &Archive) -> String {
     sentences.join(" ")
 }
 
-/// What is asked before an archive is deleted.
+/// The text of the dialog that confirms the deletion of an archive.
 pub fn delete_question(archive: &Archive, platform: &dyn Platform) -> &'static str {
     if platform.info().can_delete_files_of(archive) {
         "This permanently deletes the recording and everyone's tracks."

@@ -1,5 +1,5 @@
-//! The static files, inside the binary: the scripts and styles of our pages, and the browser library
-//! at the paths that pages written for OpenTok load it from.
+//! The static files, embedded in the binary: the scripts and styles of the pages, and the browser library at the paths
+//! from which pages written for OpenTok load it.
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -21,7 +21,7 @@ use super::error::WebError;
 #[exclude = "js/*/testing/*"]
 struct Static;
 
-/// Where pages written for OpenTok load the browser library from.
+/// The paths from which pages written for OpenTok load the browser library.
 pub const LIBRARY_PATHS: [&str; 7] = [
     "/v2/js/opentok.js",
     "/v2/js/opentok.min.js",
@@ -38,7 +38,7 @@ pub async fn file(request: HttpRequest, path: Path<String>) -> Result<HttpRespon
     Ok(answer(&request, found))
 }
 
-/// The browser library; foreign pages load it too.
+/// The browser library. Pages of other sites load it, too.
 pub async fn library(request: HttpRequest) -> Result<HttpResponse, WebError> {
     let found = Static::get("opentok.js").ok_or(WebError::PageNotFound)?;
     let mut response = answer(&request, found);
@@ -53,14 +53,14 @@ pub async fn library(request: HttpRequest) -> Result<HttpResponse, WebError> {
     Ok(response)
 }
 
-/// Browsers keep the file and ask each time whether it is still the same: an upgrade shows at once.
+/// Browsers cache the file and revalidate it each time, so an upgrade takes effect immediately.
 fn answer(request: &HttpRequest, file: EmbeddedFile) -> HttpResponse {
     let hash = file.metadata.sha256_hash();
     let hash: String = hash[..12]
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect();
-    // Weak, because compressing changes the bytes.
+    // Weak, because compression changes the bytes.
     let tag = EntityTag::new_weak(hash);
     let is_known = match IfNoneMatch::parse(request) {
         Ok(IfNoneMatch::Any) => true,

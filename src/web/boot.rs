@@ -1,4 +1,4 @@
-//! What a page hands to its script: JSON in `<script type="application/json" id="boot">`. `static/js/ui/boot.js` has
+//! The data that a page passes to its script: JSON in `<script type="application/json" id="boot">`. `static/js/ui/boot.js` has
 //! the same shapes for the browser.
 //!
 //! As in OpenTok's samples, the pages of a room and of the buddies carry `apiKey`, `sessionId` and `token`. The token is
@@ -25,7 +25,7 @@ pub struct SessionCredentials {
     pub token: String,
 }
 
-/// To the script of a room's page.
+/// The data for the script of a room's page.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RoomBoot<'a> {
@@ -41,11 +41,11 @@ pub struct RoomBoot<'a> {
     /// The link for participants: absolute when the server knows its public address.
     pub guest_link: String,
     pub status: &'a RoomStatus,
-    /// Address of the video platform's library; `None`: it is this server's own, and the page has loaded it.
+    /// URL of the video platform's library; `None` if the library is this server's own, which the page has loaded.
     pub library: Option<&'a str>,
 }
 
-/// Who is in a room, and whether it is being recorded.
+/// The people in a room, and its recording.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RoomStatus {
@@ -58,11 +58,11 @@ pub struct RoomStatus {
 #[serde(rename_all = "camelCase")]
 pub struct RecordingStatus {
     pub id: ArchiveId,
-    /// Counted by the server, whose clock may differ from the browser's.
+    /// Measured by the server, whose clock may differ from the browser's.
     pub elapsed_ms: u64,
 }
 
-/// The answer to joining.
+/// The response to a request to join.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct JoinResponse {
@@ -71,7 +71,7 @@ pub struct JoinResponse {
     pub status: RoomStatus,
 }
 
-/// To the script of the buddies' page.
+/// The data for the script of the Buddies page.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BuddiesBoot<'a> {
@@ -80,30 +80,30 @@ pub struct BuddiesBoot<'a> {
     pub api_key: String,
     /// The presence session.
     pub session_id: &'a SessionId,
-    /// A subscriber's token of the presence session for [`Self::name`]; `None`: the visitor has to enter that name first.
+    /// A subscriber's token of the presence session for [`Self::name`]; `None` if the visitor has to enter that name first.
     pub token: Option<String>,
-    /// The name to connect under; empty: the page asks for it.
+    /// The name to connect under; empty if the page asks for it.
     pub name: &'a str,
-    /// Who this visitor is to others; `None` before a name was said.
+    /// The visitor's user id; `None` until the visitor has entered a name.
     pub user: Option<UserId>,
-    /// Whom to call once connected.
+    /// The buddy to call once connected.
     pub call: Option<&'a Callee>,
-    /// The first page of the roster; `None` before a name was said.
+    /// The first page of the roster; `None` until the visitor has entered a name.
     pub roster: Option<&'a RosterPage>,
     pub is_moderator: bool,
-    /// As in [`RoomBoot`]; buddies meet with this server's own in any case.
+    /// As in [`RoomBoot::library`]. The presence session always uses this server's own library.
     pub library: Option<&'a str>,
 }
 
-/// Whose link was opened.
+/// The buddy whose link the visitor opened.
 #[derive(Serialize)]
 pub struct Callee {
     pub id: UserId,
-    /// As it was when the buddy was here last.
+    /// The buddy's latest name.
     pub name: String,
 }
 
-/// To the script of an archive's page.
+/// The data for the script of an archive's page.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ArchiveBoot {
@@ -119,17 +119,17 @@ pub struct PlayedStream {
     pub name: String,
     /// "camera", "screen" or "custom".
     pub video_type: String,
-    /// `None` when nothing was received of it.
+    /// URL of the track; `None` if nothing was recorded.
     pub url: Option<String>,
     pub joined_ms: u64,
     pub left_ms: u64,
-    /// The archive's time at which the file's time is 0.
+    /// The archive's time at which the track starts.
     pub starts_ms: u64,
     pub ends_ms: u64,
     pub has_audio: bool,
     pub has_video: bool,
-    /// When it was in the archive.
+    /// The spans in which the archive includes the stream.
     pub present: Vec<Span>,
-    /// When the picture was on.
+    /// The spans in which the video was on.
     pub shown: Vec<Span>,
 }

@@ -1,5 +1,5 @@
-//! The page of the buddies, who is there, and what a buddy is to others. `GET /presence` and `POST /users` are
-//! the presence kit's, too.
+//! The Buddies page, its roster, and a buddy's availability. Pages of the presence kit call `GET /presence` and
+//! `POST /users`, too.
 
 use actix_web::{HttpResponse, http::StatusCode, web};
 use askama::Template;
@@ -20,30 +20,30 @@ use crate::{
     presence::{Availability, PresenceStatus, RosterEntry, RosterPage, RosterQuery, UserId},
 };
 
-/// Buddies on the first page of the roster, and on others that do not say how many.
+/// Number of buddies on a page of the roster, unless the request has a `limit`.
 const PAGE: usize = 50;
 
 #[derive(Template)]
 #[template(path = "buddies.html")]
 struct BuddiesPage<'a> {
     layout: &'a Layout,
-    /// What to put into the field for the name.
+    /// The initial value of the field for the name.
     name: &'a str,
-    /// Whose link was opened.
+    /// The buddy whose link the visitor opened.
     callee: Option<&'a Callee>,
-    /// As far as the first page goes; available buddies first.
+    /// The first page of the roster; available buddies first.
     buddies: Vec<Row<'a>>,
-    /// How many there are besides the visitor.
+    /// The number of buddies without the visitor.
     total: usize,
     boot: BuddiesBoot<'a>,
 }
 
-/// A line of the roster, ready to be shown.
+/// A row of the roster, ready to show.
 struct Row<'a> {
     entry: &'a RosterEntry,
     /// "AL" of "Ann Lee".
     initials: String,
-    /// Why there is no button; `None`: there is one.
+    /// Why the buddy cannot be called; `None` if they can.
     why_not: Option<&'static str>,
 }
 
@@ -62,7 +62,7 @@ pub async fn buddies(
     show(&app, &visitor, &query.name, None).await
 }
 
-/// `GET /buddies/call/{user}`: with that buddy to be called.
+/// `GET /buddies/call/{user}`: the page with an offer to call that buddy.
 pub async fn call(
     app: web::Data<App>,
     visitor: Visitor,
@@ -81,7 +81,7 @@ async fn show(
     callee: Option<Callee>,
 ) -> Result<HttpResponse, WebError> {
     let layout = visitor.layout(app, Section::Buddies).await?;
-    // Before the first request of a script, so that two of them cannot make two users of one browser.
+    // Creates the user before the first request of a script, so that two requests cannot create two users for one browser.
     let user = visitor.user()?;
     let buddy = visitor.buddy();
     let roster = buddy.as_ref().map(|buddy| {
@@ -96,7 +96,7 @@ async fn show(
     let remembered = buddy.as_ref().map(|buddy| &buddy.name);
     let name = given_name.as_ref().or(remembered).map_or("", Name::as_str);
     let (session_id, api_key) = app.buddies.presence();
-    // The page of a buddy enters under the remembered name, so it saves and renews it as `POST /users` does.
+    // The page enters under the remembered name, so it saves and renews the name as `POST /users` does.
     let token = match &buddy {
         Some(buddy) if buddy.name.as_str() == name => Some(enter(app, visitor, user, &buddy.name)?),
         _ => None,
@@ -142,25 +142,25 @@ fn row(entry: &RosterEntry) -> Row<'_> {
     }
 }
 
-/// `GET /presence`, as the kit has it: no token.
+/// `GET /presence`, as in the presence kit: the presence session without a token.
 pub async fn presence(app: web::Data<App>) -> Result<HttpResponse, WebError> {
     require_embedded_calls(&app)?;
     let (session_id, api_key) = app.buddies.presence();
     Ok(no_store().json(json!({ "apiKey": api_key.to_string(), "sessionId": session_id })))
 }
 
-/// Pages of the presence kit have one library for both sessions, so they cannot call on another platform.
+/// Pages of the presence kit load one library for presence and calls, so they work only if calls are on this server.
 ///
 /// # Errors
-/// 501 where calls are elsewhere.
+/// 501 if calls are on another platform.
 pub(super) fn require_embedded_calls(app: &App) -> Result<(), WebError> {
     if !app.platform.info().is_remote() {
         return Ok(());
     }
     Err(WebError::rejected(
         StatusCode::NOT_IMPLEMENTED,
-        "this server has its calls on another video platform than its presence, which pages of the presence kit cannot use; \
-         its own page is /buddies",
+        "calls are on another video platform than presence, which pages of the presence kit do not support; \
+         use /buddies instead",
     ))
 }
 
@@ -169,7 +169,7 @@ pub struct NameRequest {
     name: String,
 }
 
-/// `POST /users`: somebody says a name, and may connect to the presence session.
+/// `POST /users`: saves the visitor's name, and returns a token of the presence session.
 pub async fn name(
     app: web::Data<App>,
     visitor: Visitor,
@@ -188,7 +188,7 @@ fn enter(app: &App, visitor: &Visitor, user: UserId, name: &Name) -> Result<Stri
     Ok(app.buddies.presence_token(&connection_data(name, user)))
 }
 
-/// What the token of a buddy says about its holder.
+/// The connection data in the tokens of a buddy.
 pub(super) fn connection_data(name: &Name, user: UserId) -> String {
     let data = ConnectionData {
         user: Some(user),
@@ -221,7 +221,7 @@ pub async fn roster(
     no_store().json(page)
 }
 
-/// `GET /buddies/mine`: where a page starts from once it is connected.
+/// `GET /buddies/mine`: the state with which a page starts once it is connected.
 pub async fn mine(app: web::Data<App>, buddy: Buddy) -> Result<HttpResponse, WebError> {
     let mine = app
         .buddies

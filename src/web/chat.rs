@@ -1,4 +1,5 @@
-//! Chats of two: their tokens, their end, their recordings. `POST /chats` and `GET /chats` are the presence kit's.
+//! Calls between two buddies: tokens, hanging up, recordings. Pages of the presence kit call `POST /chats` and
+//! `GET /chats`, too.
 
 use actix_web::{HttpResponse, web};
 use askama::Template;
@@ -26,7 +27,7 @@ use crate::{
 /// Maximum number of recordings on a visitor's page.
 const MAX_RECORDINGS: u32 = 100;
 
-/// `POST /chats`: a session to invite somebody to.
+/// `POST /chats`: a session for an invitation.
 pub async fn create(
     app: web::Data<App>,
     buddy: Buddy,
@@ -43,7 +44,7 @@ pub struct ChatQuery {
     session_id: String,
 }
 
-/// `GET /chats?sessionId=`: a token for one of the two.
+/// `GET /chats?sessionId=`: a token for one of the two people in a call.
 pub async fn join(
     app: web::Data<App>,
     buddy: Buddy,
@@ -70,11 +71,11 @@ async fn credentials(
 
 #[derive(Deserialize)]
 pub struct ConnectedRequest {
-    /// Of the chat's session.
+    /// The connection to the call's session.
     connection: ConnectionId,
 }
 
-/// `POST /chats/{session}/connection`: one of the two says that the page is connected, where the platform does not.
+/// `POST /chats/{session}/connection`: a page reports that it is connected. On another platform the server does not see it.
 pub async fn connected(
     app: web::Data<App>,
     buddy: Buddy,
@@ -125,7 +126,7 @@ struct RecordingsPage {
     recordings: Vec<RecordingRow>,
 }
 
-/// A recording of a chat, ready to be shown to the two.
+/// A recording of a call, ready to show.
 struct RecordingRow {
     id: ArchiveId,
     title: String,
@@ -135,11 +136,11 @@ struct RecordingRow {
     duration: String,
     size: String,
     explanation: String,
-    /// There is a file to play and to download.
+    /// Whether there is a file to play and to download.
     is_available: bool,
 }
 
-/// `GET /buddies/recordings`: those of one's own chats.
+/// `GET /buddies/recordings`: the recordings of the visitor's calls.
 pub async fn recordings(app: web::Data<App>, visitor: Visitor) -> Result<HttpResponse, WebError> {
     let layout = visitor.layout(&app, Section::Buddies).await?;
     let archives = match visitor.buddy() {
@@ -166,7 +167,7 @@ fn recording_row(archive: &Archive) -> RecordingRow {
     }
 }
 
-/// `GET /buddies/recordings/{id}`: on to a link that expires, for the two.
+/// `GET /buddies/recordings/{id}`: redirects the two people in the call to a link that expires.
 pub async fn recording(
     app: web::Data<App>,
     visitor: Visitor,
@@ -178,7 +179,7 @@ pub async fn recording(
     let archive = archive.ok_or(WebError::RecordingNotFound)?;
     if archive.status != Status::Available {
         return Err(WebError::Conflict(
-            "the file to download is not ready; the list of recordings says why".to_owned(),
+            "the file is not ready yet; the list of recordings shows its status".to_owned(),
         ));
     }
     redirect_to_file(&app, &archive).await

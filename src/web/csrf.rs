@@ -25,7 +25,7 @@ const FETCH_SITE: &str = "sec-fetch-site";
 enum Source {
     ThisSite,
     OtherSite,
-    /// The client is no browser, or no page caused the request.
+    /// The client is not a browser, or no page caused the request.
     Unknown,
 }
 
@@ -48,7 +48,7 @@ fn source(request: &HttpRequest) -> Source {
         value.map(|value| value.to_str().unwrap_or("?"))
     };
     match (text(FETCH_SITE), text(header::ORIGIN.as_str())) {
-        // The browser has compared both origins itself, whatever a proxy has made of the host.
+        // The browser compared the origins itself, so a proxy that changes the host does not matter.
         (Some("same-origin"), _) => Source::ThisSite,
         (Some("none"), _) | (None, None) => Source::Unknown,
         (Some(_), _) => Source::OtherSite,

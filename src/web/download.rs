@@ -1,4 +1,4 @@
-//! The files of archives: for the player, for whoever holds a signed link, in parts or whole.
+//! The files of archives, for the player and for signed links, whole or in parts.
 
 use std::future::{Ready, ready};
 
@@ -28,7 +28,7 @@ use crate::{
     clock::now_ms,
 };
 
-/// `GET /download/{id}`: on to a link that expires.
+/// `GET /download/{id}`: redirects to a link that expires.
 pub async fn download(
     app: web::Data<App>,
     id: web::Path<String>,
@@ -36,16 +36,16 @@ pub async fn download(
     let archive = find(&app, &id).await?;
     if archive.status != Status::Available {
         return Err(WebError::Conflict(
-            "the file to download is not ready; the archive's page says why".to_owned(),
+            "the file is not ready yet; the archive's page shows its status".to_owned(),
         ));
     }
     redirect_to_file(&app, &archive).await
 }
 
-/// On to the file to download of an available archive, by a link that expires: here, or where the platform has it.
+/// Redirects to the file of an available archive, on this server or on the platform, by a link that expires.
 ///
 /// # Errors
-/// The platform's.
+/// Those of the platform.
 pub(super) async fn redirect_to_file(
     app: &App,
     archive: &Archive,
@@ -61,12 +61,11 @@ pub(super) async fn redirect_to_file(
         .finish())
 }
 
-/// What a player gets for "everything from here on". A player that has enough for now stops reading and keeps its connection,
-/// and a browser has six of them: with parts, many streams share these. Smaller: more requests; larger: a connection is
-/// held longer. Bytes.
+/// Maximum length of the response to an open range (`bytes=N-`), in bytes. A player stops reading when it has enough for now,
+/// but keeps its connection, and a browser has six for each host. Lower: more requests; higher: a connection is held longer.
 const MAX_PART_BYTES: u64 = 1 << 20;
 
-/// Turns a player's open range into one part. Whoever saves a file gets what was asked for.
+/// Bounds a player's open range. A link to save a file has a query, and its ranges stay as they are.
 ///
 /// # Errors
 /// Those of the service inside.
@@ -86,7 +85,7 @@ pub async fn limit_range(
     Ok(next.call(request).await?.map_into_boxed_body())
 }
 
-/// `bytes=N-` as a range with an end; `None` for every other range.
+/// The range `bytes=N-` with an end; `None` for any other range.
 fn bounded_range(range: &str) -> Option<HeaderValue> {
     let from: u64 = range
         .strip_prefix("bytes=")?
@@ -99,27 +98,27 @@ fn bounded_range(range: &str) -> Option<HeaderValue> {
 
 #[derive(Deserialize)]
 struct LinkQuery {
-    /// Unix time in ms; `None`: the link is not signed.
+    /// Unix time in ms; `None` if the link is not signed.
     expires: Option<i64>,
     #[serde(default)]
     sig: String,
-    /// Present: the browser saves the file instead of showing it.
+    /// If present, the browser saves the file instead of showing it.
     save: Option<String>,
 }
 
-/// The file that a link names.
+/// The file of a link.
 pub struct LinkedFile {
     pub archive: ArchiveId,
     pub asset: Asset,
-    /// The link is signed and has not expired: its holder needs no account.
+    /// Whether the link is signed and has not expired; then its holder needs no account.
     pub by_link: bool,
     saves: bool,
 }
 
-/// What the address of a file says, and whether its signature is right.
+/// Parses the link to a file and checks its signature.
 ///
 /// # Errors
-/// When there can be no such file, and when the link has expired or is forged.
+/// The path names no file, or the link has expired or is forged.
 pub(super) fn linked_file(request: &HttpRequest) -> Result<LinkedFile, WebError> {
     let part = |name: &str| request.match_info().get(name).unwrap_or_default();
     let archive = ArchiveId::parse(part("id")).ok_or(WebError::ArchiveNotFound)?;
@@ -153,7 +152,7 @@ impl FromRequest for LinkedFile {
     }
 }
 
-/// `GET /archives/{id}/files/{file}`: for a moderator, or with a signed link, which needs no cookie.
+/// `GET /archives/{id}/files/{file}`: a file, for a moderator or with a signed link.
 pub async fn archive_file(
     app: web::Data<App>,
     linked: LinkedFile,

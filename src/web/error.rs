@@ -1,4 +1,4 @@
-//! What goes wrong in a page or in a script's request.
+//! The errors of pages and of scripts' requests.
 //!
 //! Which error is used where:
 //!
@@ -67,21 +67,21 @@ pub enum WebError {
     Unavailable(String),
     #[error("{0}")]
     Misconfigured(String),
-    /// A rule of the buddies, or the form of a request, forbids it.
+    /// A rule of Buddies forbids it, or the request has a wrong form.
     #[error("{message}")]
     Rejected {
         status: StatusCode,
         message: String,
-        /// How an invitation ended that was answered too late.
+        /// The outcome of an invitation that was answered too late.
         outcome: Option<InvitationOutcome>,
-        /// Seconds.
+        /// Seconds until another attempt may succeed.
         retry_after: Option<u64>,
     },
     #[error(transparent)]
     Internal(#[from] anyhow::Error),
 }
 
-/// A [`WebError`] in words for people.
+/// A [`WebError`] as a page shows it.
 pub struct Problem {
     pub status: StatusCode,
     pub cause: String,
@@ -118,7 +118,7 @@ impl WebError {
         let Problem { cause, remedy, .. } = self.problem();
         ErrorBody {
             message: match self {
-                // What failed inside is for the log.
+                // The details are in the log only.
                 WebError::Internal(_) => "something went wrong on the server".to_owned(),
                 _ => self.to_string(),
             },
@@ -276,7 +276,7 @@ impl ResponseError for WebError {
         self.problem().status
     }
 
-    /// Plain text. Behind [`super::error_page::render`] no client gets to see it.
+    /// Plain text. [`super::error_page::render`] replaces it, so no client sees it.
     fn error_response(&self) -> HttpResponse {
         let problem = self.problem();
         HttpResponse::build(problem.status)

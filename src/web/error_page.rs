@@ -30,7 +30,7 @@ struct ErrorPage {
 /// Turns a [`WebError`] of a handler, guard or extractor into the answer.
 ///
 /// # Errors
-/// Those of the services inside.
+/// Those of the inner service.
 pub async fn render(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,

@@ -15,7 +15,7 @@ use super::{
     error::WebError,
 };
 
-/// Longest form. Bytes.
+/// Maximum length of a form, in bytes.
 const MAX_BYTES: usize = 16 * 1024;
 
 /// The fields of a form that passed [`csrf::check`].

@@ -128,7 +128,7 @@ async fn require_moderator_or_link(
     admit::<LinkedFile>(request, next, admitted).await
 }
 
-/// Passes a request on with what the guard found out, or answers with the error.
+/// Passes a request on with the guard's result, or answers with the error.
 async fn admit<T: 'static>(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,

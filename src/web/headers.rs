@@ -1,5 +1,5 @@
-//! Headers that keep a page to itself: only our own scripts and styles, no frames around us, no
-//! address of ours told to others.
+//! Security headers: pages load only their own scripts and styles, cannot be framed, and send no referrer to other
+//! sites.
 
 use actix_web::{
     HttpResponse,
@@ -10,10 +10,10 @@ use actix_web::{
 use super::error::WebError;
 use crate::platform::{BrowserAccess, Platform};
 
-/// What a page may load and do. There is no inline script and no inline style.
+/// The Content Security Policy. Pages have no inline scripts and no inline styles.
 ///
-/// `blob:` is what recorded and captured pictures are; everything else comes from this server, or, on the pages that need
-/// it, from the video platform.
+/// Captured and recorded media have `blob:` URLs. Everything else comes from this server or, on the pages that need it, from
+/// the video platform.
 fn policy(access: Option<&BrowserAccess>) -> String {
     let also = |sources: Option<&[String]>| {
         let each = sources.unwrap_or_default().iter();
@@ -35,10 +35,10 @@ fn policy(access: Option<&BrowserAccess>) -> String {
     )
 }
 
-/// Lets a page use the video platform, wherever that is.
+/// Allows a page to load from the video platform and to connect to it.
 ///
 /// # Errors
-/// An address of the platform's that is no header.
+/// A URL of the platform is not a valid header value.
 pub fn with_platform(
     mut page: HttpResponse,
     platform: &dyn Platform,

@@ -1,4 +1,4 @@
-//! Hello, World: the smallest group chat, the example to copy.
+//! Hello, World: the smallest group chat, as an example to copy.
 
 use actix_web::{HttpResponse, web};
 use askama::Template;
@@ -20,14 +20,14 @@ use crate::{
 #[template(path = "hello.html")]
 struct HelloPage {
     layout: Layout,
-    /// Address of the script.
+    /// URL of the browser library.
     library: String,
     api_key: u32,
     session_id: String,
     token: String,
 }
 
-/// `GET /hello`: everybody who opens it is in the default room, with a publisher's token.
+/// `GET /hello`: the page joins the default room with a publisher's token.
 pub async fn hello(app: web::Data<App>, visitor: Visitor) -> Result<HttpResponse, WebError> {
     let layout = visitor.layout(&app, Section::None).await?;
     let room = default_room(&app).await?;

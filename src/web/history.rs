@@ -1,4 +1,4 @@
-//! Past archives: the list, and the news that keeps an open list true.
+//! The list of past archives, and the events that update an open list.
 
 use actix_web::{
     HttpResponse,
@@ -29,7 +29,7 @@ use crate::{
     },
 };
 
-/// A proxy closes a connection on which nothing is heard for a minute.
+/// Interval of keep-alive comments. Proxies close a connection after a minute without data.
 const KEEP_ALIVE: Duration = Duration::from_secs(25);
 
 #[derive(Template)]
@@ -39,7 +39,7 @@ struct HistoryPage {
     rows: Vec<Row>,
     /// "128 archives · 41 GB · newest first"
     summary: String,
-    /// "Page 1 of 26"; empty in a search, whose end is not known.
+    /// "Page 1 of 26"; empty in a search, because its number of results is unknown.
     place: String,
     newer: Option<String>,
     older: Option<String>,
@@ -81,11 +81,11 @@ pub struct HistoryQuery {
     q: String,
     #[serde(default)]
     status: String,
-    /// Where a search goes on.
+    /// Where a search continues.
     from: Option<i64>,
 }
 
-/// `GET /history?page=N`, also `&status=…`, or `?q=…&from=…` to search.
+/// `GET /history?page=N&status=…`, or `?q=…&from=…` to search.
 pub async fn list(
     app: web::Data<App>,
     host: SignedIn,
@@ -228,26 +228,26 @@ fn row(app: &App, archive: &Archive) -> Row {
     }
 }
 
-/// `GET /archives/events`: tells which archives change, as server-sent events, until the page goes or the server stops.
+/// `GET /archives/events`: the changes of archives as server-sent events, until the page closes or the server stops.
 pub async fn events(app: web::Data<App>) -> HttpResponse {
     let changes = app.archives.subscribe();
     let api_key = app.project.api_key;
-    let news = stream::unfold(changes, move |mut changes| async move {
+    let events = stream::unfold(changes, move |mut changes| async move {
         let text = next_event(&mut changes, api_key).await?;
         Some((Ok::<_, actix_web::Error>(Bytes::from(text)), changes))
     });
-    // An open page would keep the server from stopping.
+    // Without an end, an open page would delay the server's stop.
     let closed = async move { app.archives.closed().await };
     HttpResponse::Ok()
         .content_type("text/event-stream")
         .insert_header((header::CACHE_CONTROL, "no-store"))
-        // Compressed, an event would wait for the next ones.
+        // Compression would delay an event until more follow.
         .insert_header((header::CONTENT_ENCODING, "identity"))
         .insert_header(("X-Accel-Buffering", "no"))
-        .streaming(Box::pin(news.take_until(closed)))
+        .streaming(Box::pin(events.take_until(closed)))
 }
 
-/// The text of the next event; `None` when there will be no more.
+/// The text of the next event; `None` if there are no more.
 async fn next_event(changes: &mut Receiver<ArchiveUpdate>, api_key: u32) -> Option<String> {
     loop {
         match timeout(KEEP_ALIVE, changes.recv()).await {
@@ -261,12 +261,12 @@ async fn next_event(changes: &mut Receiver<ArchiveUpdate>, api_key: u32) -> Opti
                 return Some(format!("event: archive\ndata: {told}\n\n"));
             }
             Ok(Ok(_)) => {}
-            // Too many changes at once: the page reads everything anew.
+            // Some changes were skipped, so the page reloads the list.
             Ok(Err(RecvError::Lagged(_))) => {
                 return Some("event: archive\ndata: {}\n\n".to_owned());
             }
             Ok(Err(RecvError::Closed)) => return None,
-            Err(_) => return Some(": still here\n\n".to_owned()),
+            Err(_) => return Some(": keep-alive\n\n".to_owned()),
         }
     }
 }

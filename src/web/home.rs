@@ -1,4 +1,4 @@
-//! The home page, and the rooms that moderators make, rename and delete there.
+//! The home page, where moderators create, rename and delete rooms.
 
 use actix_web::{HttpResponse, web};
 use askama::Template;
@@ -24,9 +24,9 @@ use crate::{
 #[template(path = "home.html")]
 struct HomePage {
     layout: Layout,
-    /// All rooms, for moderators; nobody else is told which rooms there are.
+    /// All rooms, for moderators only.
     rooms: Vec<RoomRow>,
-    /// Calls and archives are on this server.
+    /// Whether calls and archives are on this server.
     is_here: bool,
 }
 
@@ -36,12 +36,12 @@ struct RoomRow {
     link: String,
     is_default: bool,
     people: usize,
-    /// Why nobody knows who is inside.
+    /// Why the number of people is unknown.
     problem: Option<String>,
     recording: Option<Elapsed>,
 }
 
-/// How long something has been going on.
+/// The time since something started.
 struct Elapsed {
     ms: u64,
     clock: String,
@@ -64,7 +64,7 @@ pub async fn home(app: web::Data<App>, visitor: Visitor) -> Result<HttpResponse,
     let layout = visitor.layout(&app, Section::Rooms).await?;
     let rooms = if layout.moderator.is_some() {
         match default_room(&app).await {
-            // While the platform is down, the default room is created later, when it is opened.
+            // If the platform is down, the default room is created when it is opened later.
             Ok(_) | Err(WebError::Unavailable(_) | WebError::Misconfigured(_)) => {}
             Err(problem) => return Err(problem),
         }
@@ -81,7 +81,7 @@ pub async fn home(app: web::Data<App>, visitor: Visitor) -> Result<HttpResponse,
 }
 
 async fn row(app: &App, room: Room) -> Result<RoomRow, WebError> {
-    // Rooms are there, and can be renamed, also while nobody can say who is in them.
+    // While the platform is down, moderators still see and rename rooms.
     let (status, problem) = match status_of(app, &room.session).await {
         Ok(status) => (status, None),
         Err(problem @ (WebError::Unavailable(_) | WebError::Misconfigured(_))) => {
@@ -131,7 +131,7 @@ pub async fn rename_room(
     Ok(see_other("/"))
 }
 
-/// `POST /rooms/{room}/delete`: only an empty room, so that nobody is left in a call without a door.
+/// `POST /rooms/{room}/delete`: deletes an empty room.
 pub async fn delete_room(
     app: web::Data<App>,
     slug: web::Path<String>,

@@ -1,4 +1,4 @@
-//! Invitations: sent, accepted, declined, cancelled. The server decides; everybody hears of it by signals.
+//! Sending, accepting, declining and cancelling invitations. Signals inform the pages of both users.
 
 use actix_web::{HttpResponse, http::StatusCode, web};
 use serde::Deserialize;
@@ -14,7 +14,7 @@ use crate::{app::App, invitation::InvitationId, presence::UserId, session::Conne
 #[derive(Deserialize)]
 pub struct InvitationRequest {
     to: UserId,
-    /// The tab in which it was asked for.
+    /// The tab that sent the invitation.
     tab: Option<ConnectionId>,
 }
 
@@ -30,7 +30,7 @@ pub async fn send(
 
 #[derive(Deserialize)]
 pub struct AcceptRequest {
-    /// The tab in which it was accepted.
+    /// The tab that accepted it.
     tab: Option<ConnectionId>,
 }
 

@@ -14,13 +14,13 @@ use serde::de::DeserializeOwned;
 use super::{csrf, error::WebError};
 use crate::common::json::from_slice_lossy;
 
-/// Longest body. Bytes.
+/// Maximum length of a body, in bytes.
 const MAX_BYTES: usize = 16 * 1024;
 
 /// The body of a request that passed [`csrf::check`]. An empty body counts as `{}`.
 pub struct Json<T>(pub T);
 
-/// A request in JSON whose body does not matter.
+/// A JSON request whose body is ignored.
 pub struct EmptyJson;
 
 impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {

@@ -1,20 +1,20 @@
-//! The frame around every page, and the filters templates use.
+//! The frame around every page, and the filters of templates.
 
 use actix_web::{HttpResponse, HttpResponseBuilder, http::header};
 use askama::Template;
 
 use super::error::WebError;
 
-/// What the frame shows: where we are, and who is signed in.
+/// The data of the frame: the current section and the visitor.
 pub struct Layout {
     section: Section,
-    /// The name of the moderator who is signed in.
+    /// The name of the signed-in moderator.
     pub moderator: Option<String>,
     /// The visitor's CSRF token, for every form on the page.
     pub csrf: String,
 }
 
-/// The entry of the navigation that is lit.
+/// The current entry of the navigation.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Section {
     Rooms,
@@ -45,24 +45,24 @@ impl Layout {
     }
 }
 
-/// Renders a page. Pages show what is true now and belong to one visitor: nobody keeps a copy.
+/// Renders a page. It is for one visitor and the present moment, so no cache stores it.
 ///
 /// # Errors
-/// A template that cannot be rendered.
+/// The template cannot be rendered.
 pub fn page(template: &impl Template) -> Result<HttpResponse, WebError> {
     Ok(no_store()
         .content_type("text/html; charset=utf-8")
         .body(template.render()?))
 }
 
-/// A response that belongs to one visitor and is true only now, so no cache stores it.
+/// A response for one visitor and the present moment, so no cache stores it.
 pub fn no_store() -> HttpResponseBuilder {
     let mut response = HttpResponse::Ok();
     response.insert_header((header::CACHE_CONTROL, "no-store"));
     response
 }
 
-/// The answer to a form: the page to show next.
+/// The response to a form: a redirect to the next page.
 pub fn see_other(path: &str) -> HttpResponse {
     HttpResponse::SeeOther()
         .insert_header((header::LOCATION, path))
@@ -99,7 +99,7 @@ pub fn clock_time(ms: u64) -> String {
     }
 }
 
-/// `412 MB`, in steps of 1000 as disks are sold.
+/// `412 MB`; a kB has 1000 bytes.
 pub fn size(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
     if bytes < 1000 {

@@ -49,11 +49,11 @@ pub use guard::Access;
 pub use request_span::RequestSpan;
 pub use router::{RouteInfo, routes};
 
-/// How long a visitor is remembered who does not come back.
+/// Lifetime of the cookie after the last visit.
 const REMEMBERED: Duration = Duration::days(30);
 
-/// The cookie's name is one data folder's: browsers send what one port of a host has set to its other ports, too, and
-/// two Parlors on one host would sign everybody out of one another.
+/// The cookie's name, which differs between data folders. Browsers share the cookies of a host between its ports, so two
+/// servers on one host would otherwise overwrite each other's cookie.
 fn cookie_name(cookie_key: &[u8]) -> String {
     let digest = digest(&SHA256, cookie_key);
     let [a, b, c, d, ..] = *digest.as_ref() else {
@@ -62,11 +62,10 @@ fn cookie_name(cookie_key: &[u8]) -> String {
     format!("parlor-{a:02x}{b:02x}{c:02x}{d:02x}")
 }
 
-/// All pages and static files. To be registered last, since it answers every address that nobody
-/// else does; the [`crate::app::App`] must be registered as `web::Data`.
+/// All pages and static files. Register this service last, because it answers every path that is left, and register the
+/// [`crate::app::App`] as `web::Data`.
 ///
-/// `cookie_key` has 64 bytes or more; `is_secure` says that people come over TLS, so that cookies
-/// may be kept from everything else.
+/// `cookie_key` has at least 64 bytes. `is_secure`: visitors use TLS, so cookies are restricted to it.
 pub fn pages(cookie_key: &[u8], is_secure: bool) -> impl HttpServiceFactory + 'static {
     let visitors = SessionMiddleware::builder(CookieSessionStore::default(), Key::from(cookie_key))
         .cookie_name(cookie_name(cookie_key))
@@ -76,7 +75,7 @@ pub fn pages(cookie_key: &[u8], is_secure: bool) -> impl HttpServiceFactory + 's
         .session_lifecycle(PersistentSession::default().session_ttl(REMEMBERED))
         .build();
 
-    // The first wrapped is the innermost.
+    // The first middleware is the innermost.
     router::service()
         .wrap(from_fn(error_page::render))
         .wrap(visitors)

@@ -1,7 +1,7 @@
 //! The span around each request in the log.
 //!
-//! It says what was asked for by the route's pattern and never by the address: addresses carry sign-in
-//! links and signed downloads. Nor does it say who asked.
+//! It contains the pattern of the route, never the path: paths contain sign-in links and signed downloads. It does not
+//! identify the client either.
 
 use actix_web::{
     Error,
@@ -11,7 +11,7 @@ use actix_web::{
 use tracing::{Span, field, info_span};
 use tracing_actix_web::RootSpanBuilder;
 
-/// Makes the spans for `TracingLogger`.
+/// Builds the spans for `TracingLogger`.
 pub struct RequestSpan;
 
 impl RootSpanBuilder for RequestSpan {

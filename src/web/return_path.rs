@@ -7,7 +7,7 @@ const ORIGIN: &str = "http://parlor.invalid";
 
 /// The path and query of `back`, or `/` if `back` leads to another site, to no URL or to a page of signing in.
 ///
-/// Anyone may have written `back` into a link. Browsers ignore tabs and line breaks in a URL and read `\\` as `/`; the
+/// Anyone may have written `back` into a link. Browsers ignore tabs and line breaks in a URL and read `\` as `/`; the
 /// parser does the same. The result has no character that a header cannot carry.
 pub fn return_path(back: &str) -> String {
     local_path(back).unwrap_or_else(|| "/".to_owned())

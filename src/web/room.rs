@@ -1,4 +1,4 @@
-//! The page of a room, for the host and for participants: prejoin, the call, its end.
+//! The page of a room, for hosts and participants: before the call, the call, and its end.
 
 use actix_web::{HttpResponse, web};
 use askama::Template;
@@ -62,7 +62,7 @@ pub async fn host(
     show_host_page(&app, &host, &slug).await
 }
 
-/// `GET /rooms/{room}/status`: who is inside, for a page that waits to join.
+/// `GET /rooms/{room}/status`: the people in the room, for a page that has not joined yet.
 pub async fn status(
     app: web::Data<App>,
     slug: web::Path<String>,
@@ -147,7 +147,7 @@ async fn show_participant_page(
 }
 
 async fn show_host_page(app: &App, host: &SignedIn, slug: &str) -> Result<HttpResponse, WebError> {
-    // Until a host has joined a room, the name is the account's.
+    // A host who has not joined a room yet has the account's name.
     let name = host.visitor.name();
     let name = name.or_else(|| Name::parse(&host.moderator.name).ok());
     let admission = credentials(app, slug, Role::Moderator, name.as_ref()).await?;
@@ -164,7 +164,7 @@ async fn show(
     is_host: bool,
 ) -> Result<HttpResponse, WebError> {
     if let Some(name) = visitor.name() {
-        // Joining with the page's token sends no form, so the cookie is renewed here.
+        // A visitor who joins with the page's token sends no form, so the cookie is renewed here.
         visitor.remember_name(&name)?;
     }
     let status = status_of(app, &room.session).await?;
@@ -207,7 +207,7 @@ pub(super) async fn find(app: &App, slug: &str) -> Result<Room, WebError> {
     Ok(app.rooms.open(&slug).await?)
 }
 
-/// The room of an address, as it is.
+/// The room of a URL, as it is stored.
 ///
 /// # Errors
 /// [`WebError::RoomNotFound`], or the database.
@@ -222,7 +222,7 @@ pub(super) async fn default_room(app: &App) -> Result<Room, WebError> {
     find(app, room::DEFAULT_SLUG).await
 }
 
-/// Who is in a session now, and whether it is recorded.
+/// The people in a session now, and its recording.
 pub(super) async fn status_of(app: &App, session: &SessionId) -> Result<RoomStatus, WebError> {
     let people = app.platform.participants(session).await?;
     let recording = app.platform.recording(session).await?;
@@ -236,20 +236,20 @@ pub(super) async fn status_of(app: &App, session: &SessionId) -> Result<RoomStat
     })
 }
 
-/// The link to hand to participants.
+/// The link for participants.
 pub(super) fn guest_link(app: &App, slug: &Slug) -> String {
     let base = app.config.network.public_url.as_deref().unwrap_or_default();
     format!("{base}/rooms/{slug}")
 }
 
-/// The name in the connection data of a token; foreign applications may have written anything there.
+/// The name in connection data. Other applications may have written any text there.
 fn name_from(data: &str) -> String {
     ConnectionData::parse(data)
         .and_then(|data| Name::parse(&data.name).ok())
         .map_or_else(|| "Someone".to_owned(), |name| name.to_string())
 }
 
-/// Says who is inside, in one sentence; `static/js/ui/inside.js` says the same.
+/// A sentence about the people in a room. `static/js/ui/inside.js` has the same sentences.
 fn people_sentence(people: &[String]) -> String {
     match people {
         [] => "No one's here yet.".to_owned(),

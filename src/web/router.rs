@@ -68,7 +68,7 @@ fn table() -> Table {
     assets::LIBRARY_PATHS.into_iter().fold(table, library)
 }
 
-/// A row of the table, without its handler.
+/// A row of the table without its handler.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouteInfo {
     pub method: Method,

@@ -1,4 +1,4 @@
-//! Signing in and out, and the one-time link with which the first moderator makes an account.
+//! Signing in and out, and the one-time link with which the first moderator creates an account.
 
 use std::time::Instant;
 
@@ -25,7 +25,7 @@ use crate::{
 #[template(path = "sign_in.html")]
 struct SignInPage {
     layout: Layout,
-    /// The one-time link that makes an account; empty on a plain sign-in.
+    /// The one-time link that creates an account; empty on a plain sign-in.
     link: String,
     back: String,
     name: String,

@@ -1,4 +1,4 @@
-//! Who looks at a page: the cookie session, with types instead of keys.
+//! The visitor of a page: typed access to the session in the cookie.
 
 use std::future::{Ready, ready};
 
@@ -25,18 +25,18 @@ const BUDDY: &str = "buddy";
 const MODERATOR: &str = "moderator";
 const CSRF: &str = "csrf";
 
-/// A browser, signed in or not. What it keeps is encrypted and signed in its cookie.
+/// A browser, signed in or not. Its session is in a cookie, encrypted and signed.
 pub struct Visitor {
     session: Session,
 }
 
-/// A visitor who has said a name on the page of the buddies.
+/// A visitor who has entered a name on the Buddies page.
 pub struct Buddy {
     pub user: UserId,
     pub name: Name,
 }
 
-/// The account a visitor has signed in to, as the cookie remembers it.
+/// The account of a signed-in visitor, as the cookie stores it.
 #[derive(Serialize, Deserialize)]
 struct SignedInAs {
     id: i64,
@@ -48,21 +48,21 @@ impl Visitor {
         Visitor { session }
     }
 
-    /// The name last used to join a room.
+    /// The name with which the visitor last joined a room.
     pub fn name(&self) -> Option<Name> {
         self.session.get(NAME).ok().flatten()
     }
 
     /// # Errors
-    /// When the cookie would grow too large.
+    /// The cookie would become too large.
     pub fn remember_name(&self, name: &Name) -> Result<(), WebError> {
         Ok(self.session.insert(NAME, name)?)
     }
 
-    /// Who this browser is among the buddies; made on first use.
+    /// The user id of this browser in Buddies; created on first use.
     ///
     /// # Errors
-    /// When the cookie would grow too large.
+    /// The cookie would become too large.
     pub fn user(&self) -> Result<UserId, WebError> {
         if let Some(user) = self.session.get(USER).ok().flatten() {
             return Ok(user);
@@ -72,7 +72,7 @@ impl Visitor {
         Ok(user)
     }
 
-    /// The buddy, once it has said a name.
+    /// The buddy; `None` until the visitor has entered a name.
     pub fn buddy(&self) -> Option<Buddy> {
         let user = self.session.get(USER).ok().flatten()?;
         let name = self.session.get(BUDDY).ok().flatten()?;
@@ -80,15 +80,15 @@ impl Visitor {
     }
 
     /// # Errors
-    /// When the cookie would grow too large.
+    /// The cookie would become too large.
     pub fn remember_buddy(&self, name: &Name) -> Result<(), WebError> {
         Ok(self.session.insert(BUDDY, name)?)
     }
 
-    /// The token that every change must bring along; made on first use.
+    /// The CSRF token, which every form must contain; created on first use.
     ///
     /// # Errors
-    /// When the cookie would grow too large.
+    /// The cookie would become too large.
     pub fn csrf(&self) -> Result<String, WebError> {
         if let Some(token) = self.session.get::<String>(CSRF).ok().flatten() {
             return Ok(token);
@@ -100,7 +100,7 @@ impl Visitor {
         Ok(token)
     }
 
-    /// Did a change bring this visitor's own token along?
+    /// Whether a form contained this visitor's CSRF token.
     pub fn has_csrf(&self, given: &str) -> bool {
         let kept: Option<String> = self.session.get(CSRF).ok().flatten();
         kept.is_some_and(|kept| {
@@ -109,10 +109,10 @@ impl Visitor {
         })
     }
 
-    /// The account this visitor is signed in to; `None` also once it is removed or has a new password.
+    /// The account to which the visitor is signed in; `None` also after it was removed or got a new password.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// The database query fails.
     pub async fn moderator(&self, app: &App) -> Result<Option<Moderator>, WebError> {
         let Some(kept) = self.session.get::<SignedInAs>(MODERATOR).ok().flatten() else {
             return Ok(None);
@@ -122,9 +122,9 @@ impl Visitor {
     }
 
     /// # Errors
-    /// When the cookie would grow too large.
+    /// The cookie would become too large.
     pub fn sign_in(&self, account: &Moderator) -> Result<(), WebError> {
-        // A token seen before the sign-in is worth nothing after it.
+        // A CSRF token from before the sign-in is not valid after it.
         self.session.remove(CSRF);
         let kept = SignedInAs {
             id: account.id,
@@ -138,10 +138,10 @@ impl Visitor {
         self.session.purge();
     }
 
-    /// The frame of a page as this visitor sees it.
+    /// The layout of a page for this visitor.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// The database query fails.
     pub async fn layout(&self, app: &App, section: Section) -> Result<Layout, WebError> {
         let moderator = self.moderator(app).await?.map(|account| account.name);
         Ok(Layout::new(section, moderator, self.csrf()?))
@@ -174,10 +174,10 @@ pub struct SignedIn {
 }
 
 impl SignedIn {
-    /// The layout of a page as this moderator sees it.
+    /// The layout of a page for this moderator.
     ///
     /// # Errors
-    /// When the cookie would grow too large.
+    /// The cookie would become too large.
     pub fn layout(&self, section: Section) -> Result<Layout, WebError> {
         let name = Some(self.moderator.name.clone());
         Ok(Layout::new(section, name, self.visitor.csrf()?))
@@ -193,10 +193,10 @@ impl FromRequest for SignedIn {
     }
 }
 
-/// What a route's guard found out about the visitor.
+/// The result of the route's guard.
 ///
 /// # Errors
-/// When the table has the route behind another guard: a mistake in this program.
+/// The route has another guard in the table, which is a bug.
 pub(super) fn found_by_guard<T: 'static>(request: &HttpRequest) -> Result<T, WebError> {
     let found = request.extensions_mut().remove::<T>();
     found.ok_or_else(|| anyhow::anyhow!("the route has another guard").into())
