@@ -53,9 +53,9 @@ pub async fn start(
     if api.platform.sessions.people(&session.id).is_empty() {
         return Err(
             if project::was_joined(&api.platform.db, &session.id).await? {
-                ApiError::bad_request("nobody is connected to the session")
+                ApiError::bad_request("no client is connected to the session")
             } else {
-                ApiError::not_found("nobody has ever connected to the session")
+                ApiError::not_found("no client has ever connected to the session")
             },
         );
     }
@@ -236,7 +236,7 @@ fn check_recording(archive: &Archive) -> Result<(), ApiError> {
         return Ok(());
     }
     Err(ApiError::conflict(format!(
-        "the archive is not being recorded any more: it is {}",
+        "the archive is no longer being recorded: it is {}",
         archive.status
     )))
 }

@@ -185,7 +185,7 @@ fn calls(scope: Scope) -> Scope {
 fn not_offered(scope: Scope) -> Scope {
     let calls = [
         ("/broadcast{rest:.*}", "live streaming (broadcast)"),
-        ("/archive/storage", "storage elsewhere"),
+        ("/archive/storage", "external storage"),
         ("/dial", "SIP"),
         ("/session/{session}/play-dtmf", "SIP"),
         (

@@ -63,12 +63,12 @@ pub async fn all(
 
 /// OpenTok's reply after a mute: the project, not the muted streams.
 async fn project_reply(api: &Api, caller: Caller) -> Result<HttpResponse, ApiError> {
-    let made = project::made_at_ms(&api.platform.db, caller.api_key).await?;
+    let created_at = project::created_at_ms(&api.platform.db, caller.api_key).await?;
     Ok(HttpResponse::Ok().json(Project {
         application_id: String::new(),
         status: "ACTIVE".to_owned(),
         name: String::new(),
         environment: "standard".to_owned(),
-        created_at: made.unwrap_or_default(),
+        created_at: created_at.unwrap_or_default(),
     }))
 }

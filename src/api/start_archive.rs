@@ -46,7 +46,7 @@ impl StartRequest {
             self.has_video.unwrap_or(true),
         );
         if !has_audio && !has_video {
-            return refuse("an archive needs sound, picture or both");
+            return refuse("an archive needs audio, video or both");
         }
         let output_mode = self.output_mode.unwrap_or(OutputMode::Composed);
         if output_mode == OutputMode::Individual && self.resolution.is_some() {

@@ -31,7 +31,7 @@ pub const MAX_TAG_CHARS: usize = 128;
 /// Why an archive did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    #[error("an archive needs sound, picture or both")]
+    #[error("an archive needs audio, video or both")]
     NothingToRecord,
     #[error("only a composed archive has a resolution")]
     ResolutionOfIndividual,
@@ -251,7 +251,7 @@ pub async fn delete(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Result<Archi
     Ok(archive)
 }
 
-/// Returns the archive after a change, or why it was not changed.
+/// Returns the archive after a change, or the reason why it was not changed.
 async fn done(
     db: &SqlitePool,
     id: ArchiveId,

@@ -1,4 +1,4 @@
-//! An archive: a row of the database.
+//! An archive, and the parameters of a new one.
 
 use super::{ArchiveId, Layout, OutputMode, Quality, Resolution, Status, StreamMode};
 use crate::opentok::SessionId;

@@ -1,4 +1,4 @@
-//! Why a platform did not do what it was asked, in sentences for the person at the page.
+//! The error of a platform, with sentences for the users of pages.
 
 use anyhow::anyhow;
 
@@ -10,7 +10,7 @@ use crate::{
     clock,
 };
 
-/// Why a platform did not do what it was asked.
+/// Why an operation of a platform failed.
 #[derive(Debug, thiserror::Error)]
 pub enum PlatformError {
     #[error("there is no such {0}")]
@@ -83,7 +83,7 @@ fn refused(from: Status, to: Status) -> String {
         (Status::Started | Status::Paused, Status::Deleted) => {
             "this archive is still being recorded; stop it first".to_owned()
         }
-        (_, Status::Stopped) => "this archive is not being recorded any more".to_owned(),
+        (_, Status::Stopped) => "this archive is no longer being recorded".to_owned(),
         (from, to) => format!("an archive that is {from} cannot become {to}"),
     }
 }

@@ -1,7 +1,7 @@
 //! Projects: an API key and its secret, and the sessions that belong to them.
 //!
-//! The pages have one, without a name; applications have theirs, which are made by `parlor keys`. What is changed by another
-//! process counts at once: whoever is let in is looked up each time.
+//! The pages have a project without a name. Each application has a project of its own, which `parlor keys` creates. A change
+//! by another process takes effect immediately, because each call and each token looks its project up.
 
 mod store;
 
@@ -10,50 +10,50 @@ use sqlx::SqlitePool;
 
 use crate::config::Secret;
 pub use store::{
-    AutoArchive, SessionRecord, add_session, close_session, find_session, made_at_ms, note_joined,
-    was_joined,
+    AutoArchive, SessionRecord, add_session, close_session, created_at_ms, find_session,
+    record_joined, was_joined,
 };
 
-/// Whoever holds key and secret may make sessions and tokens in the project.
+/// The credentials of a project. Their holder may create sessions and tokens in it.
 #[derive(Clone, Debug)]
 pub struct Project {
-    /// All digits, below 2^31: server SDKs parse it into a signed integer.
+    /// Less than 2^31, because server SDKs parse it as a signed integer.
     pub api_key: u32,
     pub api_secret: Secret,
 }
 
-/// A project that somebody made for an application.
+/// The project of an application.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamedProject {
     pub api_key: u32,
     pub name: String,
     /// Unix time, ms.
     pub created_at_ms: i64,
-    /// Nobody is let in any more.
+    /// The key and its tokens are refused.
     pub is_revoked: bool,
 }
 
-/// Why a project is not made or changed.
+/// Why a project is not created or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ProjectError {
     #[error("a project's name has 1 to {MAX_NAME} characters, all of them printable")]
     BadName,
     #[error(
-        "there is no key {0} that could be changed; `parlor keys list` shows them, and the pages' own is set with \
-         --api-key and --api-secret"
+        "there is no active key {0}; `parlor keys list` shows the keys, and --api-key and --api-secret set the key of the \
+         pages"
     )]
     NoSuchKey(u32),
     #[error(transparent)]
     Database(#[from] sqlx::Error),
 }
 
-/// Characters of a project's name.
+/// The maximum length of a project's name, in characters.
 const MAX_NAME: usize = 100;
 
-/// The project of the pages: the given one, else the oldest that has no name, else a new one.
+/// Returns the project of the pages: the given one, else the oldest without a name, else a new one.
 ///
 /// # Errors
-/// When the database does not answer.
+/// The database query fails.
 pub async fn of_pages(
     db: &SqlitePool,
     given: Option<Project>,
@@ -71,24 +71,24 @@ pub async fn of_pages(
     Ok(new)
 }
 
-/// Notes that sessions of a project on another video platform are kept here. Its secret is not, and nobody is let in by
-/// its key.
+/// Adds a project of another video platform, so that its sessions can be stored. Its secret is not stored, and its key is
+/// refused here.
 ///
 /// # Errors
-/// When the database does not answer.
-pub async fn note_elsewhere(db: &SqlitePool, api_key: u32, now_ms: i64) -> Result<(), sqlx::Error> {
+/// The database query fails.
+pub async fn add_remote(db: &SqlitePool, api_key: u32, now_ms: i64) -> Result<(), sqlx::Error> {
     let api_secret = generate().api_secret;
     let project = Project {
         api_key,
         api_secret,
     };
-    store::put_elsewhere(db, &project, now_ms).await
+    store::add_remote(db, &project, now_ms).await
 }
 
-/// Makes a project for an application.
+/// Creates a project for an application.
 ///
 /// # Errors
-/// [`ProjectError::BadName`], or the database.
+/// [`ProjectError::BadName`], or the database query fails.
 pub async fn add(db: &SqlitePool, name: &str, now_ms: i64) -> Result<Project, ProjectError> {
     let name = name.trim();
     if name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
@@ -102,18 +102,18 @@ pub async fn add(db: &SqlitePool, name: &str, now_ms: i64) -> Result<Project, Pr
     }
 }
 
-/// The projects of applications, the oldest first; the revoked ones among them.
+/// Returns the projects of applications, also revoked ones, the oldest first.
 ///
 /// # Errors
-/// When the database does not answer.
+/// The database query fails.
 pub async fn list(db: &SqlitePool) -> Result<Vec<NamedProject>, sqlx::Error> {
     store::named(db).await
 }
 
-/// Gives a project another secret. The one before lets nobody in any more.
+/// Gives a project a new secret. The old secret stops working immediately.
 ///
 /// # Errors
-/// [`ProjectError::NoSuchKey`], or the database.
+/// [`ProjectError::NoSuchKey`], or the database query fails.
 pub async fn renew(db: &SqlitePool, api_key: u32) -> Result<Project, ProjectError> {
     let api_secret = generate().api_secret;
     if !store::set_secret(db, api_key, &api_secret).await? {
@@ -125,10 +125,10 @@ pub async fn renew(db: &SqlitePool, api_key: u32) -> Result<Project, ProjectErro
     })
 }
 
-/// Lets nobody in any more by this key. Whoever is in a session stays, and so does what was recorded.
+/// Revokes a key. Connected clients stay connected, and archives are kept.
 ///
 /// # Errors
-/// [`ProjectError::NoSuchKey`], or the database.
+/// [`ProjectError::NoSuchKey`], or the database query fails.
 pub async fn revoke(db: &SqlitePool, api_key: u32, now_ms: i64) -> Result<(), ProjectError> {
     if !store::revoke(db, api_key, now_ms).await? {
         return Err(ProjectError::NoSuchKey(api_key));
@@ -136,10 +136,10 @@ pub async fn revoke(db: &SqlitePool, api_key: u32, now_ms: i64) -> Result<(), Pr
     Ok(())
 }
 
-/// The project with this key, unless it is revoked.
+/// Returns the project with this key, unless it is revoked.
 ///
 /// # Errors
-/// When the database does not answer.
+/// The database query fails.
 pub async fn find(db: &SqlitePool, api_key: u32) -> Result<Option<Project>, sqlx::Error> {
     store::find(db, api_key).await
 }
@@ -147,7 +147,7 @@ pub async fn find(db: &SqlitePool, api_key: u32) -> Result<Option<Project>, sqlx
 fn generate() -> Project {
     let mut random = [0_u8; 24];
     rand::fill(&mut random).expect("the system has random bytes");
-    // Eight digits that do not start with 0, as OpenTok's keys look.
+    // Eight digits, the first not 0, like OpenTok's keys.
     let number = u32::from_be_bytes([random[0], random[1], random[2], random[3]]);
     let api_key = 10_000_000 + number % 90_000_000;
     let api_secret = random[4..]
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[sqlx::test]
-    async fn a_given_project_wins_and_may_change_its_secret(db: SqlitePool) {
+    async fn a_given_project_has_precedence_and_may_change_its_secret(db: SqlitePool) {
         let given = |secret: &str| {
             Some(Project {
                 api_key: 12,
@@ -200,22 +200,20 @@ mod tests {
     }
 
     #[sqlx::test]
-    async fn a_project_elsewhere_lets_nobody_in_here_and_takes_nothing_from_one_that_does(
-        db: SqlitePool,
-    ) {
-        note_elsewhere(&db, 12, 1).await.unwrap();
+    async fn a_remote_project_is_refused_and_changes_no_local_project(db: SqlitePool) {
+        add_remote(&db, 12, 1).await.unwrap();
         assert!(find(&db, 12).await.unwrap().is_none());
         let pages = of_pages(&db, None, 2).await.unwrap();
         assert_ne!(pages.api_key, 12);
 
-        note_elsewhere(&db, pages.api_key, 3).await.unwrap();
+        add_remote(&db, pages.api_key, 3).await.unwrap();
         let found = find(&db, pages.api_key).await.unwrap().unwrap();
         assert_eq!(found.api_secret, pages.api_secret);
         assert_eq!(list(&db).await.unwrap(), Vec::new());
     }
 
     #[sqlx::test]
-    async fn an_applications_project_is_never_the_pages(db: SqlitePool) {
+    async fn the_project_of_an_application_is_never_that_of_the_pages(db: SqlitePool) {
         let shop = add(&db, " Shop ", 1).await.unwrap();
         let pages = of_pages(&db, None, 2).await.unwrap();
         assert_ne!(shop.api_key, pages.api_key);
@@ -264,7 +262,7 @@ mod tests {
     }
 
     #[sqlx::test]
-    async fn a_session_was_joined_once_somebody_was_let_in(db: SqlitePool) {
+    async fn a_session_was_joined_once_a_client_was_admitted(db: SqlitePool) {
         let project = of_pages(&db, None, 7).await.unwrap();
         let id = SessionId::generate(project.api_key, "", 8);
         let session = SessionRecord::routed(id, project.api_key);
@@ -272,14 +270,14 @@ mod tests {
         assert!(!was_joined(&db, &session.id).await.unwrap());
 
         for now_ms in [9, 10] {
-            note_joined(&db, &session.id, now_ms).await.unwrap();
+            record_joined(&db, &session.id, now_ms).await.unwrap();
         }
 
         assert!(was_joined(&db, &session.id).await.unwrap());
         let unknown = SessionId::from("2_unknown");
-        note_joined(&db, &unknown, 9).await.unwrap();
+        record_joined(&db, &unknown, 9).await.unwrap();
         assert!(!was_joined(&db, &unknown).await.unwrap());
-        let made = made_at_ms(&db, project.api_key).await.unwrap();
-        assert_eq!(made, Some(7));
+        let created = created_at_ms(&db, project.api_key).await.unwrap();
+        assert_eq!(created, Some(7));
     }
 }

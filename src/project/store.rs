@@ -8,22 +8,22 @@ use crate::{
     opentok::{MediaMode, Resolution, SessionId},
 };
 
-/// What is kept of a session.
+/// A session: a row of the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionRecord {
     pub id: SessionId,
     pub api_key: u32,
-    /// Address of the project of the video platform that has it; empty: this server.
+    /// The URL of the project of the video platform that has it; empty: this server.
     pub platform: String,
     pub media_mode: MediaMode,
-    /// Nobody is let in any more.
+    /// No client can join it.
     pub is_closed: bool,
-    /// `None`: it is archived when somebody says so.
+    /// `None`: it is archived on request only.
     pub always_archived: Option<AutoArchive>,
 }
 
 impl SessionRecord {
-    /// A routed session that is archived when somebody says so.
+    /// Returns a routed session that is archived on request only.
     pub fn routed(id: SessionId, api_key: u32) -> SessionRecord {
         SessionRecord {
             id,
@@ -36,7 +36,7 @@ impl SessionRecord {
     }
 }
 
-/// How a session is archived whenever somebody publishes in it. OpenTok "archiveMode" always.
+/// The properties of archives that start with a session's first stream. OpenTok "archiveMode" always.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AutoArchive {
     /// OpenTok "archiveName".
@@ -95,7 +95,7 @@ pub(super) async fn find(db: &SqlitePool, api_key: u32) -> Result<Option<Project
     }))
 }
 
-/// `false`: there is a project with this key already.
+/// Returns `false` if the key exists already.
 pub(super) async fn add(
     db: &SqlitePool,
     project: &Project,
@@ -117,8 +117,8 @@ pub(super) async fn add(
     Ok(added.rows_affected() == 1)
 }
 
-/// Keeps the key of a project that lives elsewhere, unless it is known; nobody is let in here by it.
-pub(super) async fn put_elsewhere(
+/// Inserts a revoked project, unless its key exists.
+pub(super) async fn add_remote(
     db: &SqlitePool,
     project: &Project,
     now_ms: i64,
@@ -137,7 +137,7 @@ pub(super) async fn put_elsewhere(
     Ok(())
 }
 
-/// All that have a name, the oldest first.
+/// Returns the projects with a name, the oldest first.
 pub(super) async fn named(db: &SqlitePool) -> Result<Vec<NamedProject>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"SELECT api_key AS "api_key: u32", name, created_at_ms, revoked_at_ms
@@ -156,7 +156,7 @@ pub(super) async fn named(db: &SqlitePool) -> Result<Vec<NamedProject>, sqlx::Er
     Ok(project.collect())
 }
 
-/// `false`: there is no such project with a name that is not revoked.
+/// Returns `false` if there is no such project with a name, or it is revoked.
 pub(super) async fn set_secret(
     db: &SqlitePool,
     api_key: u32,
@@ -175,7 +175,7 @@ pub(super) async fn set_secret(
     Ok(changed.rows_affected() == 1)
 }
 
-/// As [`set_secret`].
+/// Returns the same as [`set_secret`].
 pub(super) async fn revoke(
     db: &SqlitePool,
     api_key: u32,
@@ -193,10 +193,10 @@ pub(super) async fn revoke(
     Ok(changed.rows_affected() == 1)
 }
 
-/// Keeps a new session.
+/// Inserts a session.
 ///
 /// # Errors
-/// When the database does not answer.
+/// The database query fails.
 pub async fn add_session(
     db: &SqlitePool,
     session: &SessionRecord,
@@ -225,10 +225,10 @@ pub async fn add_session(
     Ok(())
 }
 
-/// The session with this id.
+/// Returns the session with this id.
 ///
 /// # Errors
-/// When the database does not answer.
+/// The database query fails.
 pub async fn find_session(
     db: &SqlitePool,
     id: &SessionId,
@@ -256,12 +256,16 @@ pub async fn find_session(
     }))
 }
 
-/// Notes that a client was let into the session; the first time counts.
+/// Records that a client was admitted to the session. Only the first time is stored.
 ///
 /// # Errors
-/// When the database does not answer.
-pub async fn note_joined(db: &SqlitePool, id: &SessionId, now_ms: i64) -> Result<(), sqlx::Error> {
-    // Reading first keeps the many who come later from queueing for the one who may write.
+/// The database query fails.
+pub async fn record_joined(
+    db: &SqlitePool,
+    id: &SessionId,
+    now_ms: i64,
+) -> Result<(), sqlx::Error> {
+    // Most calls only read, so they do not wait for the database's single writer.
     if was_joined(db, id).await? {
         return Ok(());
     }
@@ -278,10 +282,10 @@ pub async fn note_joined(db: &SqlitePool, id: &SessionId, now_ms: i64) -> Result
     Ok(())
 }
 
-/// Closes a session for good.
+/// Closes a session permanently.
 ///
 /// # Errors
-/// When the database does not answer.
+/// The database query fails.
 pub async fn close_session(
     db: &SqlitePool,
     id: &SessionId,
@@ -300,10 +304,10 @@ pub async fn close_session(
     Ok(())
 }
 
-/// Whether a client was ever let into the session.
+/// Whether a client was ever admitted to the session.
 ///
 /// # Errors
-/// When the database does not answer.
+/// The database query fails.
 pub async fn was_joined(db: &SqlitePool, id: &SessionId) -> Result<bool, sqlx::Error> {
     let text = id.as_str();
     let row = sqlx::query!(
@@ -317,11 +321,11 @@ pub async fn was_joined(db: &SqlitePool, id: &SessionId) -> Result<bool, sqlx::E
     Ok(row.is_some_and(|row| row.was_joined))
 }
 
-/// When the project was made. Unix time, ms.
+/// Returns the time at which the project was created: Unix time, ms.
 ///
 /// # Errors
-/// When the database does not answer.
-pub async fn made_at_ms(db: &SqlitePool, api_key: u32) -> Result<Option<i64>, sqlx::Error> {
+/// The database query fails.
+pub async fn created_at_ms(db: &SqlitePool, api_key: u32) -> Result<Option<i64>, sqlx::Error> {
     let row = sqlx::query!(
         "SELECT created_at_ms
          FROM projects

@@ -1,7 +1,8 @@
 //! Lists of archives: the newest first, in numbered pages, without deleted archives.
 //!
 //! `archive_totals` (see `migrations/`) has the number of archives in each list. A page is found by skipping index entries
-//! from the nearer end of its list, so the page in the middle costs the most: about 0.1 µs for each archive skipped.
+//! from the nearer end of its list, so the page in the middle costs the most: about 0.05 µs for each archive skipped, 25 ms in a
+//! list of 1,000,000.
 
 mod filter;
 mod store;

@@ -130,7 +130,7 @@ pub async fn mark_lost(
     let rows = rows!(
         "UPDATE archives
          SET reason = CASE WHEN status IN ('available', 'uploaded') THEN reason
-                           ELSE 'the video platform does not have it any more' END,
+                           ELSE 'the video platform no longer has it' END,
              status = CASE WHEN status IN ('available', 'uploaded') THEN 'expired' ELSE 'failed' END,
              updated_at_ms = $2
          WHERE id = $1
@@ -158,7 +158,7 @@ pub async fn fail_others(
 ) -> sqlx::Result<Vec<Archive>> {
     let rows = rows!(
         "UPDATE archives
-         SET status = 'failed', reason = 'this server does not use the video platform any more that made it',
+         SET status = 'failed', reason = 'this server no longer uses the video platform that recorded it',
              updated_at_ms = $2
          WHERE platform <> ''
            AND platform <> $1

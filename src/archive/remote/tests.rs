@@ -145,10 +145,7 @@ async fn what_the_platform_lost_has_failed_or_expired(db: SqlitePool) {
     let id = adopted(&db, "stopped").await.id;
     let failed = mark_lost(&db, id, NOW_MS).await.unwrap().unwrap();
     assert_eq!(failed.status, Status::Failed);
-    assert_eq!(
-        failed.reason,
-        "the video platform does not have it any more"
-    );
+    assert_eq!(failed.reason, "the video platform no longer has it");
     assert_eq!(mark_lost(&db, id, NOW_MS).await.unwrap(), None);
 
     // It is found again, a moment later: a proxy had answered for it.

@@ -211,7 +211,7 @@ pub(in crate::archive) async fn make_available(
     changed(rows)
 }
 
-/// Records the progress of composing, and its problem if there is one; `None`: the archive is not stopped any more.
+/// Records the progress of composing, and its problem if there is one; `None`: the archive is no longer stopped.
 pub(in crate::archive) async fn record_composing(
     db: &SqlitePool,
     id: ArchiveId,

@@ -53,7 +53,7 @@ impl Admission for LocalSessions {
         let claims = token_of.verify(token, session_id, now_s)?;
         let relayed = open.session.media_mode == MediaMode::Relayed;
         if let Some(generation) = is_first {
-            project::note_joined(&self.db, session_id, now_s * 1000)
+            project::record_joined(&self.db, session_id, now_s * 1000)
                 .await
                 .map_err(unavailable)?;
             // The command line renews and revokes applications' keys in another process, with immediate effect.

@@ -57,7 +57,7 @@ impl Inner {
     pub(super) async fn stop(&self, id: ArchiveId) -> Result<(), PlatformError> {
         let archive = self.archive(id).await?;
         let not_recording =
-            || PlatformError::Conflict("this archive is not being recorded any more".to_owned());
+            || PlatformError::Conflict("this archive is no longer being recorded".to_owned());
         if archive.platform() != Some(self.address()) {
             return Err(not_recording());
         }

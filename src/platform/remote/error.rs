@@ -1,4 +1,4 @@
-//! Errors of another platform: sentences for the person at the page, and lines for the log.
+//! Errors of another platform: sentences for the users of pages, and lines for the log.
 
 use std::{
     collections::HashMap,

@@ -121,7 +121,7 @@ impl Remote {
             platform.url = opentok.api_url(),
             "Calls and archives are on another video platform"
         );
-        project::note_elsewhere(&local.db, project.api_key, (local.clock.unix_ms)()).await?;
+        project::add_remote(&local.db, project.api_key, (local.clock.unix_ms)()).await?;
         let info = PlatformInfo {
             api_key: project.api_key,
             address: format!("{}/v2/project/{}", opentok.api_url(), project.api_key),
@@ -274,7 +274,7 @@ impl Platform for Remote {
         Ok(())
     }
 
-    /// This server generates no token for the session any more. A task disconnects its clients as soon as the platform
+    /// This server generates no more tokens for the session. A task disconnects its clients as soon as the platform
     /// answers, and gives up after four minutes.
     async fn close_session(&self, session: &SessionId) -> Result<(), PlatformError> {
         let db = &self.0.local.db;
@@ -294,7 +294,7 @@ impl Platform for Remote {
         data: &str,
     ) -> Result<String, PlatformError> {
         self.0.session(session).await?;
-        project::note_joined(&self.0.local.db, session, self.0.now_ms()).await?;
+        project::record_joined(&self.0.local.db, session, self.0.now_ms()).await?;
         let options = TokenOptions {
             role,
             data: Some(data.to_owned()),

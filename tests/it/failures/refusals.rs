@@ -31,7 +31,7 @@ async fn a_room_is_recorded_once_and_says_by_whom() {
     moderator.stops_archive(id).await;
     let (status, problem) = moderator.ask(&format!("/archives/{id}/stop"), &[]).await;
     assert_eq!(status, 409);
-    let cause = "This archive is not being recorded any more.";
+    let cause = "This archive is no longer being recorded.";
     assert_eq!(problem["cause"], cause);
     let (status, _) = moderator.ask(&format!("/archives/{id}/delete"), &[]).await;
     assert_eq!(status, 200);

@@ -77,11 +77,7 @@ async fn what_a_former_platform_recorded_last_has_failed_and_everything_of_it_ca
     assert_eq!(row(&web, own).await.status, Status::Started);
     let failed = row(&web, former[0]).await;
     assert_eq!(failed.status, Status::Failed);
-    assert!(
-        failed
-            .reason
-            .contains("does not use the video platform any more")
-    );
+    assert!(failed.reason.contains("no longer uses the video platform"));
     let moderator = web.moderator().await;
     let history = moderator.page("/history").await;
     assert_eq!(
