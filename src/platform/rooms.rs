@@ -66,6 +66,28 @@ impl Rooms {
         self.with_joinable_session(room).await
     }
 
+    /// All rooms, the default one first. The default room is created when it is missing, unless the platform is down.
+    ///
+    /// # Errors
+    /// The platform, or the database.
+    pub async fn list(&self) -> Result<Vec<Room>, RoomsError> {
+        use PlatformError::{Misconfigured, Unavailable};
+        match self.open(&Slug::of_default_room()).await {
+            Ok(_) | Err(RoomsError::Platform(Unavailable(_) | Misconfigured(_))) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(room::list(&self.db).await?)
+    }
+
+    /// Creates a room with a session of its own.
+    ///
+    /// # Errors
+    /// [`RoomError::TooMany`], the platform, or the database.
+    pub async fn create(&self, name: &Name) -> Result<Room, RoomsError> {
+        let session = self.platform.create_session().await?;
+        Ok(room::create(&self.db, name, &session, clock::now_ms()).await?)
+    }
+
     /// A token for the room's session.
     ///
     /// # Errors

@@ -56,6 +56,11 @@ impl Slug {
         is_slug.then(|| Slug(text.to_owned()))
     }
 
+    /// The slug of the default room.
+    pub fn of_default_room() -> Slug {
+        Slug(DEFAULT_SLUG.to_owned())
+    }
+
     /// A slug derived from the name of a room. `attempt` counts from 1 and distinguishes rooms of the same name.
     fn derive(name: &Name, attempt: u32) -> Slug {
         let suffix = if attempt == 1 {
@@ -143,7 +148,7 @@ pub async fn default_room<E: From<sqlx::Error>>(
     new_session: impl Future<Output = Result<SessionId, E>>,
     now_ms: i64,
 ) -> Result<Room, E> {
-    let slug = Slug(DEFAULT_SLUG.to_owned());
+    let slug = Slug::of_default_room();
     if let Some(room) = store::find(db, &slug).await? {
         return Ok(room);
     }

@@ -10,12 +10,11 @@ use super::{
     error::WebError,
     form::{EmptyForm, Form},
     layout::{Layout, Section, clock_time, filters, page, people_count, see_other},
-    room::{default_room, find_stored, guest_link, status_of},
+    room::{guest_link, status_of},
     visitor::Visitor,
 };
 use crate::{
     app::App,
-    clock::now_ms,
     common::name::Name,
     room::{self, Room, Slug},
 };
@@ -63,12 +62,7 @@ impl RoomRow {
 pub async fn home(app: web::Data<App>, visitor: Visitor) -> Result<HttpResponse, WebError> {
     let layout = visitor.layout(&app, Section::Rooms).await?;
     let rooms = if layout.moderator.is_some() {
-        match default_room(&app).await {
-            // If the platform is down, the default room is created when it is opened later.
-            Ok(_) | Err(WebError::Unavailable(_) | WebError::Misconfigured(_)) => {}
-            Err(problem) => return Err(problem),
-        }
-        let rooms = room::list(app.db()).await?;
+        let rooms = app.rooms.list().await?;
         try_join_all(rooms.into_iter().map(|room| row(&app, room))).await?
     } else {
         Vec::new()
@@ -114,8 +108,7 @@ pub async fn create_room(
     Form(form): Form<RoomForm>,
 ) -> Result<HttpResponse, WebError> {
     let name = Name::parse(&form.name)?;
-    let session = app.platform.create_session().await?;
-    room::create(app.db(), &name, &session, now_ms()).await?;
+    app.rooms.create(&name).await?;
     Ok(see_other("/"))
 }
 
@@ -126,8 +119,8 @@ pub async fn rename_room(
     Form(form): Form<RoomForm>,
 ) -> Result<HttpResponse, WebError> {
     let name = Name::parse(&form.name)?;
-    let room = find_stored(&app, &slug).await?;
-    room::rename(app.db(), &room.slug, &name).await?;
+    let slug = Slug::parse(&slug).ok_or(WebError::RoomNotFound)?;
+    room::rename(app.db(), &slug, &name).await?;
     Ok(see_other("/"))
 }
 
