@@ -74,7 +74,7 @@ async fn adopted(db: &SqlitePool) -> Archive {
 }
 
 #[sqlx::test]
-async fn what_is_asked_all_the_time_does_not_read_the_history(
+async fn frequent_queries_do_not_read_the_history(
     options: SqlitePoolOptions,
     file: SqliteConnectOptions,
 ) {

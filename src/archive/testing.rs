@@ -15,7 +15,7 @@ use crate::{
 };
 
 pub const API_KEY: u32 = 123_456;
-/// When archives start, and the later moments at which they change.
+/// The time at which archives start, and a later time at which they change. Unix time, ms.
 pub const STARTED_MS: i64 = 1_000_000;
 pub const LATER_MS: i64 = STARTED_MS + 62_000;
 
@@ -29,12 +29,12 @@ pub fn session(name: &str) -> SessionId {
     SessionId::from(format!("2_{name}"))
 }
 
-/// An archive of a session of its own.
+/// Returns the parameters of an archive in a session of its own.
 pub fn new_archive() -> NewArchive {
     NewArchive::of(API_KEY, session(&ArchiveId::random().to_string()))
 }
 
-/// Ann, who came at once, and Bob, who came after ten seconds.
+/// A manifest with the streams of Ann, who joined at the start, and Bob, who joined after ten seconds.
 pub fn manifest() -> Manifest {
     Manifest {
         duration_ms: 60_000,
@@ -67,7 +67,7 @@ fn stream(name: &str, joined_ms: u64) -> RecordedStream {
     }
 }
 
-/// An archive that has come to this status the way archives do.
+/// Creates an archive and brings it to this status through its lifecycle.
 pub async fn in_status(db: &SqlitePool, status: Status) -> Archive {
     let archive = lifecycle::start(db, new_archive(), STARTED_MS)
         .await
@@ -75,7 +75,7 @@ pub async fn in_status(db: &SqlitePool, status: Status) -> Archive {
     bring(db, archive, status).await
 }
 
-/// Takes a started archive to a status.
+/// Brings a started archive to a status.
 pub async fn bring(db: &SqlitePool, archive: Archive, status: Status) -> Archive {
     let id = archive.id;
     match status {

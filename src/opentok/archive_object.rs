@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_absent_while_recording_individually_is_not_written() {
+    fn fields_absent_in_individual_mode_are_not_written() {
         let archive = ArchiveObject {
             output_mode: OutputMode::Individual,
             stream_mode: StreamMode::Manual,
@@ -394,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_id_is_no_archive() {
+    fn an_object_without_an_id_is_no_archive() {
         for json in ["{}", "[]", "null", "{\"status\":\"started\"}", "<html>", ""] {
             assert!(ArchiveObject::from_json(json.as_bytes()).is_err(), "{json}");
         }

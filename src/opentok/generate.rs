@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_given_is_not_written() {
+    fn absent_fields_are_not_written() {
         let token = generate(&TokenOptions::default()).unwrap();
         assert_eq!(
             data_string(&token),

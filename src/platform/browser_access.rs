@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_end_a_source_is_no_host() {
+    fn a_host_that_could_end_a_policy_source_is_refused() {
         for url in [
             "https://a b",
             "https://a;script-src",

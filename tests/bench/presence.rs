@@ -1,13 +1,14 @@
-//! What a presence session of many buddies costs, and how quickly it rings: `cargo bench --bench presence`.
+//! Measures the cost of a presence session with many buddies, and the time until an invitation rings:
+//! `cargo bench --bench presence`.
 //!
-//! A real `parlor` in a process of its own, and real WebSocket clients in this one. First the buddies connect and
-//! the server's memory is weighed; then for a while 100 join and 100 leave every second, while others invite one
-//! another and time goes from the `POST` to the ring at the other's socket. Joining and leaving are what they
-//! are for people: a name is said, a page connects, a tab is closed.
+//! `parlor` runs in a process of its own, and this process has its WebSocket clients. First the buddies connect, and the
+//! server's memory is measured. Then 100 buddies join and 100 leave every second, while others invite one another; the
+//! measured time is from the `POST` to the ring at the other's socket. Buddies join and leave as users do: they enter a name,
+//! their page connects, and they close the tab.
 //!
-//! `cargo bench --bench presence -- BUDDIES SECONDS` takes other numbers than 10,000 and 20. The clients live on
-//! the same machine and read every frame, so they slow the server down more than clients elsewhere would. Who ring one
-//! another do so on a thread of their own: what a client has to do for the rest of the crowd is not in their times.
+//! `cargo bench --bench presence -- BUDDIES SECONDS` replaces the defaults 10,000 and 20. The clients run on the same machine
+//! and read every frame, so they slow the server down more than remote clients would. The callers have a thread of their
+//! own, so their times do not include work for the other clients.
 
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 #![expect(clippy::unwrap_used, reason = "a benchmark that fails has no result")]
@@ -47,23 +48,23 @@ use tokio_tungstenite::{
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Joins, and as many leaves, a second.
+/// Joins per second, and leaves per second.
 const CHURN: u64 = 100;
-/// Invitations a second.
+/// Invitations per second.
 const RINGS: u64 = 20;
-/// Who invite and are invited, beside the crowd: enough that nobody calls too often, which is refused.
+/// Buddies that invite and are invited, besides the crowd. With fewer, the rate limit would refuse some invitations.
 const CALLERS: usize = 160;
-/// Who come each second while the crowd assembles: fewer than the roster can tell of (some 200).
+/// Joins per second while the crowd assembles: fewer than the roster can publish (about 200).
 const ASSEMBLY: u32 = 150;
-/// Who say their names at the same time while the crowd assembles.
+/// Concurrent joins while the crowd assembles.
 const AT_ONCE: usize = 32;
-/// A client acknowledges what it has heard so often, as the browser library does.
+/// The interval between acknowledgements of a client, as in the browser library.
 const ACK_EVERY: u64 = 32;
-/// Clients of one address of the loopback: it has some 28,000 ports.
+/// Clients per loopback address, which has about 28,000 ports.
 const PER_ADDRESS: usize = 20_000;
-/// The allocator gives back what has been free for a while: memory is weighed that late.
+/// The delay before memory is measured, because the allocator returns free memory only after a while.
 const REST: Duration = Duration::from_secs(5);
-/// Longer than anything takes.
+/// A timeout longer than any step.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 #[tokio::main(flavor = "current_thread")]
@@ -146,7 +147,7 @@ async fn main() {
     println!("lost on the way: {}", hub.lost.load(Ordering::Relaxed));
 }
 
-/// A thread that runs what is spawned on it, until the program ends.
+/// Starts a thread that runs spawned tasks until the program ends.
 fn thread_of_the_crowd() -> Handle {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let handle = runtime.handle().clone();
@@ -154,7 +155,7 @@ fn thread_of_the_crowd() -> Handle {
     handle
 }
 
-/// Lets `CHURN` come and as many go each second, the oldest first.
+/// Lets `CHURN` buddies join and as many leave each second, the oldest first.
 async fn churn(
     hub: &Arc<Hub>,
     elsewhere: &Handle,
@@ -186,7 +187,7 @@ async fn churn(
     (joined, left)
 }
 
-/// Has callers ring one another: the time from the `POST` to the ring.
+/// Lets callers invite one another. Returns the times from the `POST` to the ring.
 async fn ring(hub: &Arc<Hub>, callers: &[Buddy], until: Instant) -> Vec<Duration> {
     let mut ticks = interval(Duration::from_millis(1000 / RINGS));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -215,19 +216,19 @@ async fn ring(hub: &Arc<Hub>, callers: &[Buddy], until: Instant) -> Vec<Duration
     rings
 }
 
-/// What all clients share.
+/// The state that all clients share.
 struct Hub {
     address: SocketAddr,
     pass: Value,
     clients: AtomicU64,
-    /// Deltas of the roster that arrived anywhere.
+    /// Roster deltas that arrived at any client.
     frames: AtomicU64,
-    /// The largest number of buddies that a delta spoke of.
+    /// The largest number of buddies in a delta.
     total: AtomicU64,
     changed: Notify,
-    /// Sockets that broke though nobody left.
+    /// Sockets that broke without a leave.
     lost: AtomicU64,
-    /// Who is to be told when a tab rings.
+    /// The waiting callers, by the tab that is to ring.
     waiting: Mutex<HashMap<String, oneshot::Sender<Instant>>>,
 }
 
@@ -246,7 +247,7 @@ impl Hub {
         }
     }
 
-    /// Waits until everybody has been told of who is still here.
+    /// Waits until all clients know who is still present.
     async fn settled(&self, buddies: usize) {
         let told = async {
             let here = || buddies as u64 - self.lost.load(Ordering::Relaxed);
@@ -258,7 +259,7 @@ impl Hub {
     }
 
     fn hear(&self, tab: &str, text: &str) {
-        // Deltas are many: they are not parsed, only what stands at their beginning is read.
+        // There are many deltas, so only their beginning is read.
         if text.contains(r#""signalType":"roster""#) {
             self.frames.fetch_add(1, Ordering::Relaxed);
             let total = text.split_once(r#"\"total\":"#).unwrap().1;
@@ -279,7 +280,7 @@ impl Hub {
 struct Buddy {
     http: Http,
     user: String,
-    /// Of the tab's connection.
+    /// The id of the tab's connection.
     id: String,
     leaves: Arc<AtomicBool>,
     told_to_leave: Arc<Notify>,
@@ -333,7 +334,7 @@ impl Buddy {
 
 type Socket = WebSocketStream<TcpStream>;
 
-/// Connects from one of many addresses of the loopback, so that ports suffice.
+/// Connects from one of many loopback addresses, so that there are enough ports.
 async fn open(address: SocketAddr, number: usize) -> Socket {
     let block = u8::try_from(number / PER_ADDRESS).unwrap() + 1;
     let socket = TcpSocket::new_v4().unwrap();
@@ -414,7 +415,7 @@ impl Http {
         }
     }
 
-    /// `POST /users`, and the cookie is kept.
+    /// Sends `POST /users` and stores the cookie.
     async fn says(&mut self, name: &Value) -> Value {
         let request = self.client.post(format!("{}/users", self.base)).json(name);
         let answer = request.send().await.unwrap();
@@ -462,7 +463,7 @@ impl Server {
                 Some(address.trim().parse().unwrap())
             })
             .unwrap();
-        // Whatever else it prints is read, or it could not print.
+        // The rest of the output is read, because a full pipe would block the server.
         std::thread::spawn(move || lines.for_each(drop));
         Server {
             child,
@@ -471,7 +472,7 @@ impl Server {
         }
     }
 
-    /// Bytes of memory in use (RSS).
+    /// Memory in use (RSS), in bytes.
     fn memory(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status
@@ -482,7 +483,7 @@ impl Server {
         kib * 1024
     }
 
-    /// Time on a core, by all threads.
+    /// CPU time of all threads.
     fn cpu(&self) -> Duration {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
         let fields: Vec<&str> = stat
@@ -503,7 +504,7 @@ impl Drop for Server {
     }
 }
 
-/// A socket each for the clients here, and for the server that inherits the limit.
+/// Allows one socket per client here, and in the server, which inherits the limit.
 fn raise_file_limit(buddies: usize) {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard).unwrap();
@@ -518,7 +519,7 @@ fn per_s(count: usize, took: Duration) -> f64 {
     count as f64 / took.as_secs_f64()
 }
 
-/// Of sorted times, in milliseconds.
+/// The quantile `part` of sorted times, in milliseconds.
 fn ms(times: &[Duration], part: f64) -> f64 {
     let last = times.len().saturating_sub(1);
     #[expect(

@@ -1,7 +1,7 @@
-//! Runs the scripts beside this file, in which OpenTok's own server SDKs make their calls. Part of two test programs.
+//! Runs the scripts in this folder, which make the calls of OpenTok's own server SDKs. Two test programs include it.
 //!
-//! The people that a script needs in its sessions it asks for, a line of JSON each way: the test that runs it enters them
-//! with the tokens that the SDK has made.
+//! A script requests the clients that it needs in its sessions, with one line of JSON in each direction. The test connects
+//! them with tokens that the SDK generated.
 
 use std::{io::Write, path::Path, process::Stdio, time::Duration};
 
@@ -13,17 +13,17 @@ use tokio::{
     time::timeout,
 };
 
-/// Set where the SDKs must be there: then a test without its SDK fails.
+/// The environment variable that makes a missing SDK a failure.
 const REQUIRED: &str = "PARLOR_TEST_SDKS";
 
-/// An SDK, and the script that calls all of it.
+/// An SDK, and the script that makes all its calls.
 pub struct Script {
     language: &'static str,
-    /// There once the SDK is installed.
+    /// Exists once the SDK is installed.
     file: &'static str,
     program: &'static str,
     script: &'static str,
-    /// Some of the calls that it makes for certain.
+    /// Some of the calls that it must make.
     calls: [&'static str; 4],
 }
 
@@ -53,13 +53,13 @@ impl Script {
             self.language
         );
         assert!(std::env::var_os(REQUIRED).is_none(), "{missing}");
-        // Past the test harness, which hides what tests that pass print.
+        // Bypasses the test harness, which hides the output of passing tests.
         let line = format!("\nSKIPPED, AND NOTHING TESTED: {missing}\n");
         std::io::stderr().write_all(line.as_bytes()).unwrap();
         false
     }
 
-    /// Runs it to its end, which must be a good one. `answer` does what people do, within `patience`.
+    /// Runs the script and requires success. `answer` performs the actions of clients, within `patience`.
     pub async fn drive(
         &self,
         server: &Value,
@@ -101,7 +101,7 @@ impl Script {
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sdk");
 
-/// Returns once an archive has the status that a script waits for.
+/// Waits until an archive has the status that a script requests.
 pub async fn reached(archives: &Archives, api_key: u32, request: &Value) {
     let id = ArchiveId::parse(request["archive"].as_str().unwrap()).unwrap();
     let mut changes = archives.subscribe();

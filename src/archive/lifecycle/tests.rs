@@ -73,7 +73,7 @@ async fn every_move_is_made_from_where_it_may_and_refused_from_everywhere_else(d
 }
 
 #[sqlx::test]
-async fn what_is_not_there_is_not_found(db: SqlitePool) {
+async fn unknown_ids_are_not_found(db: SqlitePool) {
     for what in MOVES {
         let error = make(&db, ArchiveId::random(), what).await.unwrap_err();
         assert!(matches!(error, ChangeError::NotFound(_)), "{what}: {error}");
@@ -109,7 +109,7 @@ async fn an_archive_is_born_started_and_has_opentoks_defaults(db: SqlitePool) {
 }
 
 #[sqlx::test]
-async fn what_cannot_be_recorded_is_refused(db: SqlitePool) {
+async fn impossible_archive_requests_are_refused(db: SqlitePool) {
     let mut nothing = new_archive();
     nothing.has_audio = false;
     nothing.has_video = false;
@@ -327,7 +327,7 @@ async fn a_deleted_archive_stays_deleted(db: SqlitePool) {
 }
 
 #[sqlx::test]
-async fn what_recorded_when_the_server_ended_is_stopped_and_recovered(db: SqlitePool) {
+async fn archives_interrupted_by_a_crash_are_stopped_and_recovered(db: SqlitePool) {
     let started = in_status(&db, Status::Started).await;
     let paused = in_status(&db, Status::Paused).await;
     let available = in_status(&db, Status::Available).await;

@@ -1,4 +1,4 @@
-//! Reports change a row correctly in any order.
+//! Tests of [`super`]: reports change a row correctly in any order.
 
 use super::*;
 use crate::{
@@ -141,7 +141,7 @@ async fn a_second_recording_of_a_session_waits_until_the_first_is_known_to_be_ov
 }
 
 #[sqlx::test]
-async fn what_the_platform_lost_has_failed_or_expired(db: SqlitePool) {
+async fn archives_that_the_platform_lost_fail_or_expire(db: SqlitePool) {
     let id = adopted(&db, "stopped").await.id;
     let failed = mark_lost(&db, id, NOW_MS).await.unwrap().unwrap();
     assert_eq!(failed.status, Status::Failed);
@@ -162,9 +162,7 @@ async fn what_the_platform_lost_has_failed_or_expired(db: SqlitePool) {
 }
 
 #[sqlx::test]
-async fn what_was_pulled_stays_whatever_the_platform_does_and_expires_by_its_age_here(
-    db: SqlitePool,
-) {
+async fn a_pulled_archive_ignores_the_platform_and_expires_by_its_age(db: SqlitePool) {
     let id = adopted(&db, "available").await.id;
     assert_eq!(not_pulled(&db, PLATFORM).await.unwrap().len(), 1);
     let pulled = mark_pulled(&db, id, 1234, NOW_MS).await.unwrap().unwrap();
@@ -185,7 +183,7 @@ async fn what_was_pulled_stays_whatever_the_platform_does_and_expires_by_its_age
 }
 
 #[sqlx::test]
-async fn what_expires_there_while_it_is_copied_is_available_here(db: SqlitePool) {
+async fn an_archive_that_expires_during_its_copy_is_available(db: SqlitePool) {
     let id = adopted(&db, "available").await.id;
     let expired = apply(&db, &remote("expired"), NOW_MS).await.unwrap();
     assert_eq!(expired.unwrap().status, Status::Expired);
@@ -194,7 +192,7 @@ async fn what_expires_there_while_it_is_copied_is_available_here(db: SqlitePool)
     assert!(pulled.has_file_here());
     assert_eq!(apply(&db, &remote("expired"), NOW_MS).await.unwrap(), None);
 
-    // What this server has deleted because of its age stays deleted.
+    // A file that this server removed by age stays removed.
     let day = std::time::Duration::from_secs(86_400);
     let later = pulled.created_at_ms + 86_400_001;
     let expired = crate::archive::retention::expire_old(&db, day, later).await;
@@ -203,7 +201,7 @@ async fn what_expires_there_while_it_is_copied_is_available_here(db: SqlitePool)
 }
 
 #[sqlx::test]
-async fn age_takes_nothing_away_that_is_on_another_platform(db: SqlitePool) {
+async fn archives_on_another_platform_do_not_expire_by_age(db: SqlitePool) {
     let archive = adopted(&db, "available").await;
     let day = std::time::Duration::from_secs(86_400);
     let later = archive.created_at_ms + 10 * 86_400_000;

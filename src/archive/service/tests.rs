@@ -1,4 +1,4 @@
-//! The handle against a composer that is told when to finish.
+//! Tests of [`super`] with a composer that finishes on command.
 
 use std::time::Duration;
 
@@ -13,13 +13,13 @@ use crate::archive::recording::{Manifest, RecorderEvent};
 use crate::archive::testing::{FILE, LATER_MS, in_status, manifest, new_archive};
 use crate::archive::{Composing, OutputMode, Status};
 
-/// Composes what it is told to, when it is told to.
+/// A composer with scripted outcomes that finishes on command.
 struct FakeComposer {
-    /// The archives it was asked for.
+    /// Receives the jobs to compose.
     asked: mpsc::Sender<ComposeJob>,
-    /// Those that it was asked to pack.
+    /// Receives the jobs to pack.
     packed: mpsc::Sender<PackJob>,
-    /// One permit per archive that it may finish.
+    /// One permit for each job that may finish.
     may: Semaphore,
     outcomes: Mutex<Vec<Result<Composed, ComposeError>>>,
 }
@@ -268,7 +268,7 @@ async fn deleting_ends_composing_and_removes_the_files(db: SqlitePool) {
 }
 
 #[sqlx::test]
-async fn what_arrives_for_a_deleted_archive_is_removed(db: SqlitePool) {
+async fn tracks_of_a_deleted_archive_are_removed(db: SqlitePool) {
     let fixture = TestArchives::new(&db, None);
     let id = fixture.archives.start(new_archive()).await.unwrap().id;
     fixture

@@ -389,7 +389,7 @@ fn sign_jwt(header: &str, body: &str) -> String {
 
 proptest! {
     #[test]
-    fn what_is_written_is_accepted(
+    fn written_values_are_accepted(
         data in proptest::option::of(".{0,200}"),
         role in prop_oneof![
             Just(Role::Subscriber), Just(Role::Publisher), Just(Role::PublisherOnly), Just(Role::Moderator)

@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_another_try_may_mend_is_told_apart_from_what_it_will_not() {
+    fn temporary_errors_differ_from_permanent_ones() {
         for error in [lost(false), lost(true), no(429), no(500), no(503)] {
             assert!(matches!(
                 platform_error(error, "archive"),

@@ -1,9 +1,9 @@
-//! Bodies of the REST API, through the handlers of a real server: whatever a caller sends is answered, never with 500,
-//! and a refusal is JSON with a sentence.
+//! Bodies of the REST API, through the handlers of a real server. Every body is answered, never with 500, and a refusal is
+//! JSON with a sentence.
 //!
-//! The first byte chooses the call, the rest is its body. In it and in paths `$S` is a session with somebody in it who
-//! publishes, `$E` one where nobody has ever been, `$R` a relayed one, `$C` the connection, `$T` the stream and `$A` an
-//! archive that records it.
+//! The first byte selects the call, the rest is its body. In bodies and paths, `$S` is a session with a publisher, `$E` one
+//! that no client has ever joined, `$R` a relayed one, `$C` the publisher's connection, `$T` its stream and `$A` an archive
+//! that records it.
 
 #![no_main]
 
@@ -63,7 +63,7 @@ const CALLS: [(&str, &str); 16] = [
 ];
 
 thread_local! {
-    /// Lives until the process ends: the fuzzer leaves without clearing up, in the middle of a run.
+    /// Kept until the process ends. The fuzzer exits without cleaning up.
     static WORLD: OnceCell<&'static World> = const { OnceCell::new() };
 }
 
@@ -86,11 +86,11 @@ struct World {
     service: Box<dyn Fn(Request) -> Answer>,
     server: Server,
     publisher: RefCell<Option<Rc<Publisher>>>,
-    /// Where nobody has ever been; a relayed one.
+    /// A session that no client has joined, and a relayed one.
     others: [SessionId; 2],
 }
 
-/// Somebody who publishes, in a session of their own.
+/// A publisher in a session of its own.
 struct Publisher {
     session: SessionId,
     present: Attachment,
@@ -140,7 +140,7 @@ impl World {
         self.system.block_on(async {
             let publisher = self.publisher().await;
             let archive = match path {
-                // Nothing is in the way of another.
+                // A running archive would refuse the next one.
                 "/v2/project/123456/archive" => {
                     self.end_archives().await;
                     None
@@ -178,7 +178,7 @@ impl World {
         });
     }
 
-    /// What records where somebody publishes.
+    /// Returns the archive that records the publisher's session.
     async fn archive(&self, session: &SessionId) -> ArchiveId {
         let archives = &self.server.app().archives;
         let running = archives.running_in(session).await.unwrap();
@@ -194,7 +194,7 @@ impl World {
         started.unwrap().id
     }
 
-    /// Stops and deletes them, so that a long run is no long history.
+    /// Stops and deletes the archives, so that a long run has no long history.
     async fn end_archives(&self) {
         let (platform, archives) = (self.server.embedded().unwrap(), &self.server.app().archives);
         for archive in archives.running().await.unwrap() {
@@ -208,13 +208,13 @@ impl World {
             .await
             .unwrap();
         for archive in page.archives {
-            // What is being finished is deleted the next time.
+            // An unfinished archive is deleted the next time.
             let _ = platform.delete_archive(archive.id).await;
         }
     }
 
-    /// Sees to it that somebody publishes. In a session of their own each time: in one that was recorded a stream would
-    /// wait for the engine, to which nobody here sends anything.
+    /// Returns a publisher, in a new session each time. In a session that was recorded, a stream would wait for media, and
+    /// none arrive here.
     async fn publisher(&self) -> Rc<Publisher> {
         let sessions = self.server.sessions();
         let publisher = self.publisher.take();
@@ -262,7 +262,7 @@ impl World {
         };
         let newcomer = NewConnection {
             claims,
-            // Whoever publishes says when there is a stream, and no engine has to answer.
+            // The publisher of a relayed stream reports when the stream exists; no engine has to answer.
             relayed: true,
             quiet: false,
         };

@@ -1,8 +1,8 @@
-//! Messages of the browser protocol, in sessions of three: whatever they say, every request is answered once, and the
-//! session lives on.
+//! Messages of the browser protocol, in sessions of three clients. Every request is answered once, and the session survives
+//! every message.
 //!
-//! A line is a message of one of the three; its first byte says whose. In it `$c0` to `$c2` are their connections and
-//! `$s0` to `$s3` streams of the session. The media engine answers every offer.
+//! Each line is a message; its first byte selects the client. In messages, `$c0` to `$c2` are the connections and `$s0` to
+//! `$s3` streams of the session. The media engine answers every offer.
 
 #![no_main]
 
@@ -127,7 +127,7 @@ fn names(sessions: &Sessions, session: &SessionId, people: &[Person; 3]) -> Vec<
         .collect()
 }
 
-/// What waits is written as it would be sent; the requests that are replied to come back.
+/// Serializes all waiting messages. Returns the ids of the requests that they answer.
 fn drain(outbox: &mut Outbox) -> Result<Vec<u64>, ()> {
     let mut context = Context::from_waker(Waker::noop());
     let mut replies = Vec::new();
@@ -147,7 +147,7 @@ fn drain(outbox: &mut Outbox) -> Result<Vec<u64>, ()> {
     }
 }
 
-/// Answers every offer, and does nothing else.
+/// A media engine that answers every offer and does nothing else.
 #[derive(Default)]
 struct Engine(Mutex<VecDeque<EngineCommand>>);
 

@@ -1,7 +1,7 @@
-//! Tokens: whatever stands in one is refused, or is good for this session now.
+//! Tokens: each is refused, or is valid for this session now.
 //!
-//! The first byte says how the rest becomes a token: as it is, or signed with the secret as a T1 token or a JWT, so that
-//! what lies behind the signature is reached, too.
+//! The first byte selects how the rest becomes a token: unchanged, or signed with the secret as a T1 token or a JWT, so that
+//! the fuzzer also reaches the code after the signature check.
 
 #![no_main]
 
@@ -14,7 +14,7 @@ const KEY: u32 = 123_456;
 const SECRET: &str = "1234567890abcdef1234567890abcdef1234567890";
 const SESSION: &str = "2_MX4xMjM0NTZ-fjE3NjM4MDAwMDAwMDB-YWJjZGVmfg";
 const NOW: i64 = 1_763_800_000;
-/// The longest life of a token and the clock's tolerance, s.
+/// The maximum lifetime of a token plus the clock tolerance, in seconds.
 const LONGEST: i64 = 30 * 24 * 60 * 60 + 60;
 
 fuzz_target!(|input: &[u8]| {

@@ -26,7 +26,7 @@ async fn always_archived(world: &World) -> Session {
     world.sdk.create_session(&options).await.unwrap()
 }
 
-/// The next archive that comes to this status.
+/// Waits for the next archive that reaches this status.
 async fn next(
     changes: &mut Receiver<parlor::archive::ArchiveUpdate>,
     status: Status,
@@ -55,7 +55,7 @@ async fn all(world: &World) -> Vec<ArchiveObject> {
 }
 
 #[tokio::test]
-async fn the_first_stream_starts_the_archive_and_everybody_hears_of_it() {
+async fn the_first_stream_starts_the_archive_and_all_clients_are_notified() {
     let world = World::start().await;
     let mut changes = world.server.app().archives.subscribe();
     let session = always_archived(&world).await;
@@ -71,7 +71,7 @@ async fn the_first_stream_starts_the_archive_and_everybody_hears_of_it() {
     assert_eq!(archives[0].name.as_deref(), Some("lecture"));
     assert_eq!(archives[0].resolution, Some(Resolution::R1280X720));
     assert_eq!(archives[0].status, ArchiveStatus::Started);
-    // By hand it cannot be recorded a second time.
+    // A second archive of the session is refused.
     let again = world
         .sdk
         .archives()
@@ -81,14 +81,14 @@ async fn the_first_stream_starts_the_archive_and_everybody_hears_of_it() {
     let moderator = world.moderator().await;
     assert!(moderator.page("/history").await.contains("lecture"));
 
-    // Whoever stops it by hand is not contradicted as long as people are there.
+    // After a manual stop no new archive starts while clients are connected.
     world.sdk.archives().stop(&archives[0].id).await.unwrap();
     let mut bob = world.join(&session, Role::Publisher).await;
     bob.publish("").await;
     ann.leave().await;
     bob.leave().await;
     assert_eq!(all(&world).await.len(), 1);
-    // The next meeting is another archive.
+    // The next meeting gets a new archive.
     let mut cem = world.join(&session, Role::Publisher).await;
     cem.publish("").await;
     cem.event("archiveStarted").await;
@@ -102,7 +102,7 @@ async fn a_session_that_is_archived_by_hand_starts_nothing() {
     let session = world.session().await;
     let mut ann = world.join(&session, Role::Publisher).await;
     ann.publish("").await;
-    // What happens in sessions is taken in order: after this one has started, the other would have.
+    // Session events are applied in order: once this archive has started, the other would have started too.
     let always = always_archived(&world).await;
     let mut bob = world.join(&always, Role::Publisher).await;
     bob.publish("").await;

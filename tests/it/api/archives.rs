@@ -1,4 +1,4 @@
-//! Archives by the API.
+//! Archives through the API.
 
 use std::{fs, time::Duration};
 
@@ -31,10 +31,10 @@ async fn body(reply: reqwest::Response) -> Value {
     serde_json::from_slice(&reply.bytes().await.unwrap()).unwrap()
 }
 
-/// An archive that ended, as if its recorder and its composer had done their work.
+/// Creates an available archive, without a recorder and a composer.
 async fn available(world: &World, api_key: u32, session: &str) -> ArchiveId {
     let db = world.server.app().db();
-    // Not long ago: one that records for hours is stopped.
+    // A recent time, because an archive that records for hours is stopped.
     let now_ms = clock::now_ms();
     let new = NewArchive {
         name: "talk".to_owned(),
@@ -126,7 +126,7 @@ async fn a_session_is_recorded_found_stopped_and_deleted() {
     let again = archives.stop(&archive.id).await.unwrap_err();
     assert_eq!(again.status(), Some(409));
 
-    // No packet ever came, so nothing came of it.
+    // No packet arrived, so the archive fails.
     let failed = async { while changes.recv().await.unwrap().archive.status != Status::Failed {} };
     timeout(PATIENCE, failed).await.unwrap();
     archive.refresh().await.unwrap();
@@ -154,7 +154,7 @@ async fn the_older_ways_to_start_and_to_stop_work() {
     let url = format!("/v2/partner/{KEY}/archive");
     let call = world.call(Method::POST, &url).json(&start);
     let started = body(call.send().await.unwrap()).await;
-    // Nobody publishes, but an archive is never born paused.
+    // No client publishes, but an archive never starts paused.
     assert_eq!(
         (&started["status"], &started["outputMode"]),
         (&json!("started"), &json!("composed"))
@@ -180,12 +180,12 @@ async fn the_older_ways_to_start_and_to_stop_work() {
 }
 
 #[tokio::test]
-async fn what_stands_against_recording_is_told_in_open_toks_order() {
+async fn refusals_to_record_come_in_open_toks_order() {
     let world = World::start().await;
     let start = async |body: Value| world.ask(Method::POST, "/archive", &body).await;
     error(start(json!({})).await, 400).await;
     error(start(json!({ "sessionId": "2_unknown" })).await, 404).await;
-    // The body comes before the session.
+    // The body is checked before the session.
     let bad = json!({ "sessionId": "2_unknown", "hasAudio": false, "hasVideo": false });
     error(start(bad).await, 400).await;
 

@@ -1,5 +1,5 @@
-//! The description of the API (`GET /openapi.json`), held against what is really asked and answered: every call of the
-//! API's tests goes through a [`Witness`].
+//! Checks the description of the API (`GET /openapi.json`) against real requests and answers: every call of the API's tests
+//! goes through a [`Witness`].
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -19,10 +19,10 @@ use serde_json::{Value, json};
 use super::world::http;
 
 const DESCRIPTION: &str = include_str!("../../../src/api/openapi.json");
-/// More than the API takes.
+/// Longer than any body that the API accepts.
 const LONGEST_BODY: usize = 8 << 20;
 
-/// What the description says.
+/// The parsed description.
 pub struct Description {
     root: Value,
 }
@@ -41,7 +41,7 @@ impl Description {
         self.root["paths"].as_object().unwrap().iter()
     }
 
-    /// Every operation, as method and template of the path.
+    /// Returns every operation as method and path template.
     pub fn operations(&self) -> Vec<(String, String)> {
         let mut operations = Vec::new();
         for (template, item) in self.paths() {
@@ -54,7 +54,7 @@ impl Description {
         operations
     }
 
-    /// Every status that is described by its number.
+    /// Returns every status that is described by its number.
     pub fn answers(&self) -> BTreeSet<Answer> {
         let mut answers = BTreeSet::new();
         for (method, template) in self.operations() {
@@ -68,7 +68,7 @@ impl Description {
         answers
     }
 
-    /// Where an operation is, as the servers say; what is in braces is left.
+    /// Returns the path of an operation. Its parameters stay in braces.
     pub fn address(&self, template: &str, key: u32) -> String {
         match self.root["paths"][template].get("servers") {
             Some(_) => template.to_owned(),
@@ -76,7 +76,7 @@ impl Description {
         }
     }
 
-    /// The template that an address of the API belongs to; `None` outside of the API.
+    /// Returns the template that matches a path; `None` outside the API.
     fn template(&self, path: &str) -> Option<Option<&str>> {
         if path.starts_with("/session/") || path.starts_with("/hl/") {
             let found = self.paths().find(|(template, _)| *template == path);
@@ -99,7 +99,7 @@ impl Description {
         Some(found.map(|(template, _)| template.as_str()))
     }
 
-    /// Whether a value is as one of the schemas has it.
+    /// Whether a value matches a schema.
     pub fn has(&self, schema: &str, value: &Value) -> bool {
         let schema = json!({ "$ref": format!("#/components/schemas/{schema}") });
         self.validator(&schema).is_valid(value)
@@ -137,7 +137,7 @@ impl Description {
         }
     }
 
-    /// Holds an exchange against the description. What it was an answer of comes back, if it was of a described operation.
+    /// Checks an exchange against the description. Returns its operation and status if the operation is described.
     fn check(&self, exchange: &Exchange) -> Result<Option<Answer>, String> {
         let Exchange {
             method,
@@ -153,7 +153,7 @@ impl Description {
         let error =
             &json!({ "application/json": { "schema": { "$ref": "#/components/schemas/Error" } } });
         let Some(template) = template else {
-            // Beneath addresses that are not offered there are others.
+            // The paths that are not offered have subpaths.
             if ![403, 404, 501].contains(status) {
                 return Err(format!("it is not described, and answers {status}"));
             }
@@ -205,7 +205,7 @@ struct Exchange {
     told: Vec<u8>,
 }
 
-/// Stands between callers and a server, and sees to it that all is as described.
+/// A proxy between callers and a server that checks every exchange against the description.
 pub struct Witness {
     pub url: String,
     seen: Arc<Seen>,
@@ -247,7 +247,7 @@ impl Witness {
         Witness { url, seen, handle }
     }
 
-    /// All that was answered so far of what is described.
+    /// Returns the described answers that have happened so far.
     pub fn answers(&self) -> BTreeSet<Answer> {
         self.seen.answers.lock().unwrap().clone()
     }
@@ -255,7 +255,7 @@ impl Witness {
 
 impl Drop for Witness {
     fn drop(&mut self) {
-        // Sent at once, whether it is awaited or not.
+        // The command is sent even if the future is not awaited.
         drop(self.handle.stop(false));
         let violations = self.seen.violations.lock().unwrap();
         if !std::thread::panicking() {

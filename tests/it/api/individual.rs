@@ -1,4 +1,4 @@
-//! Individual archives: a ZIP of what each one sent.
+//! Individual archives: a ZIP with one file for each stream.
 
 use std::{
     collections::BTreeSet,
@@ -48,7 +48,7 @@ async fn an_individual_archive_is_a_zip_of_what_each_one_sent() {
     archive.stop().await.unwrap();
     assert_eq!((archive.status.as_str(), archive.size), ("stopped", 0));
 
-    // The history shows it, its page plays it and gives the ZIP.
+    // The history lists it; its page plays it and links the ZIP.
     moderator.sees(id, is_playable).await;
     let page = moderator.sees(id, is_available).await;
     assert!(page.contains("Download ZIP"), "{page}");
@@ -115,7 +115,7 @@ async fn an_individual_archive_is_a_zip_of_what_each_one_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_individual_archive_of_nobody_has_failed() {
+async fn an_individual_archive_without_streams_fails() {
     let world = World::start().await;
     let session = world.session().await;
     let _ann = world.join(&session, parlor::opentok::Role::Publisher).await;

@@ -7,7 +7,7 @@ use parlor::opentok::{Error, ListOptions, OpenTok, Role, SessionOptions};
 use super::world::World;
 use crate::process::Process;
 
-/// What `parlor keys …` prints.
+/// Runs `parlor keys …` and returns its output.
 fn keys(data: &Path, words: &[&str]) -> String {
     Process::output_of(&[&["keys", "--data", data.to_str().unwrap()], words].concat())
 }
@@ -51,7 +51,7 @@ async fn a_key_is_made_used_renewed_and_revoked_while_the_server_runs() {
         .await
         .unwrap();
     assert_eq!(archive.project_id, first.0);
-    // One project never sees another's.
+    // A project sees its own archives only.
     for other in [&world.sdk, &world.other] {
         assert_eq!(
             other
@@ -82,7 +82,7 @@ async fn a_key_is_made_used_renewed_and_revoked_while_the_server_runs() {
     assert!(matches!(refused, Error::Authentication(_)), "{refused}");
     let renewed = sdk(&world, &second);
     renewed.archives().stop(&archive.id).await.unwrap();
-    // A token of the old secret does not let anybody in.
+    // A token signed with the old secret is refused.
     let token = session.generate_token(&Default::default()).unwrap();
     assert_eq!(world.refusal(&session.session_id, &token).await, 1004);
 

@@ -1,4 +1,4 @@
-//! The REST API of a running server: by our own SDK, and by hand where headers and bytes matter.
+//! The REST API of a running server: through our own SDK, and with plain requests where headers and bytes matter.
 
 mod always;
 mod archives;

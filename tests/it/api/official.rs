@@ -1,5 +1,5 @@
-//! OpenTok's own server SDKs, as they are published, against a running server. The people in their sessions are
-//! sockets here; in `tests/browser/engine/official.rs` they are browsers.
+//! OpenTok's published server SDKs against a running server. The clients in their sessions are sockets here, and browsers in
+//! `tests/browser/engine/official.rs`.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -12,7 +12,7 @@ use crate::{
     driver::{NODE, PYTHON, Script, reached},
 };
 
-/// Longer than anything takes.
+/// A timeout longer than any step.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -43,11 +43,11 @@ async fn works(script: &Script) {
     world.server.stop().await;
 }
 
-/// Who is in the sessions of a script.
+/// The clients in the sessions of a script.
 struct People<'a> {
     world: &'a World,
     clients: HashMap<String, Client>,
-    /// Those who really send picture and sound.
+    /// The clients that send audio and video.
     filmed: Vec<Participant>,
 }
 

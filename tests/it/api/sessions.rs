@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::world::{KEY, World, error};
 
 #[tokio::test]
-async fn a_session_is_told_in_xml_unless_json_is_asked_for() {
+async fn a_session_is_answered_in_xml_unless_json_is_accepted() {
     let world = World::start().await;
     for path in ["/session/create", "/hl/session/create"] {
         for accept in [None, Some("*/*"), Some("text/xml")] {
@@ -58,7 +58,7 @@ async fn a_session_is_told_in_xml_unless_json_is_asked_for() {
 }
 
 #[tokio::test]
-async fn sessions_are_kept_as_they_were_asked_for() {
+async fn sessions_are_stored_with_their_options() {
     let world = World::start().await;
     for media_mode in [MediaMode::Routed, MediaMode::Relayed] {
         let options = SessionOptions {
@@ -77,7 +77,7 @@ async fn sessions_are_kept_as_they_were_asked_for() {
 }
 
 #[tokio::test]
-async fn sessions_that_cannot_be_are_refused() {
+async fn invalid_sessions_are_refused() {
     let world = World::start().await;
     for (form, status) in [
         ("location=nowhere", 400),

@@ -1,4 +1,4 @@
-//! A server of its own for each test, who calls it, and who is in its sessions.
+//! A server for each test, its callers, and the clients in its sessions.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -30,20 +30,20 @@ pub const SECRET: &str = "1234567890abcdef1234567890abcdef12345678";
 pub const OTHER_KEY: u32 = 654_321;
 pub const OTHER_SECRET: &str = "abcdef1234567890abcdef1234567890abcdef12";
 
-/// Longer than anything takes; whoever waits so long waits in vain.
+/// A timeout longer than any step.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct World {
     pub server: Server,
-    /// The witness's; pages are beneath it, too, but no sockets.
+    /// The URL of the witness. It also serves pages, but no sockets.
     pub url: String,
     pub sdk: OpenTok,
     /// The SDK of the other project.
     pub other: OpenTok,
     pub http: Http,
-    /// Sees every call of the API, which goes to its address.
+    /// Checks every call of the API.
     pub witness: Witness,
-    /// Removed with this.
+    /// Removed on drop.
     _data: TempDir,
 }
 
@@ -52,7 +52,7 @@ impl World {
         World::with(Config::default()).await
     }
 
-    /// As `config` says, on a free port and with an empty data folder.
+    /// Starts a server with `config` on a free port and an empty data folder.
     pub async fn with(mut config: Config) -> World {
         let data = tempfile::tempdir().unwrap();
         config.network.listen = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -88,14 +88,14 @@ impl World {
         self.sdk.create_session(&options).await.unwrap()
     }
 
-    /// A call with the older header, which needs no clock. `path` begins with a slash.
+    /// Returns a call with the older header, which needs no clock. `path` begins with a slash.
     pub fn call(&self, method: Method, path: &str) -> RequestBuilder {
         self.http
             .request(method, format!("{}{path}", self.url))
             .header("X-TB-PARTNER-AUTH", format!("{KEY}:{SECRET}"))
     }
 
-    /// A call beneath the project's address with a JSON body.
+    /// Sends a call below the project's path with a JSON body.
     pub async fn ask(&self, method: Method, path: &str, body: &Value) -> Response {
         self.call(method, &format!("/v2/project/{KEY}{path}"))
             .json(body)
@@ -104,7 +104,7 @@ impl World {
             .unwrap()
     }
 
-    /// Somebody who sends picture and sound; `data` is the connection's.
+    /// Connects a client that sends audio and video; `data` is its connection data.
     pub async fn publisher(&self, session: &Session, data: &str) -> Participant {
         let options = TokenOptions {
             data: Some(data.to_owned()),
@@ -116,13 +116,13 @@ impl World {
         Participant::enter(&base, pass, Part::Publisher).await
     }
 
-    /// A moderator of the pages.
+    /// Signs a moderator in.
     pub async fn moderator(&self) -> Moderator {
         make_account(self.server.app().db()).await;
         Moderator::at(&format!("http://{}", self.server.addr())).await
     }
 
-    /// The code with which a token does not let anybody into its session.
+    /// Returns the code with which the session refuses a token.
     pub async fn refusal(&self, session: &SessionId, token: &str) -> Value {
         let mut client = self.knock().await;
         let hello = hello(session, token).to_string();
@@ -130,7 +130,7 @@ impl World {
         client.message().await["error"]["code"].clone()
     }
 
-    /// The code with which the server closes a socket that resumes a connection with this key; `None`: it resumes.
+    /// Returns the code with which the server closes a socket that resumes a connection with this key; `None`: it resumes.
     pub async fn resume_refusal(&self, client: &Client, hello: Value, key: &str) -> Option<u16> {
         let (mut socket, _) = connect_async(format!("ws://{}/live", self.server.addr()))
             .await
@@ -164,7 +164,7 @@ impl World {
         let (mut out, mut incoming) = socket.split();
         let (says, mut to_say) = mpsc::channel::<Message>(100);
         let (hears, heard) = mpsc::channel(1_000);
-        // The server's pings are answered while nobody wants to know anything. Whoever drops the client closes the socket.
+        // The task answers the server's pings. Dropping the client closes the socket.
         tokio::spawn(async move {
             loop {
                 tokio::select! {
@@ -213,7 +213,7 @@ impl World {
     }
 }
 
-/// What every call here goes by, or its connection may be closed just when it is used again.
+/// Returns a client without idle connections, because the server may close one just when it is reused.
 pub fn http() -> reqwest::ClientBuilder {
     Http::builder().no_proxy().pool_max_idle_per_host(0)
 }
@@ -225,7 +225,7 @@ pub fn hello(session: &SessionId, token: &str) -> Value {
     })
 }
 
-/// Checks that a reply is an error as every SDK reads it; its number and message come back.
+/// Checks that a reply is an error that every SDK can read. Returns its code and message.
 pub async fn error(reply: Response, status: u16) -> (i64, String) {
     assert_eq!(reply.status(), status);
     assert_eq!(reply.headers()["content-type"], "application/json");
@@ -235,17 +235,17 @@ pub async fn error(reply: Response, status: u16) -> (i64, String) {
     (body["code"].as_i64().unwrap(), message)
 }
 
-/// Somebody in a session, with a socket that reads by itself.
+/// A client in a session. A task reads its socket.
 pub struct Client {
     says: mpsc::Sender<Message>,
     heard: mpsc::Receiver<Value>,
     last_id: u64,
-    /// Events that came while a reply was waited for.
+    /// Events that arrived before an awaited reply.
     waiting: Vec<Value>,
     pub id: String,
     /// Resumes the connection from another socket.
     pub key: String,
-    /// As the welcome has it.
+    /// From the welcome message.
     pub connection: Value,
 }
 
@@ -265,7 +265,7 @@ impl Client {
         }
     }
 
-    /// The next event of this type; those before it are dropped.
+    /// Waits for the next event of this type, and drops those before it.
     pub async fn event(&mut self, kind: &str) -> Value {
         loop {
             let event = if self.waiting.is_empty() {
@@ -279,7 +279,7 @@ impl Client {
         }
     }
 
-    /// Publishes a stream that others hear of; it is never connected, so no packet comes.
+    /// Publishes a stream. Others are notified of it, but its media never connect, so no packet arrives.
     pub async fn publish(&mut self, name: &str) -> String {
         let reply = self
             .ask(json!({ "type": "publish", "name": name, "hasAudio": true, "hasVideo": true }))

@@ -1,4 +1,4 @@
-//! Archives are made by the other server, and the history here follows.
+//! The other server makes archives, and the history here follows.
 
 use std::time::Duration;
 
@@ -90,7 +90,7 @@ async fn an_archive_starts_stops_is_played_downloaded_and_deleted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_others_start_in_our_rooms_is_found_and_what_they_do_elsewhere_is_not_ours() {
+async fn archives_that_others_start_in_our_rooms_are_found_and_those_of_other_sessions_ignored() {
     let pair = Pair::start().await;
     let moderator = pair.web.moderator().await;
     let mut changes = pair.web.server().app().archives.subscribe();
@@ -118,7 +118,7 @@ async fn what_others_start_in_our_rooms_is_found_and_what_they_do_elsewhere_is_n
         .await
         .unwrap();
 
-    // Within a minute in any case, and soon after somebody wants to record here.
+    // Within a minute in any case, and soon after a start is refused here.
     let (status, told) = moderator.ask("/archives", &[("room", "main")]).await;
     assert_eq!(status, 409, "{told}");
     let found = changes.recv().await.unwrap().archive;
@@ -133,7 +133,7 @@ async fn what_others_start_in_our_rooms_is_found_and_what_they_do_elsewhere_is_n
     let foreign = moderator.get(&format!("/archives/{}", foreign.id)).await;
     assert_eq!(foreign.status(), 404);
 
-    // They stop it, too.
+    // The other client stops it, too.
     is_recorded(&mut ann).await;
     sdk.archives().stop(&ours.id).await.unwrap();
     let id = ArchiveId::parse(&ours.id).unwrap();
@@ -155,7 +155,7 @@ async fn an_archive_that_cannot_be_asked_for_keeps_no_other_waiting() {
     let bad = an_archive(&pair.web, &platform, "started").await;
     let path = format!("/archive/{bad} ");
     proxy.answers(move |line| line.contains(&path).then(|| reply(500, "{}")));
-    // The platform has never heard of it, so it has failed.
+    // The platform does not know it, so it fails.
     let mut changes = app.archives.subscribe();
     let lost = an_archive(&pair.web, &platform, "stopped").await;
     let callback = format!("{}/platform/callback", pair.web.base);
@@ -177,13 +177,13 @@ async fn an_archive_that_cannot_be_asked_for_keeps_no_other_waiting() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_started_and_could_not_be_noted_is_found_soon() {
+async fn an_archive_whose_row_could_not_be_saved_is_found_soon() {
     let pair = Pair::start().await;
     let moderator = pair.web.moderator().await;
     let app = pair.web.server().app();
     let mut changes = app.archives.subscribe();
     let ann = pair.publisher("main", "Ann").await;
-    // The first time only, whenever the second is.
+    // Only the first INSERT fails.
     for words in [
         "CREATE TABLE refused (once INTEGER)",
         "CREATE TRIGGER full BEFORE INSERT ON archives WHEN NOT EXISTS (SELECT * FROM refused)
@@ -194,7 +194,7 @@ async fn what_was_started_and_could_not_be_noted_is_found_soon() {
     let (status, told) = moderator.ask("/archives", &[("room", "main")]).await;
     assert_eq!(status, 500, "{told}");
 
-    // The list is read each minute without it.
+    // Without it, the list is read once a minute.
     let found = timeout(Duration::from_secs(30), changes.recv()).await;
     let found = found.expect("it is found").unwrap().archive;
     assert_eq!(found.room, "Main room");
@@ -225,7 +225,7 @@ async fn a_recording_goes_on_while_the_pages_server_is_away_and_is_taken_up_afte
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_other_server_was_recording_when_it_stopped_is_available_once_it_is_back() {
+async fn a_recording_that_a_restart_of_the_platform_stopped_becomes_available() {
     let mut pair = Pair::start().await;
     let mut ann = pair.publisher("main", "Ann").await;
     let moderator = pair.web.moderator().await;
@@ -274,7 +274,7 @@ async fn a_callback_of_the_other_server_is_heard_and_nothing_of_it_believed() {
         .start(&session.as_str().into(), &options)
         .await;
 
-    // The list is read each minute without it.
+    // Without it, the list is read once a minute.
     let found = timeout(Duration::from_secs(30), changes.recv()).await;
     let found = found.expect("it is told").unwrap().archive;
     assert_eq!(found.id.to_string(), started.unwrap().id);

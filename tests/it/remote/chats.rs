@@ -12,7 +12,7 @@ use crate::{
     sdk::service::reply,
 };
 
-/// Two in a call: their tabs here, and their connections there.
+/// Two buddies in a call: their tabs here, and their connections there.
 struct Call {
     pair: Pair,
     ann: Buddy,
@@ -56,7 +56,7 @@ impl Call {
     }
 }
 
-/// Joins a chat as the page does: there, and says so here.
+/// Joins a chat as the page does: connects there, and reports it here.
 async fn joins(pair: &Pair, buddy: &Buddy, session: &str) -> Tab {
     let (status, pass) = buddy.asks(&format!("/chats?sessionId={session}")).await;
     assert_eq!(status, 200, "{pass}");
@@ -103,7 +103,7 @@ async fn two_ring_and_talk_and_both_are_out_when_one_ends_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whose_call_is_gone_is_gone_for_the_other_also_with_the_page_open() {
+async fn a_lost_call_connection_ends_the_call_for_the_other_though_the_page_is_open() {
     let mut call = Call::begin().await;
     let [own, others] = call.in_call;
     others.close().await;
@@ -117,7 +117,7 @@ async fn whose_call_is_gone_is_gone_for_the_other_also_with_the_page_open() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whose_page_is_closed_is_gone_within_seconds() {
+async fn a_buddy_who_closes_the_page_is_gone_within_seconds() {
     let mut call = Call::begin().await;
     call.bob.tab.close().await;
     let ended = call.ann.tab.news("chatEnded").await;
@@ -126,7 +126,7 @@ async fn whose_page_is_closed_is_gone_within_seconds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_vanishes_without_a_word_is_gone_here_though_no_media_are() {
+async fn a_client_that_vanishes_leaves_the_presence_session_without_media() {
     let pair = Pair::start().await;
     let mut ann = Buddy::at(&pair.web.base, "Ann").await;
     let bob = Buddy::at(&pair.web.base, "Bob").await;
@@ -144,13 +144,13 @@ async fn who_vanishes_without_a_word_is_gone_here_though_no_media_are() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_hangs_up_while_the_platform_is_away_is_out_once_it_is_back() {
+async fn a_hang_up_during_an_outage_takes_effect_after_it() {
     let (pair, mut proxy) = pair_with_proxy().await;
     let mut call = Call::on(pair).await;
     proxy.answers(|_| Some(reply(502, "{}")));
     let path = format!("/chats/{}/end", call.session);
     assert_eq!(call.bob.sends(&path, json!({})).await.0, 204);
-    // One may be of the watch over the chat.
+    // One request may be from the poll of the chat.
     proxy.has_answered(2, "/connection ").await;
     proxy.lets_everything_through();
     for tab in &mut call.in_call {
@@ -164,7 +164,7 @@ async fn a_call_goes_on_while_a_proxy_knows_nothing_of_the_platform() {
     let (pair, mut proxy) = pair_with_proxy().await;
     let call = Call::on(pair).await;
     proxy.answers(|_| Some(reply(404, "{}")));
-    // It is asked once a second, and whoever is gone is waited for for ten.
+    // The server polls once a second, and a missing client has ten seconds to return.
     proxy.has_answered(14, "/connection ").await;
     proxy.lets_everything_through();
     let path = format!("/chats?sessionId={}", call.session);
@@ -173,7 +173,7 @@ async fn a_call_goes_on_while_a_proxy_knows_nothing_of_the_platform() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_offers_media_where_buddies_meet_is_refused_in_words_and_keeps_nobody_else_waiting() {
+async fn offers_in_the_presence_session_are_refused_without_delaying_others() {
     let pair = Pair::start().await;
     let mut ann = Buddy::at(&pair.web.base, "Ann").await;
     let mut bob = Buddy::at(&pair.web.base, "Bob").await;
@@ -190,7 +190,7 @@ async fn who_offers_media_where_buddies_meet_is_refused_in_words_and_keeps_nobod
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_that_the_platform_does_not_know_keeps_nobody_in_a_call() {
+async fn a_connection_unknown_to_the_platform_ends_its_call() {
     let mut call = Call::begin().await;
     let invented = uuid::Uuid::new_v4().to_string();
     let said = says_connected(&call.bob, &call.session, &invented).await;
@@ -235,7 +235,7 @@ async fn a_call_that_the_pages_server_has_forgotten_is_over_there_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn buddies_see_one_another_while_the_platform_is_away_and_are_told_why_they_cannot_call() {
+async fn buddies_stay_visible_during_an_outage_and_calls_explain_it() {
     let mut pair = Pair::start().await;
     pair.media.stop().await;
     let mut ann = Buddy::at(&pair.web.base, "Ann").await;

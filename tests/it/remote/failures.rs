@@ -1,4 +1,4 @@
-//! The other server is away, slow, busy, or does not know us: the pages say so, and the history still lists.
+//! The other server is unreachable, slow, overloaded, or rejects the key: the pages say so, and the history still works.
 
 use parlor::{
     archive::{
@@ -19,7 +19,7 @@ use crate::{
     sdk::service::{Answer, Service, reply, typed},
 };
 
-/// What a page says of it, to a guest and to a moderator, and that everything that needs no platform works.
+/// Checks the sentences for a guest and a moderator, and that everything that needs no platform works.
 async fn says(web: &Tier, cause: &str) {
     let guest = web.anonymous();
     let (status, page) = problem(&guest, "/participant").await;
@@ -77,7 +77,7 @@ async fn an_archive(web: &Tier) -> ArchiveId {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_platform_that_is_away_is_told() {
+async fn an_unreachable_platform_is_reported() {
     let (_reserved, address) = nobodys_port();
     let url = format!("http://{address}");
     let mut web = pages_on(&url).await;
@@ -102,7 +102,7 @@ async fn a_platform_that_says_nothing_is_waited_for_ten_seconds_and_not_longer()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_secret_that_is_not_the_platforms_is_told_and_logged_as_the_operators_to_mend() {
+async fn a_rejected_secret_is_reported_to_users_and_logged_for_the_operator() {
     let media = Tier::start(super::world::with_key).await;
     let mut web = Tier::start(|config| {
         on_platform(config, &media.base);
@@ -117,7 +117,7 @@ async fn a_secret_that_is_not_the_platforms_is_told_and_logged_as_the_operators_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_platform_that_is_asked_too_often_is_told() {
+async fn a_rate_limit_of_the_platform_is_reported() {
     let busy = Service::start((0..100).map(|_| reply(429, r#"{"message":"slow down"}"#))).await;
     let mut web = pages_on(&busy.url).await;
     says(&web, "ideo platform receives too many requests").await;
@@ -148,7 +148,7 @@ async fn a_platform_that_asks_for_time_is_left_alone_by_pages_that_wait() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_platform_in_trouble_is_told() {
+async fn an_error_of_the_platform_is_reported() {
     let ill = Service::start((0..100).map(|_| reply(500, "{}"))).await;
     let mut web = pages_on(&ill.url).await;
     says(&web, "ideo platform has a problem (it answered 500)").await;
@@ -156,7 +156,7 @@ async fn a_platform_in_trouble_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_platform_is_told() {
+async fn a_server_that_is_no_platform_is_reported() {
     let cause = "is not a video platform";
     let page = "<html>It works!</html>";
     let other = Service::start((0..100).map(|_| typed(200, "text/html", page))).await;
@@ -166,7 +166,7 @@ async fn what_is_no_platform_is_told() {
     assert!(page.contains(cause), "{page}");
     web.stop().await;
 
-    // Nor is anything lost because somebody knows nothing of it.
+    // An answer of an unrelated server loses no archive.
     let page = "<html>There is no such page.</html>";
     let other = Service::start((0..100).map(|_| typed(404, "text/html", page))).await;
     let mut web = pages_on(&other.url).await;
@@ -182,13 +182,13 @@ async fn what_is_no_platform_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_platform_that_goes_away_in_between_is_told_and_found_again() {
+async fn an_outage_is_reported_and_ends() {
     let mut pair = Pair::start().await;
     let moderator = pair.web.moderator().await;
     moderator.post("/rooms", &[("name", "Review")]).await;
     moderator.pass("review", "Moni").await;
     pair.media.stop().await;
-    // What was true a second ago is not asked again.
+    // Replies are cached for some seconds.
     until(async || {
         let (status, page) = problem(&moderator, "/rooms/review").await;
         assert!(status != 503 || page.contains("The video platform cannot be reached."));

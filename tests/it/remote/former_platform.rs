@@ -1,4 +1,4 @@
-//! Archives of a platform that this server does not use any more.
+//! Archives of a platform that this server no longer uses.
 
 use parlor::{
     archive::{
@@ -11,10 +11,10 @@ use parlor::{
 
 use super::world::{KEY, Tier, pages_on};
 
-/// The address of the platform's project, before it moved.
+/// The URL of the platform's project, before it moved.
 const FORMER: &str = "http://media.example/v2/project/61000001";
 
-/// An archive that a platform had when it was last asked.
+/// Inserts an archive with the status that the platform last reported.
 pub async fn an_archive(web: &Tier, platform: &str, status: &str) -> ArchiveId {
     let app = web.server().app();
     let id = ArchiveId::random();
@@ -45,7 +45,7 @@ async fn row(web: &Tier, id: ArchiveId) -> Archive {
     found.unwrap().unwrap()
 }
 
-/// All of `ids` are over for this server, and can be taken out of its history.
+/// Checks that all of `ids` are finished, and deletes them from the history.
 async fn are_over_and_can_go(web: &Tier, ids: &[ArchiveId]) {
     let moderator = web.moderator().await;
     for id in ids {
@@ -63,8 +63,8 @@ async fn are_over_and_can_go(web: &Tier, ids: &[ArchiveId]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_former_platform_recorded_last_has_failed_and_everything_of_it_can_go() {
-    // Nothing is there, so nobody is asked.
+async fn unfinished_archives_of_a_former_platform_fail_and_all_can_be_deleted() {
+    // No server listens at this address.
     let mut web = pages_on("http://127.0.0.1:9").await;
     let mut former = Vec::new();
     for status in ["started", "stopped", "available"] {

@@ -1,4 +1,4 @@
-//! The files of archives are copied here, and stay.
+//! Files of archives are copied to this server, and are kept.
 
 use std::fs;
 
@@ -41,7 +41,7 @@ async fn a_copied_archive_stays_playable_when_the_platform_has_deleted_it() {
     moderator.downloads(id, &saved).await;
     assert_eq!(fs::read(&saved).unwrap(), file);
 
-    // While the platform is away, its copy cannot be deleted, so neither is ours.
+    // During an outage the platform's file cannot be deleted, so the copy is not deleted either.
     let (status, told) = moderator.ask(&format!("/archives/{id}/delete"), &[]).await;
     assert_eq!(status, 503, "{told}");
     assert!(folder.exists());
@@ -54,7 +54,7 @@ async fn a_copied_archive_stays_playable_when_the_platform_has_deleted_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_missed_is_copied_at_the_next_start_and_only_with_enough_room() {
+async fn missed_files_are_copied_at_the_next_start_if_there_is_enough_space() {
     let mut pair = Pair::start().await;
     let mut ann = pair.publisher("main", "Ann").await;
     let moderator = pair.web.moderator().await;
@@ -72,7 +72,7 @@ async fn what_was_missed_is_copied_at_the_next_start_and_only_with_enough_room()
         })
         .await;
     let moderator = pair.web.moderator().await;
-    // Asked for, but not written: there would be no room left.
+    // The file was requested but not written, because the disk would be full.
     until(async || folder.exists()).await;
     let answer = moderator.get(&format!("/download/{id}")).await;
     let url = answer.headers()["location"].to_str().unwrap().to_owned();

@@ -1,4 +1,4 @@
-//! What stands before a platform and sometimes answers for it, as proxies do.
+//! A proxy in front of a platform that answers some requests itself.
 
 use std::sync::Arc;
 
@@ -16,20 +16,20 @@ use crate::{
     sdk::service::{Answer, read},
 };
 
-/// Which requests are answered here, by their first lines, and with what.
+/// Returns the answer to a request with this first line; `None` forwards it.
 type Rule = Box<dyn Fn(&str) -> Option<Answer> + Send + Sync>;
 
 pub struct Proxy {
     /// Without a slash at the end.
     pub url: String,
     rule: Arc<watch::Sender<Rule>>,
-    /// First lines of the requests that were answered here.
+    /// First lines of the requests that the proxy answered.
     answered: watch::Receiver<Vec<String>>,
     task: JoinHandle<()>,
 }
 
 impl Proxy {
-    /// Before the server at `base`; lets everything through.
+    /// Starts a proxy in front of the server at `base` that forwards everything.
     pub async fn before(base: &str) -> Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -42,7 +42,7 @@ impl Proxy {
                 let (socket, _) = listener.accept().await.unwrap();
                 let (behind, rules, answers) = (behind.clone(), rules.clone(), answers.clone());
                 tokio::spawn(async move {
-                    // Whoever has gone meanwhile wants no answer.
+                    // The client may have disconnected.
                     let _ = serve(socket, &behind, &rules, &answers).await;
                 });
             }
@@ -55,7 +55,7 @@ impl Proxy {
         }
     }
 
-    /// From now on answers what `rule` has an answer to.
+    /// From now on the proxy answers the requests for which `rule` has an answer.
     pub fn answers(&self, rule: impl Fn(&str) -> Option<Answer> + Send + Sync + 'static) {
         drop(self.rule.send_replace(Box::new(rule)));
     }
@@ -64,13 +64,13 @@ impl Proxy {
         self.answers(|_| None);
     }
 
-    /// How many requests like this were answered here.
+    /// Returns the number of answered requests whose first line contains `part`.
     pub fn count(&self, part: &str) -> usize {
         let answered = self.answered.borrow();
         answered.iter().filter(|line| line.contains(part)).count()
     }
 
-    /// Waits until so many requests like this were answered here.
+    /// Waits until the proxy has answered `count` requests whose first line contains `part`.
     pub async fn has_answered(&mut self, count: usize, part: &str) {
         let enough = |answered: &Vec<String>| {
             answered.iter().filter(|line| line.contains(part)).count() >= count
@@ -86,7 +86,7 @@ impl Drop for Proxy {
     }
 }
 
-/// Pages that speak to their platform through a proxy. Browsers do not.
+/// Starts pages that reach their platform through a proxy. Browsers reach it directly.
 pub async fn pair_with_proxy() -> (Pair, Proxy) {
     let media = Tier::start(with_key).await;
     let proxy = Proxy::before(&media.base).await;
@@ -107,7 +107,7 @@ async fn serve(
     let line = format!("{} HTTP/1.1", request.line);
     let answer = rules.borrow()(&line);
     if let Some(answer) = answer {
-        // Whoever has the answer finds it counted.
+        // Count before the answer arrives.
         answers.send_modify(|answered| answered.push(line));
         let silent = answer.give(socket).await;
         if silent.is_some() {

@@ -1,4 +1,4 @@
-//! Rooms: their sessions are on the other server, and people join there with tokens that are made here.
+//! Rooms: their sessions are on the other server, and clients join with tokens that are generated here.
 
 use parlor::{
     config::{Config, PlatformKind},
@@ -138,7 +138,7 @@ async fn rooms_keep_their_links_when_the_platform_changes() {
     assert_eq!(again["sessionId"], there["sessionId"]);
     assert!(moderator.page("/").await.contains("Review"));
 
-    // And back: the other server's sessions let nobody in here.
+    // And back: sessions of the other server are refused here.
     web.stop().await;
     web.start_again(|config| {
         config.platform.kind = PlatformKind::Embedded;
@@ -177,7 +177,7 @@ async fn a_call_goes_on_while_the_pages_server_restarts() {
     let guest = pair.web.anonymous();
     assert_eq!(people(&guest, "main").await.len(), 1);
     assert_eq!(ann.closed(), None);
-    // The other server's restart is noticed by whoever is in the call.
+    // Clients in the call notice a restart of the other server.
     pair.media.stop().await;
     ann.until(|diary| diary.closed.is_some()).await;
     pair.media.start_again(|_| {}).await;

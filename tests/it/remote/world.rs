@@ -18,7 +18,7 @@ use crate::{
 pub const KEY: u32 = 61_000_001;
 pub const SECRET: &str = "0123456789abcdef0123456789abcdef01234567";
 
-/// A server that can be stopped and started again on the same folder and at the same address.
+/// A server that can be restarted with the same folder and address.
 pub struct Tier {
     server: Option<Server>,
     config: Config,
@@ -27,7 +27,7 @@ pub struct Tier {
 }
 
 impl Tier {
-    /// On a free port and with an empty data folder, with a moderator.
+    /// Starts a server with a moderator on a free port and an empty data folder.
     pub async fn start(change: impl FnOnce(&mut Config)) -> Tier {
         let folder = tempfile::tempdir().unwrap();
         let mut config = Config::default();
@@ -56,7 +56,7 @@ impl Tier {
 
     pub async fn start_again(&mut self, change: impl FnOnce(&mut Config)) {
         change(&mut self.config);
-        // Its port may have been given to somebody else meanwhile.
+        // Another process may have taken the port.
         until(async || match Server::start(self.config.clone()).await {
             Ok(server) => {
                 self.server = Some(server);
@@ -84,7 +84,7 @@ impl Tier {
     }
 }
 
-/// The pages, and what their calls are on.
+/// The pages, and the platform of their calls.
 pub struct Pair {
     pub media: Tier,
     pub web: Tier,
@@ -95,11 +95,11 @@ impl Pair {
         Pair::with(|_| {}).await
     }
 
-    /// `change` sees the configuration of the pages.
+    /// `change` adapts the configuration of the pages.
     pub async fn with(change: impl FnOnce(&mut Config)) -> Pair {
         let media = Tier::start(|config| {
             with_key(config);
-            // The pages are told here.
+            // The pages, which receive callbacks, have a private address.
             config.callbacks.callback_allow_private = true;
         })
         .await;
@@ -114,7 +114,7 @@ impl Pair {
         }
     }
 
-    /// The media tier, as a server of an application speaks to it.
+    /// Returns an SDK client of the media tier.
     pub fn sdk(&self) -> OpenTok {
         OpenTok::builder(KEY, SECRET)
             .api_url(&self.media.base)
@@ -122,13 +122,13 @@ impl Pair {
             .unwrap()
     }
 
-    /// Somebody who joins by the page and sends picture and sound.
+    /// Joins through the page and sends audio and video.
     pub async fn publisher(&self, room: &str, name: &str) -> Participant {
         let pass = self.web.anonymous().pass(room, name).await;
         self.enter(pass).await
     }
 
-    /// Enters a session of the media tier, and sends.
+    /// Joins a session of the media tier and sends media.
     pub async fn enter(&self, pass: Value) -> Participant {
         Participant::enter(&self.media.base, pass, Part::Publisher).await
     }
@@ -139,38 +139,38 @@ impl Pair {
     }
 }
 
-/// The project of the media tier is the one that these tests know.
+/// Sets the key of the media tier to the one of these tests.
 pub fn with_key(config: &mut Config) {
     config.keys.api_key = Some(KEY);
     config.keys.api_secret = Some(Secret::from(SECRET.to_owned()));
 }
 
-/// Calls are on the server at `url`.
+/// Configures the server at `url` as the platform.
 pub fn on_platform(config: &mut Config, url: &str) {
     with_key(config);
     config.platform.kind = PlatformKind::Opentok;
     config.platform.opentok_api_url = url.to_owned();
 }
 
-/// Pages whose platform is at `url`, whatever is there.
+/// Starts pages whose platform is at `url`, whether it exists or not.
 pub async fn pages_on(url: &str) -> Tier {
     Tier::start(|config| on_platform(config, url)).await
 }
 
-/// What a page says when something cannot be done.
+/// Returns the status and sentence of an error page.
 pub async fn problem(visitor: &Visitor, path: &str) -> (u16, String) {
     let answer = visitor.get(path).await;
     (answer.status().as_u16(), answer.text().await.unwrap())
 }
 
-/// Who is in a room, as pages that wait to join are told.
+/// Returns the participants of a room as a waiting page sees them.
 pub async fn people(visitor: &Visitor, room: &str) -> Vec<Value> {
     let (status, told) = visitor.asks(&format!("/rooms/{room}/status")).await;
     assert_eq!(status, 200, "{told}");
     told["people"].as_array().unwrap().clone()
 }
 
-/// Waits until something of somebody has been sent that can be watched.
+/// Waits until the client has sent media that can be watched.
 pub async fn is_recorded(somebody: &mut Participant) {
     let before = somebody.sent().len();
     somebody.until(|diary| diary.sent.len() > before + 80).await;

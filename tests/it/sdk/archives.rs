@@ -92,7 +92,7 @@ async fn an_archive_is_started_with_everything_there_is() {
 }
 
 #[tokio::test]
-async fn what_no_server_would_accept_is_not_sent() {
+async fn invalid_options_are_not_sent() {
     let service = Service::start([]).await;
     let opentok = client(&service);
     let archives = opentok.archives();
@@ -231,7 +231,7 @@ async fn an_archive_is_deleted_and_readable_afterwards() {
 }
 
 #[tokio::test]
-async fn what_could_not_be_done_leaves_the_archive_as_it_was() {
+async fn a_refused_change_leaves_the_archive_unchanged() {
     let service = Service::start([
         reply(200, archive_2014("started", "")),
         reply(409, r#"{"message":"not recording"}"#),

@@ -1,4 +1,4 @@
-//! The file of an archive: from anywhere, as it comes, and without saying who asks.
+//! Downloads of an archive: from any server, as a stream, and without credentials.
 
 use parlor::opentok::Error;
 
@@ -30,7 +30,7 @@ async fn a_file_comes_in_parts_and_nothing_secret_goes_to_where_it_is() {
 }
 
 #[tokio::test]
-async fn a_link_that_has_expired_is_told_by_its_status() {
+async fn an_expired_link_is_reported_by_its_status() {
     let files = Service::start([typed(403, "text/html", "expired")]).await;
     let error = client(&files).download(&files.url).await.unwrap_err();
     assert_eq!(error.status(), Some(403));
@@ -38,7 +38,7 @@ async fn a_link_that_has_expired_is_told_by_its_status() {
 }
 
 #[tokio::test]
-async fn what_is_no_address_is_not_asked_for() {
+async fn an_invalid_url_is_not_requested() {
     let service = Service::start([Answer::Close]).await;
     for url in [
         "",

@@ -1,4 +1,4 @@
-//! What every no of the server means, call by call, in the gem's sentences.
+//! The error of each call for each refusal of the server, with the gem's sentences.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::{
     session_id,
 };
 
-/// Which of the errors it is.
+/// The error's variant.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Kind {
     Authentication,
@@ -415,7 +415,7 @@ async fn a_server_that_is_too_busy_says_for_how_long() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_for_good_is_not_temporary() {
+async fn a_permanent_error_is_not_temporary() {
     for (status, temporary) in [
         (400, false),
         (403, false),

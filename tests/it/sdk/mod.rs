@@ -1,5 +1,4 @@
-//! The server SDK against a server that answers what it is told to, in the shapes in which
-//! OpenTok's REST API answers.
+//! The server SDK against a server with scripted answers, in the formats of OpenTok's REST API.
 
 mod archives;
 mod download;

@@ -1,4 +1,4 @@
-//! A server with one answer ready for every request it is going to get.
+//! A server with one scripted answer for each request.
 
 use std::{
     collections::VecDeque,
@@ -18,7 +18,7 @@ pub struct Service {
     task: JoinHandle<()>,
 }
 
-/// What arrived.
+/// A request that arrived.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// Method, path and query.
@@ -28,16 +28,16 @@ pub struct Request {
     pub body: String,
 }
 
-/// What is sent back.
+/// The answer to a request.
 pub enum Answer {
     Reply {
         status: u16,
         headers: Vec<(&'static str, String)>,
         body: String,
     },
-    /// The connection is closed without a word.
+    /// Closes the connection without an answer.
     Close,
-    /// Nothing, until the client has had enough.
+    /// Sends nothing, until the client gives up.
     Silence,
 }
 
@@ -81,7 +81,7 @@ impl Service {
 }
 
 impl Answer {
-    /// A silence gives the socket back, to be kept open.
+    /// [`Answer::Silence`] returns the socket, to be kept open.
     pub async fn give(self, mut socket: TcpStream) -> Option<TcpStream> {
         match self {
             Answer::Reply {
@@ -103,7 +103,7 @@ impl Drop for Service {
 }
 
 impl Request {
-    /// A header's value; its name in lower case.
+    /// Returns the value of a header; `name` is in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut found = self.headers.iter().filter(|(header, _)| header == name);
         let value = found.next().map(|(_, value)| value.as_str());
@@ -178,7 +178,7 @@ async fn write(
     }
     text += "\r\n";
     text += body;
-    // The client may have gone: that is its business.
+    // The client may have disconnected.
     let _ = socket.write_all(text.as_bytes()).await;
     let _ = socket.shutdown().await;
 }

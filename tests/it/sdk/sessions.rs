@@ -1,4 +1,4 @@
-//! Making sessions, as the gem's recorded replies show it.
+//! Creating sessions, with the gem's recorded replies.
 
 use parlor::opentok::{
     ArchiveMode, Error, MediaMode, OpenTok, Resolution, Role, SessionOptions, TokenOptions,

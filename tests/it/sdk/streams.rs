@@ -1,4 +1,4 @@
-//! Signals, moderation, streams and connections, in the shapes of today's servers.
+//! Signals, moderation, streams and connections, in the formats of today's servers.
 
 use parlor::opentok::{Connection, ConnectionState, Signal, Stream, StreamClasses};
 use serde_json::json;

@@ -1,5 +1,5 @@
-//! How requests travel: signed, with a name, within a time, twice only where that does no harm, and
-//! never to another server.
+//! The transport of requests: signature, user agent, timeout, retries of idempotent calls only, and no redirect to another
+//! server.
 
 use std::{
     net::TcpListener,
@@ -124,7 +124,7 @@ async fn a_path_in_the_address_is_kept_and_a_slash_at_its_end_dropped() {
 }
 
 #[tokio::test]
-async fn what_is_idempotent_is_asked_twice_when_nobody_answers() {
+async fn an_idempotent_call_without_a_reply_is_retried_once() {
     for nobody in [
         || Answer::Close,
         || reply(502, ""),
@@ -165,7 +165,7 @@ async fn a_third_time_is_not_asked() {
 }
 
 #[tokio::test]
-async fn what_would_be_done_twice_is_asked_once() {
+async fn a_call_with_effects_is_never_retried_after_it_was_sent() {
     for nobody in [|| Answer::Close, || reply(503, "")] {
         let service = Service::start([nobody(), nobody(), nobody()]).await;
         let opentok = client(&service);
@@ -184,7 +184,7 @@ async fn what_would_be_done_twice_is_asked_once() {
 }
 
 #[tokio::test]
-async fn what_is_gone_at_the_second_try_was_deleted_by_the_first() {
+async fn a_404_on_the_retry_of_a_deletion_is_success() {
     let service =
         Service::start([Answer::Close, reply(404, ""), Answer::Close, reply(404, "")]).await;
     let opentok = client(&service);
@@ -209,7 +209,7 @@ async fn a_server_that_does_not_answer_is_not_waited_for_twice() {
             ..
         }
     ));
-    // None, if the machine was too busy to deliver the first in time.
+    // None if the machine was too busy to deliver the first request in time.
     assert!(service.requests().len() < 2);
 }
 
