@@ -7,11 +7,11 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{
-    Api,
     auth::Caller,
     error::{ApiError, code},
     request_body::{Body, object, truth},
     start_archive::{StartRequest, supported},
+    state::Api,
     stream::no_stream,
 };
 use crate::{

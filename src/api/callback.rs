@@ -5,10 +5,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    Api,
     auth::Caller,
     error::ApiError,
     request_body::{Body, object},
+    state::Api,
 };
 use crate::{
     callback::{self, Callback, RegisterError, Topic},

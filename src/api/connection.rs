@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Api, auth::Caller, error::ApiError, stream::SessionPath};
+use super::{auth::Caller, error::ApiError, state::Api, stream::SessionPath};
 use crate::{
     clock::Now,
     opentok::{Connection, ConnectionState},

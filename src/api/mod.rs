@@ -17,7 +17,10 @@ mod request_body;
 mod session;
 mod signal;
 mod start_archive;
+mod state;
 mod stream;
+
+pub use state::Api;
 
 use actix_web::{
     HttpResponse, Route, Scope,
@@ -26,49 +29,7 @@ use actix_web::{
 };
 
 use self::{auth::Caller, error::ApiError};
-use crate::{
-    app::App,
-    archive_object::ObjectWriter,
-    opentok::SessionId,
-    platform::{Embedded, Remote},
-    project::{self, SessionRecord},
-};
-
-/// The state that all handlers of the API share.
-pub struct Api {
-    platform: Embedded,
-    objects: ObjectWriter,
-    /// Whether callbacks may go to private addresses.
-    private_callbacks: bool,
-    /// The public URL of the server; `None`: the URL that the caller used.
-    public_url: Option<String>,
-    /// Whether the header of old SDKs, which has the secret in it, is accepted.
-    legacy_auth: bool,
-}
-
-impl Api {
-    pub fn new(app: &App, platform: Embedded, objects: ObjectWriter) -> Api {
-        Api {
-            platform,
-            objects,
-            private_callbacks: app.config.callbacks.callback_allow_private,
-            public_url: app.config.network.public_url.clone(),
-            legacy_auth: app.config.keys.legacy_auth,
-        }
-    }
-
-    /// Returns a session of the caller's project.
-    ///
-    /// # Errors
-    /// 404: there is no such session in the project.
-    async fn session(&self, caller: &Caller, id: &str) -> Result<SessionRecord, ApiError> {
-        let id = SessionId::from(id);
-        project::find_session(&self.platform.db, &id)
-            .await?
-            .filter(|session| session.api_key == caller.api_key && session.platform.is_empty())
-            .ok_or_else(|| ApiError::not_found("there is no such session in this project"))
-    }
-}
+use crate::platform::Remote;
 
 /// Registers the API's routes. Call it before the pages are registered, because those answer every path.
 pub fn routes(api: web::Data<Api>) -> impl FnOnce(&mut web::ServiceConfig) {
@@ -165,7 +126,7 @@ fn calls(scope: Scope) -> Scope {
         ))
         .service(only(
             "/session/{session}/stream/{stream}",
-            [get().to(stream::find)],
+            [get().to(stream::find), put().to(stream::update)],
         ))
         .service(only(
             "/session/{session}/stream/{stream}/mute",
@@ -187,6 +148,8 @@ fn not_offered(scope: Scope) -> Scope {
         ("/broadcast{rest:.*}", "live streaming (broadcast)"),
         ("/archive/storage", "external storage"),
         ("/dial", "SIP"),
+        // The path of "/dial" in some SDKs.
+        ("/call", "SIP"),
         ("/session/{session}/play-dtmf", "SIP"),
         (
             "/session/{session}/connection/{connection}/play-dtmf",

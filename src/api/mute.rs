@@ -4,10 +4,10 @@ use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 
 use super::{
-    Api,
     auth::Caller,
     error::ApiError,
     request_body::{Body, object, truth},
+    state::Api,
     stream::{SessionPath, StreamPath},
 };
 use crate::{clock::Now, opentok::Project, project, session::StreamId};

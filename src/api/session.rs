@@ -11,10 +11,10 @@ use serde_json::json;
 use time::{OffsetDateTime, macros::format_description};
 
 use super::{
-    Api,
     auth::Caller,
     error::ApiError,
     request_body::{Body, bytes},
+    state::Api,
 };
 use crate::{
     clock,
@@ -142,6 +142,24 @@ fn read_request(form: &[u8]) -> Result<SessionRequest, ApiError> {
     Ok(new)
 }
 
+impl Api {
+    /// Returns a session of the caller's project.
+    ///
+    /// # Errors
+    /// 404: there is no such session in the project.
+    pub(super) async fn session(
+        &self,
+        caller: &Caller,
+        id: &str,
+    ) -> Result<SessionRecord, ApiError> {
+        let id = SessionId::from(id);
+        project::find_session(&self.platform.db, &id)
+            .await?
+            .filter(|session| session.api_key == caller.api_key && session.platform.is_empty())
+            .ok_or_else(|| ApiError::not_found("there is no such session in this project"))
+    }
+}
+
 /// `Fri Nov 18 15:50:36 UTC 2016`
 fn created(now_ms: i64) -> String {
     let format = format_description!(
@@ -195,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_go_together_is_refused_and_what_is_not_offered_is_said() {
+    fn conflicting_fields_are_refused_and_missing_features_answer_501() {
         for form in [
             "p2p.preference=maybe",
             "location=localhost",

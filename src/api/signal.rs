@@ -5,11 +5,11 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    Api,
     auth::Caller,
     connection::ConnectionPath,
     error::{ApiError, code},
     request_body::{Body, object},
+    state::Api,
     stream::SessionPath,
 };
 use crate::{opentok::SessionId, session::ConnectionId};

@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_for_is_recorded() {
+    fn a_request_sets_all_properties_of_the_archive() {
         let new = read(json!({
             "name": "talk", "hasVideo": false, "resolution": "1280x720", "multiArchiveTag": "b",
             "layout": { "type": "bestFit", "screenshareType": "focus" },
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn what_this_server_cannot_do_is_said() {
+    fn features_that_are_not_offered_answer_501() {
         assert_eq!(read(json!({ "hasTranscription": true })).unwrap_err(), 501);
     }
 }

@@ -1,14 +1,18 @@
 //! The streams of a session.
 
-use actix_web::{HttpRequest, HttpResponse, http::header::USER_AGENT, web};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{StatusCode, header::USER_AGENT},
+    web,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    Api,
     auth::Caller,
     error::ApiError,
     request_body::{Body, object},
+    state::Api,
 };
 use crate::{
     clock::Now,
@@ -56,15 +60,66 @@ pub async fn find(
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let session = api.session(&caller, &at.session).await?;
-    let wanted = at.stream()?;
-    let streams = objects(&api, &session.id);
-    let wanted = wanted.to_string();
-    let stream = streams.into_iter().find(|stream| stream.id == wanted);
+    let stream = found(&api, &session.id, &at.stream)?;
     let mut reply = HttpResponse::Ok();
     if parses_twice(&request) {
         reply.content_type("text/json");
     }
-    Ok(reply.json(stream.ok_or_else(no_stream)?))
+    Ok(reply.json(stream))
+}
+
+/// `PUT /session/{session}/stream/{stream}`: sets the layout classes of one stream.
+pub async fn update(
+    api: web::Data<Api>,
+    caller: Caller,
+    at: web::Path<StreamPath>,
+    body: Body,
+) -> Result<HttpResponse, ApiError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Properties {
+        layout_class_list: Vec<String>,
+    }
+
+    let Properties {
+        layout_class_list: classes,
+    } = object(body)?;
+    let session = api.session(&caller, &at.session).await?;
+    check_classes(&classes)?;
+    let stream = found(&api, &session.id, &at.stream)?;
+    if let Some(id) = StreamId::parse(&stream.id) {
+        let sessions = &api.platform.sessions;
+        sessions
+            .with(&session.id, Now::read(), |live| {
+                live.set_layout_classes(vec![(id, classes)])
+            })
+            .map_err(|_| unknown_stream())?;
+    }
+    Ok(HttpResponse::Ok().json(found(&api, &session.id, &at.stream)?))
+}
+
+/// Returns a stream of the session.
+///
+/// # Errors
+/// 404: the session has no streams. 408: it has streams, but not this one. Both are OpenTok's statuses; its SDKs tell callers
+/// that 408 means an invalid stream id.
+fn found(api: &Api, session: &SessionId, id: &str) -> Result<Stream, ApiError> {
+    let streams = objects(api, session);
+    if streams.is_empty() {
+        return Err(ApiError::not_found("the session has no streams"));
+    }
+    let id = StreamId::parse(id).map(|id| id.to_string());
+    streams
+        .into_iter()
+        .find(|stream| Some(&stream.id) == id.as_ref())
+        .ok_or_else(unknown_stream)
+}
+
+fn unknown_stream() -> ApiError {
+    ApiError::new(
+        StatusCode::REQUEST_TIMEOUT,
+        "there is no such stream in the session",
+    )
 }
 
 /// Whether the caller is OpenTok's SDK for Node. Its getStream parses a body again that its transport has parsed already: it
@@ -94,12 +149,7 @@ pub async fn set_classes(
         layout_class_list: classes,
     } in items
     {
-        if classes.len() > MAX_LAYOUT_CLASSES || !classes.iter().all(|name| is_layout_class(name)) {
-            return Err(ApiError::bad_request(format!(
-                "a stream has at most {MAX_LAYOUT_CLASSES} layout classes, each of 1 to 64 letters, digits, hyphens \
-                 and underscores"
-            )));
-        }
+        check_classes(&classes)?;
         changes.push((StreamId::parse(&id).ok_or_else(no_such_stream)?, classes));
     }
     let sessions = &api.platform.sessions;
@@ -109,6 +159,16 @@ pub async fn set_classes(
         })
         .map_err(|_| no_such_stream())?;
     Ok(HttpResponse::Ok().json(listed(&api, &session.id)))
+}
+
+fn check_classes(classes: &[String]) -> Result<(), ApiError> {
+    if classes.len() > MAX_LAYOUT_CLASSES || !classes.iter().all(|name| is_layout_class(name)) {
+        return Err(ApiError::bad_request(format!(
+            "a stream has at most {MAX_LAYOUT_CLASSES} layout classes, each of 1 to 64 letters, digits, hyphens and \
+             underscores"
+        )));
+    }
+    Ok(())
 }
 
 /// The error for a stream in the body: 400, because the URL is right.

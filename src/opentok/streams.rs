@@ -77,7 +77,7 @@ impl OpenTok {
     /// Returns a stream.
     ///
     /// # Errors
-    /// [`Error::Refused`] 404 when there is none with this id.
+    /// [`Error::Refused`] 404 when there is no such session or it has no streams, 408 when it has other streams only.
     pub async fn stream(&self, session_id: &SessionId, stream_id: &str) -> Result<Stream, Error> {
         let path = ["session", session_id.as_str(), "stream", stream_id];
         let reply = self.http.project(Call::new(Method::GET, path)).await?;

@@ -2,7 +2,11 @@
 
 use std::{net::TcpListener, sync::Arc, time::Duration};
 
-use actix_web::{HttpServer, middleware::from_fn, web};
+use actix_web::{
+    HttpServer,
+    middleware::{NormalizePath, from_fn},
+    web,
+};
 use anyhow::Context;
 use tracing_actix_web::TracingLogger;
 
@@ -74,6 +78,8 @@ pub(super) fn serve(
         ConnectionLimiter::new(max_connections, app.config.network.trusted_proxies.clone());
     let server = HttpServer::new(move || {
         actix_web::App::new()
+            // Some SDKs end the path of a list with a slash.
+            .wrap(NormalizePath::trim())
             .wrap(from_fn(connections::limit))
             .wrap(from_fn(answer_head))
             .wrap(TracingLogger::<crate::web::RequestSpan>::new())

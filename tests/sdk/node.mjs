@@ -1,5 +1,6 @@
-// OpenTok's SDK for Node against a running server: every call it has, and what it makes of each refusal.
-// A test runs this (`driver.rs`), with the server as argument, and is the people who are asked for on standard output.
+// OpenTok's SDK for Node against a running server: every call, and its error for each refusal.
+// A test runs this script (`driver.rs`) with the server as its argument, and plays the clients that the script requests on
+// standard output.
 
 import assert from 'node:assert/strict'
 import { createInterface } from 'node:readline'
@@ -17,7 +18,7 @@ const { ArchiveError, ArgumentError, AuthError, ForceDisconnectError, NotFoundEr
 
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]()
 
-/** Asks for something that only people can do. */
+/** Requests an action of a client. */
 async function ask(what, details) {
   process.stdout.write(`${JSON.stringify({ ask: what, ...details })}\n`)
   const { value, done } = await lines.next()
@@ -27,7 +28,7 @@ async function ask(what, details) {
 
 const called = new Set()
 
-/** What a call gives its callback, in a list. */
+/** Returns the arguments of a call's callback as a list. */
 function call(sdk, name, ...given) {
   called.add(name)
   return new Promise((resolve, reject) => {
@@ -35,11 +36,11 @@ function call(sdk, name, ...given) {
   })
 }
 
-/** A call by the project that has all the sessions here. */
+/** A call by the project that owns the sessions. */
 const ours = (name, ...given) => call(opentok, name, ...given)
 const first = async (name, ...given) => (await ours(name, ...given))[0]
 
-/** Checks that a call is refused: with an error of this class, whose message has this in it. */
+/** Checks that a call fails with an error of this class whose message matches. */
 async function refused(kind, message, promise) {
   const error = await promise.then(
     (result) => assert.fail(`it was done: ${JSON.stringify(result)}`),
@@ -103,7 +104,7 @@ async function streams() {
     described, { id: ofBob, videoType: 'camera', name: '', layoutClassList: [] },
   ])
   assert.deepEqual({ ...(await first('getStream', session, ofAnn)) }, described)
-  await refused(NotFoundError, /Not Found/, first('getStream', session, NOTHING))
+  await refused(RequestError, /no such stream/, first('getStream', session, NOTHING))
   await refused(NotFoundError, /Not Found/, first('listStreams', NO_SESSION))
   await refused(NotFoundError, /Not Found/, call(other, 'listStreams', session))
   await refused(AuthError, /Invalid API key or secret/, call(stranger, 'listStreams', session))
@@ -269,7 +270,7 @@ async function archives({ relayed }) {
   await first('stopArchive', own.id)
 }
 
-/** What OpenTok has and this server has not is said, and nothing crashes. */
+/** Features that this server does not offer are refused with a sentence. */
 async function notOffered({ routed: session }) {
   const token = 'x'
   const sip = 'sip:user@example.org'
@@ -278,7 +279,7 @@ async function notOffered({ routed: session }) {
   await no(/does not offer live streaming/, 'startBroadcast', session, hls)
   await no(/does not offer live streaming/, 'stopBroadcast', NOTHING)
   await no(/does not offer live streaming/, 'getBroadcast', NOTHING)
-  // This one looks for a list in every body.
+  // This call expects a list in every body.
   await no(/./, 'listBroadcasts', {})
   await no(/does not offer live streaming/, 'setBroadcastLayout', NOTHING, 'pip', null, null)
   await no(/does not offer live streaming/, 'addBroadcastStream', NOTHING, NOTHING, {})

@@ -1,4 +1,4 @@
-"""OpenTok's SDK for Python against a running server: every call it has, and what it makes of each refusal.
+"""OpenTok's SDK for Python against a running server: every call, and its error for each refusal.
 
 A test runs this (`driver.rs`), with the server as argument, and is the people who are asked for on standard output.
 """
@@ -17,7 +17,7 @@ called = set()
 
 
 class Recorded:
-    """A client of the SDK that remembers what of it was called."""
+    """A client of the SDK that records its calls."""
 
     def __init__(self, client):
         self.client = client
@@ -36,13 +36,13 @@ NOTHING = "00000000-0000-4000-8000-000000000000"
 
 
 def ask(what, **details):
-    """Asks for something that only people can do."""
+    """Requests an action of a client."""
     print(json.dumps({"ask": what, **details}), flush=True)
     return json.loads(sys.stdin.readline())
 
 
 def refused(kind, said, function, *given, **named):
-    """Checks that a call is refused: with exactly this error, which has this in it."""
+    """Checks that a call fails with exactly this error, whose text contains this."""
     try:
         result = function(*given, **named)
     except errors.OpenTokException as error:
@@ -108,8 +108,8 @@ def streams():
     equal(found.count, 2)
     equal([stream.attrs() for stream in found][0], described)
     equal(ours.get_stream(session, of_ann).attrs(), described)
-    refused(errors.RequestError, "404", ours.get_stream, session, NOTHING)
-    # This one takes a session that is not there for an empty one.
+    refused(errors.GetStreamError, "invalid stream ID", ours.get_stream, session, NOTHING)
+    # This call returns an empty list for an unknown session.
     equal(len(ours.list_streams(NO_SESSION)), 0)
     equal(len(other.list_streams(session)), 0)
     refused(errors.AuthError, "API key", stranger.list_streams, session)
@@ -147,7 +147,7 @@ def streams():
     ours.send_signal(session, {"type": "last", "data": ""})
     equal(heard(bob), ("chat", "to Bob"))
     equal(heard(ann), ("last", ""))
-    # Its own errors are for replies that its condition before them keeps from getting there.
+    # Its own errors are unreachable behind an earlier condition.
     refused(errors.RequestError, "400", ours.send_signal, session, {"type": "chat"})
     refused(errors.RequestError, "413", ours.send_signal, session, {"data": "x" * 8193})
     refused(errors.RequestError, "404", ours.send_signal, session, {"data": ""}, NOTHING)
@@ -272,7 +272,7 @@ def archives(relayed):
 
 
 def not_offered(session):
-    """What OpenTok has and this server has not is said."""
+    """Features that this server does not offer are refused with a sentence."""
     no = lambda *call, **named: refused(errors.RequestError, "501", *call, **named)
     options = {"outputs": {"hls": {}}}
     no(ours.start_broadcast, session, options)
@@ -289,7 +289,7 @@ def not_offered(session):
     no(ours.connect_audio_to_websocket, session, "x", {"uri": "wss://example.org"})
     no(ours.start_captions, session, "x")
     no(ours.stop_captions, NOTHING)
-    # This one gives back the reply of what is done, and nothing for what it does not know.
+    # This call returns the reply on success, and nothing for an unknown status.
     assert ours.play_dtmf(session, None, "1") is None
     assert ours.play_dtmf(session, NOTHING, "1") is None
 
@@ -300,7 +300,7 @@ streams()
 archives(relayed)
 not_offered(routed)
 
-# These send nothing, or check what is sent by others.
+# These send nothing, or verify data from others.
 called |= {"append_to_user_agent", "get_headers", "get_json_headers", "headers", "json_headers"}
 called |= {"validate_websocket_options"}
 there = {name for name, value in vars(Client).items() if callable(value) and not name.startswith("_")}

@@ -1,4 +1,4 @@
-//! Who may call, and how those who may not are told.
+//! Authentication of callers, and its refusals.
 
 use parlor::{
     clock,
@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::world::{KEY, OTHER_KEY, SECRET, World, error};
 
-/// Addresses of the API, one of each kind.
+/// Paths of the API, one of each kind.
 const ADDRESSES: [(Method, &str); 5] = [
     (Method::GET, "/archive"),
     (Method::POST, "/archive"),
@@ -27,7 +27,7 @@ fn jwt(key: u32, secret: &str, exp: i64) -> String {
 }
 
 #[tokio::test]
-async fn whoever_cannot_prove_a_key_is_refused_with_403_everywhere() {
+async fn invalid_credentials_are_refused_with_403_everywhere() {
     let world = World::start().await;
     let now = clock::now_s();
     let proofs = [
@@ -99,7 +99,7 @@ async fn the_header_that_carries_the_secret_can_be_switched_off() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_told_in_json() {
+async fn unknown_paths_and_methods_are_answered_in_json() {
     let world = World::start().await;
     for (method, path, status) in [
         (Method::GET, "/nowhere", 404),
@@ -112,6 +112,7 @@ async fn what_is_not_there_is_told_in_json() {
         (Method::PUT, "/archive/storage", 501),
         (Method::DELETE, "/archive/storage", 501),
         (Method::POST, "/dial", 501),
+        (Method::POST, "/call", 501),
         (Method::POST, "/session/2_x/play-dtmf", 501),
         (Method::POST, "/session/2_x/connection/1/play-dtmf", 501),
         (Method::POST, "/connect", 501),

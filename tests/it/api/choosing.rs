@@ -1,4 +1,4 @@
-//! What of a session is recorded, and how it is arranged, chosen while it records.
+//! Selection of streams, and layouts, during recording.
 
 use std::path::Path;
 
@@ -18,7 +18,7 @@ use crate::{
     people::{is_available, is_playable, until},
 };
 
-/// What is behind a picture that does not fill its tile.
+/// The background of a tile that its picture does not fill.
 const TILE: [u8; 3] = [0x17, 0x20, 0x1e];
 
 async fn row(world: &World, id: &str) -> Archive {
@@ -27,7 +27,7 @@ async fn row(world: &World, id: &str) -> Archive {
     history::find(db, KEY, id).await.unwrap().unwrap()
 }
 
-/// The colour of a film in the middle above two pictures that stand side by side, at a time.
+/// The colour of a film at this time, in the middle above two pictures side by side.
 fn above(film: &Path, seconds: &str) -> [u8; 3] {
     let file = film.to_str().unwrap();
     let out = film.with_extension("rgb");
@@ -105,7 +105,7 @@ async fn streams_are_added_and_taken_out_by_hand() {
     let before = bob.sent().len();
     bob.until(|diary| diary.sent.len() > before + 100).await;
 
-    // What cannot be.
+    // Invalid requests.
     let again = archives.remove_stream(&id, of_bob).await.unwrap_err();
     assert_eq!(again.status(), Some(404));
     let path = format!("/archive/{id}/streams");
@@ -207,7 +207,7 @@ async fn an_archive_without_streams_pauses_and_another_of_the_session_goes_on() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_an_archive_is_without_is_not_recorded() {
+async fn an_archive_without_audio_or_video_does_not_record_it() {
     let world = World::start().await;
     let session = world.session().await;
     let moderator = world.moderator().await;
@@ -338,7 +338,7 @@ async fn the_picture_is_arranged_otherwise_from_the_moment_it_is_asked_for() {
 }
 
 #[tokio::test]
-async fn layouts_that_cannot_be_are_refused_in_words() {
+async fn invalid_layouts_are_refused_with_a_sentence() {
     let world = World::start().await;
     let session = world.session().await;
     let _ann = world.join(&session, Role::Publisher).await;
@@ -422,6 +422,28 @@ async fn streams_have_the_layout_classes_of_their_token_and_those_that_are_set()
         let body = json!({ "items": items });
         error(world.ask(Method::PUT, &path, &body).await, 400).await;
     }
-    assert_eq!(classes().await, changed, "nothing of it was done");
+    assert_eq!(classes().await, changed, "nothing was changed");
+
+    let path = format!("{path}/{of_bob}");
+    let body = json!({ "layoutClassList": ["full", "large"] });
+    let reply = world.ask(Method::PUT, &path, &body).await;
+    assert_eq!(reply.status(), 200);
+    let reply: Value = serde_json::from_str(&reply.text().await.unwrap()).unwrap();
+    assert_eq!(
+        reply,
+        json!({ "id": of_bob, "videoType": "camera", "name": "", "layoutClassList": ["full", "large"] })
+    );
+    let changed = [
+        vec!["small".to_owned()],
+        vec!["full".to_owned(), "large".to_owned()],
+    ];
+    assert_eq!(classes().await, changed);
+    for body in [json!({ "layoutClassList": ["two words"] }), json!({})] {
+        error(world.ask(Method::PUT, &path, &body).await, 400).await;
+    }
+    let body = json!({ "layoutClassList": [] });
+    let path = format!("/session/{id}/stream/nothing");
+    error(world.ask(Method::PUT, &path, &body).await, 408).await;
+    assert_eq!(classes().await, changed, "nothing was changed");
     world.server.stop().await;
 }

@@ -1,4 +1,4 @@
-//! The description is complete: it has every route of the API and no other, and all that it says happens.
+//! The description is complete: it has every route of the API and no other, and every described answer happens.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use super::{
     world::{KEY, World},
 };
 
-/// The routes in the API's table, as the source has them.
+/// The routes in the API's table, read from the source.
 fn routes_of_the_source() -> BTreeSet<(String, String)> {
     let source = include_str!("../../../src/api/mod.rs");
     let mut found = BTreeSet::new();
@@ -65,7 +65,7 @@ fn the_description_has_every_route_and_no_other() {
 }
 
 #[tokio::test]
-async fn the_description_is_served_to_everybody() {
+async fn the_description_is_served_without_credentials() {
     let world = World::start().await;
     let reply = world.http.get(format!("{}/openapi.json", world.url));
     let reply = reply.send().await.unwrap();
@@ -78,7 +78,7 @@ async fn the_description_is_served_to_everybody() {
 }
 
 #[tokio::test]
-async fn all_that_is_described_happens() {
+async fn every_described_answer_happens() {
     let world = World::start().await;
     let description = Description::read();
     let ask = async |method: &str, path: &str, body: Value| {
@@ -89,7 +89,7 @@ async fn all_that_is_described_happens() {
     };
     let session = world.session().await;
     let id = session.session_id.as_str().to_owned();
-    // Nobody has ever connected; without a signature; of nothing that is there.
+    // Every operation without a signature, and with unknown ids.
     for (method, template) in description.operations() {
         let address = description.address(&template, KEY);
         let address = address
@@ -100,7 +100,7 @@ async fn all_that_is_described_happens() {
             .replace("{callbackId}", "nothing");
         let body = json!({
             "sessionId": "2_nowhere", "action": "stop", "type": "pip", "addStream": "x", "data": "x",
-            "active": true, "items": [],
+            "active": true, "items": [], "layoutClassList": [],
         });
         let body = if method == "POST" && template.ends_with("signal") {
             json!({ "data": "x" })
@@ -154,6 +154,17 @@ async fn all_that_is_described_happens() {
         ("GET", "/connection", vec![Value::Null]),
         ("GET", "/stream", vec![Value::Null]),
         ("GET", &format!("/stream/{stream}"), vec![Value::Null]),
+        ("GET", "/stream/nothing", vec![Value::Null]),
+        (
+            "PUT",
+            &format!("/stream/{stream}"),
+            vec![json!({ "layoutClassList": ["full"] }), json!({})],
+        ),
+        (
+            "PUT",
+            "/stream/nothing",
+            vec![json!({ "layoutClassList": ["full"] })],
+        ),
         (
             "PUT",
             "/stream",
@@ -231,7 +242,7 @@ async fn all_that_is_described_happens() {
     ] {
         ask(method, &path, body).await;
     }
-    // No packet ever came.
+    // No packet arrived.
     let mut changes = world.server.app().archives.subscribe();
     let done = ArchiveId::parse(archive["id"].as_str().unwrap()).unwrap();
     let archives = &world.server.app().archives;

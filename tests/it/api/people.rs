@@ -4,7 +4,10 @@ use parlor::opentok::{Role, SessionId, Signal};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::world::{KEY, World, error};
+use super::world::{KEY, SECRET, World, error};
+
+/// A stream id that does not exist.
+const NO_STREAM: &str = "00000000-0000-4000-8000-000000000000";
 
 fn signal(kind: Option<&str>, data: &str) -> Signal {
     Signal {
@@ -14,7 +17,7 @@ fn signal(kind: Option<&str>, data: &str) -> Signal {
 }
 
 #[tokio::test]
-async fn who_is_connected_is_listed_and_can_be_disconnected() {
+async fn connections_are_listed_and_disconnected() {
     let world = World::start().await;
     let session = world.session().await;
     let id = &session.session_id;
@@ -87,7 +90,7 @@ async fn signals_reach_all_or_one_and_have_no_sender() {
 }
 
 #[tokio::test]
-async fn signals_that_cannot_be_sent_are_refused() {
+async fn invalid_signals_are_refused() {
     let world = World::start().await;
     let session = world.session().await;
     let id = &session.session_id;
@@ -138,6 +141,8 @@ async fn streams_are_listed_and_muted() {
     let mut ann = world.join(&session, Role::Publisher).await;
     let mut bob = world.join(&session, Role::Publisher).await;
     assert!(world.sdk.streams(id).await.unwrap().is_empty());
+    let refused = world.sdk.stream(id, NO_STREAM).await.unwrap_err();
+    assert_eq!(refused.status(), Some(404), "the session has no streams");
     let of_ann = ann.publish("Ann's camera").await;
     let of_bob = bob.publish("").await;
 
@@ -154,7 +159,7 @@ async fn streams_are_listed_and_muted() {
         json!({ "id": of_bob, "videoType": "camera", "name": "", "layoutClassList": [] })
     );
 
-    // OpenTok's SDK for Node fails with the usual type, for one stream alone.
+    // For a single stream, OpenTok's SDK for Node fails with the usual content type.
     for (path, kind) in [
         (path, "text/json"),
         (format!("/session/{id}/stream"), "application/json"),
@@ -175,9 +180,13 @@ async fn streams_are_listed_and_muted() {
     let changed = bob.event("streamChanged").await;
     assert_eq!(changed["stream"]["hasAudio"], false);
 
-    for no_stream in ["nothing", "00000000-0000-4000-8000-000000000000"] {
+    for no_stream in ["nothing", NO_STREAM] {
         let refused = world.sdk.stream(id, no_stream).await.unwrap_err();
-        assert_eq!(refused.status(), Some(404));
+        assert_eq!(
+            refused.status(),
+            Some(408),
+            "it has streams, but not this one"
+        );
         let refused = world.sdk.force_mute_stream(id, no_stream).await;
         assert_eq!(refused.unwrap_err().status(), Some(404));
     }
@@ -191,7 +200,7 @@ async fn all_are_muted_but_the_excluded_and_later_ones_until_it_ends() {
     let id = &session.session_id;
     let path = format!("/session/{id}/mute");
     let mute = async |body: Value| world.ask(Method::POST, &path, &body).await;
-    // Nobody is there.
+    // No client is connected.
     error(mute(json!({ "active": true })).await, 404).await;
 
     let mut ann = world.join(&session, Role::Publisher).await;
@@ -207,7 +216,7 @@ async fn all_are_muted_but_the_excluded_and_later_ones_until_it_ends() {
     world.sdk.disable_force_mute(id).await.unwrap();
     assert_eq!(ann.event("muteForced").await["active"], false);
 
-    // As text, which one of the SDKs sends.
+    // One of the SDKs sends text.
     let reply = mute(json!({ "active": "true", "excludedStreams": null })).await;
     assert_eq!(reply.status(), 200);
     assert_eq!(ann.event("streamMuted").await["streamId"], *of_ann);
@@ -218,7 +227,7 @@ async fn all_are_muted_but_the_excluded_and_later_ones_until_it_ends() {
 }
 
 #[tokio::test]
-async fn nobody_sees_or_touches_the_session_of_another_project() {
+async fn a_project_has_no_access_to_the_sessions_of_another() {
     let world = World::start().await;
     let session = world.session().await;
     let id = &session.session_id;
@@ -242,7 +251,7 @@ async fn nobody_sees_or_touches_the_session_of_another_project() {
     for outcome in outcomes {
         assert_eq!(outcome.unwrap().status(), Some(404));
     }
-    // Nothing reached anybody before this.
+    // This is the first event that reaches the client.
     let marker = signal(Some("marker"), "");
     world.sdk.signal(id, &marker).await.unwrap();
     assert_eq!(ann.event("signal").await["signalType"], "marker");
@@ -251,5 +260,38 @@ async fn nobody_sees_or_touches_the_session_of_another_project() {
     let auth = format!("{}:{}", super::world::OTHER_KEY, super::world::OTHER_SECRET);
     let call = world.http.get(url).header("X-TB-PARTNER-AUTH", auth);
     error(call.send().await.unwrap(), 403).await;
+    world.server.stop().await;
+}
+
+#[tokio::test]
+async fn a_slash_at_the_end_of_a_path_changes_nothing() {
+    let world = World::start().await;
+    let session = world.session().await;
+    let _ann = world.join(&session, Role::Publisher).await;
+    let id = &session.session_id;
+    let base = format!("http://{}", world.server.addr());
+    for path in [
+        format!("/v2/project/{KEY}/session/{id}/stream"),
+        format!("/v2/project/{KEY}/session/{id}/connection"),
+        "/openapi.json".to_owned(),
+        "/buddies".to_owned(),
+        "/nowhere/at-all".to_owned(),
+    ] {
+        let mut answers = Vec::new();
+        for slash in ["", "/"] {
+            let call = world.http.get(format!("{base}{path}{slash}"));
+            let call = call.header("X-TB-PARTNER-AUTH", format!("{KEY}:{SECRET}"));
+            let reply = call.send().await.unwrap();
+            let kind = reply.headers()["content-type"].clone();
+            answers.push((reply.status(), kind));
+        }
+        assert_eq!(answers[0], answers[1], "{path}");
+        let status = if path.starts_with("/nowhere") {
+            404
+        } else {
+            200
+        };
+        assert_eq!(answers[0].0, status, "{path}");
+    }
     world.server.stop().await;
 }
