@@ -94,7 +94,7 @@ pub async fn act(
 
     let ActionRequest { action } = object(body)?;
     if action.as_deref() != Some("stop") {
-        return Err(ApiError::bad_request("the action of an archive is stop"));
+        return Err(ApiError::bad_request("action must be stop"));
     }
     stop(api, caller, request, at).await
 }
@@ -264,7 +264,7 @@ impl ListRange {
                 "offset" => {
                     range.offset = value
                         .parse()
-                        .map_err(|_| ApiError::bad_request("offset is a number from 0"))?;
+                        .map_err(|_| ApiError::bad_request("offset must be a number, 0 or more"))?;
                 }
                 "count" => {
                     range.count = value
@@ -272,7 +272,7 @@ impl ListRange {
                         .ok()
                         .filter(|count| *count <= MAX_COUNT)
                         .ok_or_else(|| {
-                            ApiError::bad_request(format!("count is 0 to {MAX_COUNT}"))
+                            ApiError::bad_request(format!("count must be 0 to {MAX_COUNT}"))
                         })?;
                 }
                 "sessionId" => range.session = Some(SessionId::from(&*value)),

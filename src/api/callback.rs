@@ -48,7 +48,7 @@ pub async fn register(
     let topic = Topic::of(&group, &event).ok_or_else(|| {
         let all: Vec<String> = Topic::ALL.iter().map(ToString::to_string).collect();
         let all = all.join(", ");
-        ApiError::bad_request(format!("group and event are one of these pairs: {all}"))
+        ApiError::bad_request(format!("group and event must be one of these pairs: {all}"))
     })?;
     let url = url.unwrap_or_default();
     callback::check_url(&url, api.private_callbacks)

@@ -68,7 +68,7 @@ impl ApiError {
         error!(error = %cause, "API call failed");
         ApiError::new(
             StatusCode::INTERNAL_SERVER_ERROR,
-            "the server could not do this; its log says why",
+            "the server had an internal error; its log has the cause",
         )
     }
 }

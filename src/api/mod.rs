@@ -173,7 +173,7 @@ fn not_offered(scope: Scope) -> Scope {
 fn only<const N: usize>(path: &str, routes: [Route; N]) -> actix_web::Resource {
     let refuse = route().to(|_: Caller| async {
         Err::<HttpResponse, _>(ApiError::wrong_method(
-            "this address does not take this method",
+            "this path does not accept this method",
         ))
     });
     routes
@@ -183,5 +183,5 @@ fn only<const N: usize>(path: &str, routes: [Route; N]) -> actix_web::Resource {
 }
 
 async fn no_call(_: Caller) -> Result<HttpResponse, ApiError> {
-    Err(ApiError::not_found("the API has no such address"))
+    Err(ApiError::not_found("the API has no such path"))
 }

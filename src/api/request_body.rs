@@ -17,7 +17,7 @@ pub type Body = Result<Bytes, Error>;
 pub fn bytes(body: Body) -> Result<Bytes, ApiError> {
     body.map_err(|problem| {
         let status = problem.as_response_error().status_code();
-        ApiError::new(status, format!("the body did not arrive: {problem}"))
+        ApiError::new(status, format!("the body could not be read: {problem}"))
     })
 }
 

@@ -100,7 +100,7 @@ fn read_request(form: &[u8]) -> Result<SessionRequest, ApiError> {
         match (&*name, &*value) {
             ("p2p.preference", "enabled") => new.media_mode = MediaMode::Relayed,
             ("p2p.preference", "disabled") => new.media_mode = MediaMode::Routed,
-            ("p2p.preference", _) => return refuse("p2p.preference is enabled or disabled"),
+            ("p2p.preference", _) => return refuse("p2p.preference must be enabled or disabled"),
             ("location", location) => {
                 if location.parse::<Ipv4Addr>().is_err() {
                     return refuse("location must be an IPv4 address");
@@ -109,7 +109,7 @@ fn read_request(form: &[u8]) -> Result<SessionRequest, ApiError> {
             }
             ("archiveMode", "always") => is_always_archived = true,
             ("archiveMode", "manual") => is_always_archived = false,
-            ("archiveMode", _) => return refuse("archiveMode is manual or always"),
+            ("archiveMode", _) => return refuse("archiveMode must be manual or always"),
             ("archiveName", name) => {
                 if name.chars().count() > MAX_ARCHIVE_NAME {
                     return refuse(&format!(
@@ -136,7 +136,7 @@ fn read_request(form: &[u8]) -> Result<SessionRequest, ApiError> {
         return refuse("a session that is always archived must be routed");
     }
     if !is_always_archived && archive != AutoArchive::default() {
-        return refuse("archiveName and archiveResolution go with archiveMode=always only");
+        return refuse("archiveName and archiveResolution require archiveMode=always");
     }
     new.always_archived = is_always_archived.then_some(archive);
     Ok(new)

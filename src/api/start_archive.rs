@@ -100,11 +100,11 @@ fn quality(
         (Some(_), Some(_)) => refuse("maxBitrate and quantizationParameter exclude each other"),
         (Some(rate), None) => match u32::try_from(rate) {
             Ok(rate @ 100_000..=6_000_000) => Ok(Quality::MaxBitrate(rate)),
-            _ => refuse("maxBitrate is 100000 to 6000000"),
+            _ => refuse("maxBitrate must be 100000 to 6000000"),
         },
         (None, Some(parameter)) => match u8::try_from(parameter) {
             Ok(parameter @ 15..=40) => Ok(Quality::Quantization(parameter)),
-            _ => refuse("quantizationParameter is 15 to 40"),
+            _ => refuse("quantizationParameter must be 15 to 40"),
         },
     }
 }

@@ -138,7 +138,7 @@ pub async fn stop(
     done(db, id, changed, Status::Stopped).await
 }
 
-/// Records that the recorder failed, for example because of a full disk. [`save_tracks`] adds what was written before.
+/// Records that the recorder failed, for example because of a full disk. [`save_tracks`] adds the part written before.
 ///
 /// # Errors
 /// [`ChangeError::Refused`] unless the archive is started, paused or stopped.

@@ -19,7 +19,7 @@ pub enum RecorderEvent {
         archive: ArchiveId,
         manifest: Arc<Manifest>,
     },
-    /// Recording ended early. What was written before is kept and follows as [`RecorderEvent::Ready`].
+    /// Recording ended early. The part written before is kept and follows as [`RecorderEvent::Ready`].
     Failed { archive: ArchiveId, reason: String },
 }
 

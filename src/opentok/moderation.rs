@@ -138,7 +138,7 @@ impl OpenTok {
         let failure = "The signal could not be sent.";
         let cause = match reply.status {
             400 => "The session, the connection, the type or the data is not valid.",
-            404 => "Nobody is connected there.",
+            404 => "No client is connected.",
             413 => "The type is longer than 128 bytes or the data than 8 KiB.",
             _ => return self.outcome(reply, failure),
         };

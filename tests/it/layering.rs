@@ -11,7 +11,7 @@ const OUTSIDE: &[(&str, &[&str])] = &[
         "actix_web",
         &["web", "api", "signaling", "server", "main.rs"],
     ),
-    ("actix_http", &["signaling"]),
+    ("actix_http", &["signaling", "telemetry.rs"]),
     ("actix_session", &["web", "server"]),
     ("askama", &["web"]),
     ("str0m", &["sfu"]),

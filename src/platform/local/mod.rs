@@ -157,7 +157,7 @@ impl LocalPresence for LocalSessions {
     }
 
     fn show(&self, session: &SessionId, connection: ConnectionId, is_seen: bool) {
-        // A session that is not live has nobody to show.
+        // A session that is not live has no connection to show.
         let _ = self.sessions.with(session, clock::Now::read(), |live| {
             live.show(connection, is_seen);
             Ok(())

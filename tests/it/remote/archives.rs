@@ -172,7 +172,7 @@ async fn an_archive_that_cannot_be_asked_for_keeps_no_other_waiting() {
     assert!(proxy.count(&bad.to_string()) > 0);
     let moderator = pair.web.moderator().await;
     let page = moderator.page(&format!("/archives/{bad}")).await;
-    assert!(page.contains("being recorded"), "{page}");
+    assert!(page.contains("Recording in progress"), "{page}");
     pair.end().await;
 }
 

@@ -270,7 +270,7 @@ async fn send_a_signal() {
         (
             404,
             Refused,
-            "The signal could not be sent. Nobody is connected there.",
+            "The signal could not be sent. No client is connected.",
         ),
         (
             413,
