@@ -259,7 +259,7 @@ pub struct Archives {
     #[arg(long, env = "PARLOR_HISTORY_PAGE", value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100), global = true)]
     pub history_page: u32,
 
-    /// The program that composes the MP4; ffprobe, which checks it, is expected beside it.
+    /// The program that composes the MP4
     #[arg(
         long,
         env = "PARLOR_FFMPEG",
@@ -268,6 +268,22 @@ pub struct Archives {
         global = true
     )]
     pub ffmpeg: PathBuf,
+
+    /// The program that checks files; by default the ffprobe beside --ffmpeg
+    #[arg(long, env = "PARLOR_FFPROBE", value_name = "PATH", global = true)]
+    pub ffprobe: Option<PathBuf>,
+}
+
+impl Archives {
+    /// The program that checks files.
+    pub fn ffprobe(&self) -> PathBuf {
+        let beside = || match self.ffmpeg.file_name() {
+            Some(name) if name == "ffmpeg" => self.ffmpeg.with_file_name("ffprobe"),
+            // The name says nothing about that of the other one.
+            _ => PathBuf::from("ffprobe"),
+        };
+        self.ffprobe.clone().unwrap_or_else(beside)
+    }
 }
 
 /// What is posted to the servers of applications.
@@ -385,6 +401,7 @@ impl Default for Config {
                 archive_max_minutes: 240,
                 history_page: 5,
                 ffmpeg: PathBuf::from("ffmpeg"),
+                ffprobe: None,
             },
             callbacks: Callbacks::default(),
             platform: Platform {
@@ -493,6 +510,21 @@ mod tests {
     fn defaults_are_the_same_with_and_without_a_command_line() {
         let parsed = CommandLine::parse_from(["parlor"]).config;
         assert_eq!(format!("{parsed:?}"), format!("{:?}", Config::default()));
+    }
+
+    #[test]
+    fn ffprobe_is_beside_ffmpeg_or_in_the_path() {
+        for (ffmpeg, ffprobe) in [
+            ("ffmpeg", "ffprobe"),
+            ("/opt/ffmpeg-7/bin/ffmpeg", "/opt/ffmpeg-7/bin/ffprobe"),
+            ("/opt/my-encoder", "ffprobe"),
+        ] {
+            let archives = Archives {
+                ffmpeg: PathBuf::from(ffmpeg),
+                ..Config::default().archives
+            };
+            assert_eq!(archives.ffprobe(), PathBuf::from(ffprobe));
+        }
     }
 
     #[test]

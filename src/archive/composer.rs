@@ -83,12 +83,14 @@ pub struct PackJob {
 }
 
 /// The result: a composed or a packed file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Composed {
     pub size_bytes: u64,
     pub duration_ms: u64,
     /// Whether there is also a poster.
     pub has_poster: bool,
+    /// What the file lacks because it could not be decoded, as the text of a sentence for users; usually empty.
+    pub damage: String,
 }
 
 /// Why there is no composed file. The archive's page shows the sentence.

@@ -23,6 +23,7 @@ pub const FILE: Composed = Composed {
     size_bytes: 8_000_000,
     duration_ms: 62_000,
     has_poster: true,
+    damage: String::new(),
 };
 
 pub fn session(name: &str) -> SessionId {

@@ -13,6 +13,7 @@
 
 use std::{collections::BTreeSet, fmt::Write, path::Path};
 
+use super::vp8::MAX_PIXELS;
 use crate::archive::{
     layout::{self, Rect, arrange},
     recording::{Manifest, RecordedStream, Span},
@@ -226,7 +227,12 @@ pub fn picture_arguments(
             arguments.push(seconds(seek_us));
         }
         // Without this a change of the picture's size makes ffmpeg build the whole graph anew.
-        arguments.extend(["-reinit_filter", "0", "-threads", "1", "-i"].map(str::to_owned));
+        arguments.extend(["-reinit_filter", "0", "-threads", "1"].map(str::to_owned));
+        arguments.extend([
+            "-max_pixels".to_owned(),
+            MAX_PIXELS.to_string(),
+            "-i".to_owned(),
+        ]);
         arguments.push(text(file));
         graph.picture(
             inputs,
@@ -331,8 +337,9 @@ pub fn mix_arguments(
     // A voice is not turned down when another joins.
     let _ = write!(
         graph,
-        "{labels}amix=inputs={}:normalize=0:duration=longest:dropout_transition=0[a]",
-        inputs.len()
+        "{labels}amix=inputs={}:normalize=0:duration=longest:dropout_transition=0,atrim=end_sample={}[a]",
+        inputs.len(),
+        MIX_SAMPLES + FADE_SAMPLES
     );
     let inputs: Vec<(String, String)> = inputs
         .into_iter()

@@ -1,13 +1,18 @@
-//! Runs ffmpeg: the only place that starts programs.
+//! Composes with ffmpeg.
 //!
-//! It composes at the lowest priority, as a child that ends with the work: whoever drops the future kills it. All of its files lie in
-//! `compose.tmp/` inside the archive's folder; what is finished and probed is renamed out of it.
+//! Dropping the future kills the child process. All unfinished files are in `compose.tmp/` inside the archive's folder;
+//! finished files are probed, then renamed out of it.
+//!
+//! A stream that ffmpeg cannot decode spoils that stream at most: when a run fails, each of its inputs is decoded alone, and the
+//! run is repeated without those that fail. [`Composed::damage`] names them.
 
 use std::{
-    env, io,
+    collections::BTreeSet,
+    io,
     os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
@@ -15,20 +20,22 @@ use async_trait::async_trait;
 use serde::Deserialize;
 use tokio::{
     fs,
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
-    process::{Child, ChildStderr, ChildStdin, Command},
+    io::{AsyncWriteExt, BufReader},
+    process::{Child, ChildStdin},
     sync::watch,
 };
 use tracing::{info, instrument, warn};
 
 use super::{
-    compose::{self, Film},
+    child_process::{self, find, first_of, last_of},
+    compose::{self, Film, Segment},
     pack::pack,
     recording::discard_journals,
 };
 use crate::archive::{
     composer::{COMPOSED_FILE, ComposeError, ComposeJob, Composed, Composer, POSTER_FILE, PackJob},
     download::plain_name,
+    recording::Manifest,
 };
 
 /// Holds everything unfinished.
@@ -39,8 +46,8 @@ const TIMEOUT_FACTOR: u32 = 4;
 /// What even the shortest archive may take: at the lowest priority a busy machine leaves it little.
 const TIMEOUT_LEAST: Duration = Duration::from_secs(600);
 
-/// Bytes of ffmpeg's complaints that are kept for the log.
-const COMPLAINT_BYTES: usize = 4096;
+/// The maximum output of ffprobe, in bytes: a file of ours gives 200.
+const MAX_PROBED: usize = 64 * 1024;
 
 /// Percent of the work that the sound is; the picture is the rest, but for the last two.
 const SOUND_PERCENT: u64 = 5;
@@ -50,17 +57,20 @@ const PICTURE_PERCENT: u64 = 93;
 #[derive(Clone, Debug)]
 pub struct Ffmpeg {
     /// A path, or a name to be found in `PATH`.
-    program: PathBuf,
+    ffmpeg: PathBuf,
+    /// Likewise.
+    ffprobe: PathBuf,
     /// Threads of the encoder.
     threads: usize,
 }
 
 impl Ffmpeg {
-    /// `program` is a path, or a name to be found in `PATH`; `ffprobe` is expected beside it.
-    pub fn new(program: impl Into<PathBuf>) -> Ffmpeg {
+    /// Both are paths, or names to be found in `PATH`.
+    pub fn new(ffmpeg: impl Into<PathBuf>, ffprobe: impl Into<PathBuf>) -> Ffmpeg {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ffmpeg {
-            program: program.into(),
+            ffmpeg: ffmpeg.into(),
+            ffprobe: ffprobe.into(),
             threads: (cores / 2).max(1),
         }
     }
@@ -70,16 +80,14 @@ impl Ffmpeg {
     /// # Errors
     /// [`ComposeError::ToolMissing`].
     pub fn find(&self) -> Result<Tools, ComposeError> {
-        let probe = self.program.file_name().map_or_else(
-            || PathBuf::from("ffprobe"),
-            |name| {
-                let name = name.to_string_lossy().replace("ffmpeg", "ffprobe");
-                self.program.with_file_name(name)
-            },
-        );
+        let found = |program: &Path| {
+            find(program).ok_or_else(|| ComposeError::ToolMissing {
+                program: program.display().to_string(),
+            })
+        };
         Ok(Tools {
-            ffmpeg: find(&self.program)?,
-            ffprobe: find(&probe)?,
+            ffmpeg: found(&self.ffmpeg)?,
+            ffprobe: found(&self.ffprobe)?,
         })
     }
 }
@@ -98,6 +106,7 @@ impl Composer for Ffmpeg {
             job,
             folder: job.folder.join(WORK_FOLDER),
             percent,
+            damage: Mutex::default(),
         };
         let length = Duration::from_millis(job.manifest.duration_ms);
         let timeout = (length * TIMEOUT_FACTOR).max(TIMEOUT_LEAST);
@@ -135,6 +144,15 @@ struct Work<'a> {
     job: &'a ComposeJob,
     folder: PathBuf,
     percent: &'a watch::Sender<u8>,
+    /// The streams, by their index in the manifest, of which something could not be decoded.
+    damage: Mutex<BTreeSet<(usize, Medium)>>,
+}
+
+/// What a stream has of one kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Medium {
+    Sound,
+    Picture,
 }
 
 impl Work<'_> {
@@ -187,19 +205,82 @@ impl Work<'_> {
             size_bytes,
             duration_ms,
             has_poster: poster.is_some(),
+            damage: self.damage_sentence(),
         })
+    }
+
+    /// Records that a stream cannot be decoded.
+    ///
+    /// # Errors
+    /// The run's, if it does not tell anything about the stream.
+    fn record_damage(
+        &self,
+        stream: usize,
+        medium: Medium,
+        error: RunError,
+    ) -> Result<(), ComposeError> {
+        let RunError::Refused(error) = error else {
+            return Err(error.into());
+        };
+        warn!(stream, ?medium, %error, "Decoding a stream failed; composing without it");
+        self.damage().insert((stream, medium));
+        Ok(())
+    }
+
+    fn damage(&self) -> std::sync::MutexGuard<'_, BTreeSet<(usize, Medium)>> {
+        self.damage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Names what the file lacks, as the text of a sentence for users; empty: it lacks nothing.
+    fn damage_sentence(&self) -> String {
+        let damage = self.damage();
+        let streams = &self.job.manifest.streams;
+        let names = |wanted| {
+            let of_medium = damage.iter().filter(move |(_, medium)| *medium == wanted);
+            let names: BTreeSet<_> = of_medium
+                .filter_map(|(stream, _)| streams.get(*stream))
+                .map(|stream| match stream.name.as_str() {
+                    "" => "someone without a name",
+                    name => name,
+                })
+                .collect();
+            names.into_iter().collect::<Vec<_>>().join(", ")
+        };
+        let parts = [("video", Medium::Picture), ("sound", Medium::Sound)];
+        let parts = parts.map(|(noun, medium)| (noun, names(medium)));
+        let parts: Vec<_> = parts
+            .iter()
+            .filter(|(_, names)| !names.is_empty())
+            .map(|(noun, names)| format!("the {noun} of {names}"))
+            .collect();
+        if parts.is_empty() {
+            return String::new();
+        }
+        format!(
+            "some of this recording could not be decoded and is missing from the file: {}",
+            parts.join("; ")
+        )
     }
 
     /// Where the picture and the sound of a stream are.
     async fn tracks(&self, index: usize, file: PathBuf) -> Result<Tracks, ComposeError> {
-        let codecs = self.probe(&file).await?.streams;
+        let codecs = match self.probe(&file).await {
+            Ok(probed) => probed.streams,
+            Err(error) => {
+                self.record_damage(index, Medium::Sound, error.clone())?;
+                self.record_damage(index, Medium::Picture, error)?;
+                return Ok(Tracks::default());
+            }
+        };
         let has = |codec: &str| codecs.iter().any(|stream| stream.codec_name == codec);
         let mut tracks = Tracks::default();
         if self.job.has_audio && has("opus") {
             let output = self.folder.join(format!("sound-{index:05}.mka"));
             let arguments = compose::extract_arguments(&file, &output);
-            self.run(&arguments, |_| {}).await?;
-            tracks.sound = Some(output);
+            match self.run(&arguments, |_| {}).await {
+                Ok(()) => tracks.sound = Some(output),
+                Err(error) => self.record_damage(index, Medium::Sound, error)?,
+            }
         }
         if has("vp8") {
             tracks.picture = Some(file);
@@ -212,12 +293,10 @@ impl Work<'_> {
             return Ok(None);
         }
         let output = self.folder.join("sound.m4a");
-        let mut encoder = program(&self.tools.ffmpeg)
-            .args(compose::sound_arguments(&output))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
+        let arguments = compose::sound_arguments(&output);
+        let ffmpeg = &self.tools.ffmpeg;
+        let mut encoder = child_process::start(ffmpeg, &arguments, Stdio::piped(), Stdio::null())
+            .await
             .map_err(does_not_start)?;
         let samples = encoder.stdin.take();
         let complaint = encoder.stderr.take();
@@ -242,10 +321,7 @@ impl Work<'_> {
         let mut ending = Vec::new();
         let mut done = 0;
         while done < total {
-            let mut mixed = match compose::mix_arguments(manifest, files, done) {
-                Some(arguments) => self.mix_minute(&arguments).await?,
-                None => Vec::new(),
-            };
+            let mut mixed = self.mix_minute(manifest, files, done).await?;
             mixed.resize(minute + bytes(compose::FADE_SAMPLES), 0);
             compose::fade(&ending, &mut mixed);
             ending = mixed.split_off(minute);
@@ -257,29 +333,63 @@ impl Work<'_> {
         encoder.shutdown().await.map_err(hung_up)
     }
 
-    /// What ffmpeg mixes.
-    async fn mix_minute(&self, arguments: &[String]) -> Result<Vec<u8>, ComposeError> {
-        let mut child = program(&self.tools.ffmpeg)
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
+    /// The samples of a minute, without the streams that cannot be decoded.
+    async fn mix_minute(
+        &self,
+        manifest: &Manifest,
+        files: &[Option<&Path>],
+        from_sample: u64,
+    ) -> Result<Vec<u8>, ComposeError> {
+        let arguments =
+            |files: &[Option<&Path>]| compose::mix_arguments(manifest, files, from_sample);
+        let Some(all) = arguments(files) else {
+            return Ok(Vec::new());
+        };
+        let failure = match self.mixed(&all).await {
+            Ok(mixed) => return Ok(mixed),
+            Err(RunError::Other(error)) => return Err(error),
+            Err(RunError::Refused(error)) => error,
+        };
+        let mut decodable = files.to_vec();
+        for (index, file) in files.iter().enumerate() {
+            let mut alone = vec![None; files.len()];
+            alone[index] = *file;
+            if let Some(alone) = arguments(&alone)
+                && let Err(error) = self.mixed(&alone).await
+            {
+                self.record_damage(index, Medium::Sound, error)?;
+                decodable[index] = None;
+            }
+        }
+        if decodable == files {
+            return Err(failure);
+        }
+        match arguments(&decodable) {
+            Some(rest) => Ok(self.mixed(&rest).await?),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// The samples that ffmpeg mixes.
+    async fn mixed(&self, arguments: &[String]) -> Result<Vec<u8>, RunError> {
+        let ffmpeg = &self.tools.ffmpeg;
+        let mut child = child_process::start(ffmpeg, arguments, Stdio::null(), Stdio::piped())
+            .await
             .map_err(does_not_start)?;
         let stdout = child.stdout.take();
         let complaint = child.stderr.take();
         let read = async {
-            let mut mixed = Vec::new();
-            if let Some(stdout) = stdout {
-                // A filter that gave more than it was asked for would be of no use.
-                let limit = compose::MIX_SAMPLES + 2 * compose::FADE_SAMPLES;
-                let mut stdout = stdout.take(bytes(limit) as u64);
-                stdout.read_to_end(&mut mixed).await.map_err(hung_up)?;
+            match stdout {
+                Some(stdout) => {
+                    let samples = compose::MIX_SAMPLES + compose::FADE_SAMPLES;
+                    first_of(stdout, bytes(samples)).await.map_err(hung_up)
+                }
+                None => Ok(Vec::new()),
             }
-            Ok(mixed)
         };
         let (mixed, complaint) = tokio::join!(read, last_of(complaint));
         ended(&mut child, &complaint).await?;
-        mixed
+        Ok(mixed?)
     }
 
     /// Returns the list of its pieces.
@@ -293,22 +403,10 @@ impl Work<'_> {
         let mut names = Vec::new();
         for (index, segment) in segments.iter().enumerate() {
             let name = format!("picture-{index:05}.mp4");
-            let arguments = compose::picture_arguments(
-                segment,
-                &job.manifest,
-                files,
-                Film {
-                    resolution: job.resolution,
-                    quality: job.quality,
-                },
-                self.threads,
-                &self.folder.join(&name),
-            );
-            self.run(&arguments, |line| {
-                if let Some(frame) = number(line, "frame=") {
-                    let done = (segment.from_frame + frame).min(segment.to_frame);
-                    self.report(SOUND_PERCENT + PICTURE_PERCENT * done / total);
-                }
+            let output = self.folder.join(&name);
+            self.draw(segment, files, &output, |frame| {
+                let done = (segment.from_frame + frame).min(segment.to_frame);
+                self.report(SOUND_PERCENT + PICTURE_PERCENT * done / total);
             })
             .await?;
             names.push(name);
@@ -317,6 +415,53 @@ impl Work<'_> {
         let text = compose::concat_list(names.iter().map(String::as_str));
         fs::write(&list, text).await.map_err(cannot_write)?;
         Ok(Some(list))
+    }
+
+    /// Makes the picture of a segment, without the streams that cannot be decoded.
+    async fn draw(
+        &self,
+        segment: &Segment,
+        files: &[Option<&Path>],
+        output: &Path,
+        mut on_frame: impl FnMut(u64),
+    ) -> Result<(), ComposeError> {
+        let job = self.job;
+        let film = Film {
+            resolution: job.resolution,
+            quality: job.quality,
+        };
+        let arguments = |segment: &Segment, files: &[Option<&Path>]| {
+            compose::picture_arguments(segment, &job.manifest, files, film, self.threads, output)
+        };
+        let all = arguments(segment, files);
+        let drawn = self.run(&all, |line| {
+            if let Some(frame) = number(line, "frame=") {
+                on_frame(frame);
+            }
+        });
+        let failure = match drawn.await {
+            Ok(()) => return Ok(()),
+            Err(RunError::Other(error)) => return Err(error),
+            Err(RunError::Refused(error)) => error,
+        };
+        let mut decodable = files.to_vec();
+        for tile in &segment.tiles {
+            let alone = Segment {
+                tiles: vec![tile.clone()],
+                ..segment.clone()
+            };
+            let has_input = tile.shown_since_ms.is_some();
+            if has_input && let Err(error) = self.run(&arguments(&alone, files), |_| {}).await {
+                self.record_damage(tile.stream, Medium::Picture, error)?;
+                if let Some(file) = decodable.get_mut(tile.stream) {
+                    *file = None;
+                }
+            }
+        }
+        if decodable == files {
+            return Err(failure);
+        }
+        Ok(self.run(&arguments(segment, &decodable), |_| {}).await?)
     }
 
     /// An archive without a poster is as good.
@@ -360,18 +505,33 @@ impl Work<'_> {
         Ok(duration_ms)
     }
 
-    async fn probe(&self, file: &Path) -> Result<Probed, ComposeError> {
-        let mut command = program(&self.tools.ffprobe);
-        command.args(["-v", "error", "-show_entries"]);
-        command.args(["format=duration:stream=codec_name", "-of", "json"]);
-        command.arg(file);
-        let output = command
-            .output()
+    async fn probe(&self, file: &Path) -> Result<Probed, RunError> {
+        let options = "-v error -show_entries format=duration:stream=codec_name -of json";
+        let mut arguments: Vec<String> = options.split(' ').map(str::to_owned).collect();
+        arguments.push(file.to_string_lossy().into_owned());
+        let ffprobe = &self.tools.ffprobe;
+        let mut child = child_process::start(ffprobe, &arguments, Stdio::null(), Stdio::piped())
             .await
-            .map_err(|error| ComposeError::Failed(format!("ffprobe: {error}")))?;
-        serde_json::from_slice(&output.stdout).map_err(|_| {
-            warn!("ffprobe said {:?}", String::from_utf8_lossy(&output.stderr));
-            ComposeError::Failed("a file came out unreadable".to_owned())
+            .map_err(|error| ComposeError::Failed(format!("ffprobe does not start ({error})")))?;
+        let stdout = child.stdout.take();
+        let stderr = child.stderr.take();
+        let read = async {
+            match stdout {
+                Some(stdout) => first_of(stdout, MAX_PROBED).await.unwrap_or_default(),
+                None => Vec::new(),
+            }
+        };
+        let (probed, complaint) = tokio::join!(read, last_of(stderr));
+        let status = child.wait().await;
+        if let Some(signal) = status.ok().and_then(|status| status.signal()) {
+            let killed = format!("ffprobe was killed (signal {signal})");
+            return Err(ComposeError::Failed(killed).into());
+        }
+        serde_json::from_slice(&probed).map_err(|_| {
+            warn!(error = complaint, "ffprobe cannot read a file");
+            RunError::Refused(ComposeError::Failed(
+                "a file came out unreadable".to_owned(),
+            ))
         })
     }
 
@@ -380,21 +540,16 @@ impl Work<'_> {
         &self,
         arguments: &[String],
         mut on_line: impl FnMut(&str),
-    ) -> Result<(), ComposeError> {
-        let mut child = program(&self.tools.ffmpeg)
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
+    ) -> Result<(), RunError> {
+        let ffmpeg = &self.tools.ffmpeg;
+        let mut child = child_process::start(ffmpeg, arguments, Stdio::null(), Stdio::piped())
+            .await
             .map_err(does_not_start)?;
         let stdout = child.stdout.take().map(BufReader::new);
         let stderr = child.stderr.take();
         let progress = async {
-            let Some(mut lines) = stdout.map(AsyncBufReadExt::lines) else {
-                return;
-            };
-            while let Ok(Some(line)) = lines.next_line().await {
-                on_line(&line);
+            if let Some(stdout) = stdout {
+                child_process::for_each_line(stdout, &mut on_line).await;
             }
         };
         let ((), complaint) = tokio::join!(progress, last_of(stderr));
@@ -408,6 +563,36 @@ impl Work<'_> {
             *current = percent.max(*current);
             is_more
         });
+    }
+}
+
+/// Why a run failed.
+#[derive(Clone, Debug)]
+enum RunError {
+    /// The program ended by itself: it may not be able to decode its input.
+    Refused(ComposeError),
+    /// It was killed or did not start: the input may be good.
+    Other(ComposeError),
+}
+
+impl From<ComposeError> for RunError {
+    fn from(error: ComposeError) -> RunError {
+        RunError::Other(error)
+    }
+}
+
+impl From<RunError> for ComposeError {
+    fn from(error: RunError) -> ComposeError {
+        match error {
+            RunError::Refused(error) | RunError::Other(error) => error,
+        }
+    }
+}
+
+impl std::fmt::Display for RunError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (RunError::Refused(error) | RunError::Other(error)) = self;
+        error.fmt(f)
     }
 }
 
@@ -446,44 +631,6 @@ impl ProbedFormat {
     }
 }
 
-/// A program at the lowest priority that dies with its handle.
-#[expect(clippy::disallowed_methods, reason = "this is the place")]
-fn program(path: &Path) -> Command {
-    let mut command = match find(Path::new("nice")) {
-        Ok(nice) => {
-            let mut command = Command::new(nice);
-            command.args(["-n", "19"]).arg(path);
-            command
-        }
-        Err(_) => Command::new(path),
-    };
-    // In a group of its own Ctrl-C at the terminal does not reach it: the server ends it in its own time.
-    command
-        .stdin(Stdio::null())
-        .process_group(0)
-        .kill_on_drop(true);
-    command
-}
-
-fn find(program: &Path) -> Result<PathBuf, ComposeError> {
-    if program.components().count() > 1 {
-        if program.is_file() {
-            return Ok(program.to_owned());
-        }
-    } else {
-        let path = env::var_os("PATH").unwrap_or_default();
-        let found = env::split_paths(&path)
-            .map(|folder| folder.join(program))
-            .find(|file| file.is_file());
-        if let Some(found) = found {
-            return Ok(found);
-        }
-    }
-    Err(ComposeError::ToolMissing {
-        program: program.display().to_string(),
-    })
-}
-
 async fn make_empty(folder: &Path) -> Result<(), ComposeError> {
     match fs::remove_dir_all(folder).await {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(cannot_write(error)),
@@ -513,7 +660,7 @@ fn does_not_start(error: io::Error) -> ComposeError {
 }
 
 /// Waits for a program to end, and logs its complaint if that was not in order.
-async fn ended(child: &mut Child, complaint: &str) -> Result<(), ComposeError> {
+async fn ended(child: &mut Child, complaint: &str) -> Result<(), RunError> {
     let status = child
         .wait()
         .await
@@ -522,7 +669,11 @@ async fn ended(child: &mut Child, complaint: &str) -> Result<(), ComposeError> {
         return Ok(());
     }
     warn!("ffmpeg ended with {status}: {complaint}");
-    Err(ComposeError::Failed(sentence(status)))
+    let error = ComposeError::Failed(sentence(status));
+    Err(match status.code() {
+        Some(_) => RunError::Refused(error),
+        None => RunError::Other(error),
+    })
 }
 
 /// What a person is told of how ffmpeg ended.
@@ -532,24 +683,6 @@ fn sentence(status: ExitStatus) -> String {
         (None, Some(code)) => format!("ffmpeg failed with code {code} (details in the server log)"),
         (None, None) => "ffmpeg failed (details in the server log)".to_owned(),
     }
-}
-
-/// The end of what a program complains about.
-async fn last_of(stderr: Option<ChildStderr>) -> String {
-    let Some(mut stderr) = stderr else {
-        return String::new();
-    };
-    let mut last = Vec::new();
-    let mut buffer = [0; 1024];
-    while let Ok(read) = stderr.read(&mut buffer).await {
-        if read == 0 {
-            break;
-        }
-        last.extend_from_slice(&buffer[..read]);
-        let excess = last.len().saturating_sub(COMPLAINT_BYTES);
-        last.drain(..excess);
-    }
-    String::from_utf8_lossy(&last).trim().to_owned()
 }
 
 /// The number behind `key` in a line of ffmpeg's progress.

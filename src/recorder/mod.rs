@@ -9,6 +9,7 @@
 //! Journals are the truth: whatever happens to the process, [`recover`] makes the same files from
 //! them. Files appear by rename, `manifest.json` last.
 
+mod child_process;
 mod clock;
 pub mod compose;
 pub mod ffmpeg;

@@ -320,7 +320,7 @@ impl StreamMux {
         while let Some((packet, stamp)) = self.audio.pop(packets_until_us) {
             let at_us = self.clock.place(Kind::Audio, stamp);
             // What was made before the archive began was only under way when it did.
-            if at_us >= 0 && !packet.payload.is_empty() {
+            if at_us >= 0 && opus::is_well_formed(&packet.payload) {
                 self.queue(at_us, Kind::Audio, Frame::Audio(packet.payload));
             }
         }

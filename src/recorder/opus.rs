@@ -22,6 +22,73 @@ pub fn duration_us(packet: &[u8]) -> u64 {
     }
 }
 
+/// The maximum size of one frame, in bytes (RFC 6716 §3.4 [R2]).
+const MAX_FRAME: usize = 1275;
+
+/// Whether a packet is well-formed (RFC 6716 §3.4). Decoders refuse others, and some end at the first of them.
+pub fn is_well_formed(packet: &[u8]) -> bool {
+    has_valid_frames(packet) == Some(true)
+}
+
+/// `None`: the packet ends too early.
+fn has_valid_frames(packet: &[u8]) -> Option<bool> {
+    let (&toc, body) = packet.split_first()?;
+    Some(match toc & 3 {
+        0 => body.len() <= MAX_FRAME,
+        1 => body.len().is_multiple_of(2) && body.len() / 2 <= MAX_FRAME,
+        2 => {
+            let (first, rest) = frame_length(body)?;
+            rest.len().checked_sub(first)? <= MAX_FRAME
+        }
+        _ => {
+            let (&head, mut rest) = body.split_first()?;
+            let frames = usize::from(head & 0x3f);
+            if frames == 0 || duration_us(packet) == 0 {
+                return Some(false);
+            }
+            if head & 0x40 != 0 {
+                let (padding, after) = padding_length(rest)?;
+                rest = after.get(..after.len().checked_sub(padding)?)?;
+            }
+            if head & 0x80 != 0 {
+                let mut left = rest;
+                let mut taken = 0;
+                for _ in 1..frames {
+                    let (length, after) = frame_length(left)?;
+                    taken += length;
+                    left = after;
+                }
+                left.len().checked_sub(taken)? <= MAX_FRAME
+            } else {
+                rest.len().is_multiple_of(frames) && rest.len() / frames <= MAX_FRAME
+            }
+        }
+    })
+}
+
+/// Reads the length of a frame (RFC 6716 §3.2.1), at most 1,275.
+fn frame_length(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    let (&first, rest) = bytes.split_first()?;
+    if first < 252 {
+        return Some((usize::from(first), rest));
+    }
+    let (&second, rest) = rest.split_first()?;
+    Some((usize::from(first) + 4 * usize::from(second), rest))
+}
+
+/// Reads the length of the padding (RFC 6716 §3.2.5).
+fn padding_length(mut bytes: &[u8]) -> Option<(usize, &[u8])> {
+    let mut length = 0;
+    loop {
+        let (&next, rest) = bytes.split_first()?;
+        bytes = rest;
+        if next < 255 {
+            return Some((length + usize::from(next), bytes));
+        }
+        length += 254;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -45,5 +112,46 @@ mod tests {
         assert_eq!(duration_us(&[]), 0);
         assert_eq!(duration_us(&[0xfb]), 0);
         assert_eq!(duration_us(&[0xfb, 63]), 0);
+    }
+
+    #[test]
+    fn only_well_formed_packets_pass() {
+        let good: [&[u8]; 9] = [
+            &[0x78],
+            &[0x78, 1, 2],
+            &[0x79, 1, 2],
+            &[0x7a, 1, 9, 9],
+            &[0x7b, 2, 1, 1],
+            // Variable sizes: 1 byte, and what is left.
+            &[0x7b, 0x82, 1, 9, 9, 9],
+            // Three bytes of padding.
+            &[0x7b, 0x41, 3, 9, 0, 0, 0],
+            &[0x7b, 0xc2, 1, 1, 9, 9, 0],
+            &[0x7b, 1],
+        ];
+        for packet in good {
+            assert!(is_well_formed(packet), "{packet:x?}");
+        }
+        let bad: [&[u8]; 11] = [
+            &[],
+            &[0xff, 0xbf],
+            &[0x79, 1],
+            &[0x7a],
+            &[0x7a, 9, 1],
+            &[0x7b],
+            &[0x7b, 0],
+            &[0x7b, 2, 1],
+            &[0x7b, 0x82, 200, 9],
+            &[0x7b, 0x41, 9, 0],
+            &[0x7b, 0x41, 255, 255],
+        ];
+        for packet in bad {
+            assert!(!is_well_formed(packet), "{packet:x?}");
+        }
+        let mut long = vec![0x78];
+        long.resize(1 + MAX_FRAME, 0);
+        assert!(is_well_formed(&long));
+        long.push(0);
+        assert!(!is_well_formed(&long));
     }
 }

@@ -91,6 +91,7 @@ impl Packing {
             size_bytes,
             duration_ms: self.job.manifest.duration_ms,
             has_poster: false,
+            damage: String::new(),
         })
     }
 

@@ -9,6 +9,10 @@ use super::journal::Packet;
 /// A sender that never ends its frame is not listened to any longer.
 const MAX_FRAME: usize = 8 * 1024 * 1024;
 
+/// The maximum size of a picture, in pixels: more than a screen of 5120x2880 has. A decoder takes about 12 bytes for each, so a key frame of
+/// a few bytes could claim gigabytes.
+pub const MAX_PIXELS: u32 = 4096 * 4096;
+
 /// One whole frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
@@ -121,6 +125,7 @@ fn key_frame_size(data: &[u8]) -> Option<(u16, u16)> {
     let size = |at: usize| Some(u16::from_le_bytes([*data.get(at)?, *data.get(at + 1)?]) & 0x3fff);
     match (size(6)?, size(8)?) {
         (0, _) | (_, 0) => None,
+        (width, height) if u32::from(width) * u32::from(height) > MAX_PIXELS => None,
         size => Some(size),
     }
 }
@@ -202,6 +207,16 @@ pub mod tests {
         let packets = packets(&[frame(true, 1280, 720, 50, 0)], 1200);
         let frame = Depacketizer::default().push(&packets[0]).unwrap();
         assert_eq!(frame.key, Some((1280, 720)));
+    }
+
+    #[test]
+    fn a_picture_beyond_all_screens_is_not_taken() {
+        for (width, height, is_taken) in [(5120, 2880, true), (16383, 16383, false), (0, 9, false)]
+        {
+            let packets = packets(&[frame(true, width, height, 50, 0)], 1200);
+            let frame = Depacketizer::default().push(&packets[0]);
+            assert_eq!(frame.is_some(), is_taken, "{width}x{height}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
+use tracing::warn;
 
 use crate::{
     archive::{self, Archives},
@@ -68,7 +69,10 @@ pub(super) fn archives(config: &config::Archives, data: &DataFolder) -> Archives
         keep: (days > 0).then(|| Duration::from_secs(days * 24 * 60 * 60)),
         ..archive::Settings::new(data.archives(), clock::now_ms)
     };
-    let composer = Ffmpeg::new(config.ffmpeg.clone());
+    let composer = Ffmpeg::new(config.ffmpeg.clone(), config.ffprobe());
+    if let Err(error) = composer.find() {
+        warn!(?error, "Recordings get no MP4: a program is missing");
+    }
     Archives::new(data.db.clone(), Arc::new(composer), settings)
 }
 

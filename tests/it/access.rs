@@ -320,6 +320,7 @@ impl Parlor {
             size_bytes: 15,
             duration_ms: 1_000,
             has_poster: false,
+            damage: String::new(),
         };
         let kept = lifecycle::make_available(app.db(), archive, &composed, clock::now_ms()).await;
         assert_eq!(kept.unwrap().status, Status::Available);

@@ -173,7 +173,9 @@ fn job(folder: &Path, manifest: Manifest) -> ComposeJob {
 
 async fn compose(job: &ComposeJob) -> Result<Composed, ComposeError> {
     let (percent, _) = watch::channel(0);
-    Ffmpeg::new("ffmpeg").compose(job, &percent).await
+    Ffmpeg::new("ffmpeg", "ffprobe")
+        .compose(job, &percent)
+        .await
 }
 
 /// The composed file, decoded.
@@ -456,7 +458,7 @@ async fn an_archive_whose_people_never_sent_anything_that_can_be_read_still_has_
 #[tokio::test]
 async fn what_is_in_the_way_is_said() {
     let folder = TempDir::new().unwrap();
-    let missing = Ffmpeg::new("/nowhere/ffmpeg");
+    let missing = Ffmpeg::new("/nowhere/ffmpeg", "ffprobe");
     let (percent, _) = watch::channel(0);
     let error = missing
         .compose(&job(folder.path(), Manifest::default()), &percent)
@@ -464,18 +466,69 @@ async fn what_is_in_the_way_is_said() {
         .unwrap_err();
     assert!(matches!(error, ComposeError::ToolMissing { .. }), "{error}");
     assert!(error.to_string().contains("is not installed"), "{error}");
+}
 
-    // A stream's file is damaged.
-    std::fs::write(folder.path().join("ann.webm"), b"this is no WebM").unwrap();
+/// Bob's pictures and sound are noise, Cem's file is none at all.
+#[tokio::test]
+async fn what_one_stream_sent_spoils_that_stream_alone() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path();
+    let sound = "0.2*sin(2*PI*440*t)";
+    make(path, "ann.webm", "red", "160x120", 4, sound, "null");
+    make(path, "good.webm", "green", "160x120", 4, sound, "null");
+    let noise = "-i good.webm -c copy -bsf:v noise=amount=1 -bsf:a noise=amount=1 bob.webm";
+    ffmpeg(path, &noise.split(' ').collect::<Vec<_>>());
+    std::fs::write(path.join("cem.webm"), b"this is no WebM").unwrap();
     let manifest = Manifest {
-        duration_ms: 1_000,
+        duration_ms: 4_000,
         layouts: Vec::new(),
-        streams: vec![stream("ann", (0, 1_000), &[(0, 1_000)])],
+        streams: ["ann", "bob", "cem"]
+            .map(|name| stream(name, (0, 4_000), &[(0, 4_000)]))
+            .into(),
     };
-    let error = compose(&job(folder.path(), manifest)).await.unwrap_err();
-    assert!(matches!(error, ComposeError::Failed(_)), "{error}");
-    assert!(!folder.path().join("archive.mp4").exists());
-    assert!(!folder.path().join("compose.tmp").exists());
+
+    let composed = compose(&job(path, manifest)).await.unwrap();
+
+    assert!(composed.duration_ms.abs_diff(4_000) < 100);
+    // ffmpeg steps over Bob's noise.
+    let told = "is missing from the file: the video of cem; the sound of cem";
+    assert!(composed.damage.ends_with(told), "{}", composed.damage);
+    assert!(!path.join("compose.tmp").exists());
+}
+
+/// More than one run of mixing, each of which has more to give than it is asked for.
+#[tokio::test]
+async fn several_voices_are_mixed_for_longer_than_a_minute() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path();
+    for name in ["ann", "bob", "cem", "dan"] {
+        let file = format!("{name}.webm");
+        make(
+            path,
+            &file,
+            "red",
+            "32x32",
+            150,
+            "0.1*sin(2*PI*440*t)",
+            "null",
+        );
+    }
+    let manifest = Manifest {
+        duration_ms: 130_000,
+        layouts: Vec::new(),
+        streams: ["ann", "bob", "cem", "dan"]
+            .map(|name| stream(name, (0, 130_000), &[]))
+            .into(),
+    };
+    let job = ComposeJob {
+        has_video: false,
+        ..job(path, manifest)
+    };
+
+    let composed = compose(&job).await.unwrap();
+
+    assert!(composed.duration_ms.abs_diff(130_000) < 100);
+    assert_eq!(composed.damage, "");
 }
 
 #[tokio::test]
@@ -490,7 +543,11 @@ async fn whoever_drops_the_work_ends_ffmpeg() {
     make(folder.path(), "ann.webm", "red", "32x32", 1, "0", "null");
     let (percent, mut percents) = watch::channel(0);
 
-    let work = tokio::spawn(async move { Ffmpeg::new("ffmpeg").compose(&job, &percent).await });
+    let work = tokio::spawn(async move {
+        Ffmpeg::new("ffmpeg", "ffprobe")
+            .compose(&job, &percent)
+            .await
+    });
     percents.changed().await.unwrap();
     work.abort();
     assert!(work.await.unwrap_err().is_cancelled());

@@ -207,6 +207,16 @@ impl Process {
         fs::read_to_string(self.log.path()).unwrap()
     }
 
+    /// The most memory that it has held so far.
+    pub fn peak_memory_kib(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmHWM:"))
+            .unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
     /// `kill -9`.
     pub fn kill(mut self) -> String {
         self.child.kill().unwrap();

@@ -196,7 +196,8 @@ pub(in crate::archive) async fn make_available(
     let rows = rows!(
         "UPDATE archives
          SET status = 'available', size_bytes = $2, duration_ms = $3, has_poster = $4, compose_percent = 100,
-             compose_problem = '', updated_at_ms = $5
+             compose_problem = '', updated_at_ms = $5,
+             problem = problem || CASE WHEN problem = '' OR $6 = '' THEN '' ELSE '; ' END || $6
          WHERE id = $1 AND status = 'stopped'
          RETURNING",
         "",
@@ -205,6 +206,7 @@ pub(in crate::archive) async fn make_available(
         duration_ms,
         file.has_poster,
         now_ms,
+        file.damage,
     )
     .fetch_all(db)
     .await?;

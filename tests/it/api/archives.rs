@@ -73,6 +73,7 @@ async fn available(world: &World, api_key: u32, session: &str) -> ArchiveId {
         size_bytes: FILE.len() as u64,
         duration_ms: 62_500,
         has_poster: false,
+        damage: String::new(),
     };
     lifecycle::make_available(db, id, &file, now_ms)
         .await

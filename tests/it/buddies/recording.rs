@@ -251,6 +251,7 @@ async fn available(call: &Call) -> ArchiveId {
         size_bytes: 15,
         duration_ms: 1_000,
         has_poster: false,
+        damage: String::new(),
     };
     let now_ms = clock::now_ms();
     let made = lifecycle::make_available(app.db(), id, &composed, now_ms).await;

@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use crate::{
     client::{Part, Participant},
-    people::{Moderator, is_available, is_playable},
+    people::{Moderator, is_available, is_playable, until},
     process::{Data, Process},
     tools::{decode, packets},
 };
@@ -82,4 +82,55 @@ async fn without_ffmpeg_all_but_the_download_works_and_the_page_says_so() {
     moderator.move_to(&server.base);
     let page = moderator.sees(id, is_available).await;
     assert!(!page.contains("is not installed"), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ffmpeg_ends_with_a_server_that_is_killed() {
+    let tools = tempfile::tempdir().unwrap();
+    let started = tools.path().join("started");
+    let script = format!(
+        "echo $$ > {0}.new; mv {0}.new {0}; exec sleep 600",
+        started.display()
+    );
+    let ffmpeg = tool(tools.path(), &script);
+    let data = Data::with_moderator().await;
+    let server = Process::start(&data.path(), &["--min-free-mib", "1", "--ffmpeg", &ffmpeg]);
+    let moderator = Moderator::at(&server.base).await;
+    record(&moderator).await;
+    until(async || started.exists()).await;
+    let pid = fs::read_to_string(&started).unwrap();
+    let process = Path::new("/proc").join(pid.trim());
+    assert!(process.exists());
+
+    server.kill();
+
+    until(async || {
+        // A zombie waits for whoever is to bury it.
+        let status = fs::read_to_string(process.join("status")).unwrap_or_default();
+        status.is_empty() || status.contains("State:\tZ")
+    })
+    .await;
+}
+
+/// A program that is no ffprobe, and says so without an end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_probe_without_end_is_given_up_in_bounded_memory() {
+    let tools = tempfile::tempdir().unwrap();
+    let probe = tools.path().join("probe");
+    fs::write(&probe, "#!/bin/sh\nhead -c 300000000 /dev/zero\n").unwrap();
+    fs::set_permissions(&probe, fs::Permissions::from_mode(0o755)).unwrap();
+    let data = Data::with_moderator().await;
+    let probe = probe.to_str().unwrap();
+    let server = Process::start(&data.path(), &["--min-free-mib", "1", "--ffprobe", probe]);
+    let moderator = Moderator::at(&server.base).await;
+    let id = record(&moderator).await;
+
+    let told = "The file to download could not be made: a file came out unreadable.";
+    moderator.sees(id, |page| page.contains(told)).await;
+
+    assert!(
+        server.peak_memory_kib() < 200_000,
+        "{}",
+        server.peak_memory_kib()
+    );
 }
