@@ -56,7 +56,7 @@ async fn what_was_written_before_the_disk_refused_is_kept() {
     let page = moderator
         .sees(id, |page| page.contains(told) && is_playable(page))
         .await;
-    assert!(!page.contains("The server went down"), "{page}");
+    assert!(!page.contains("The server stopped during"), "{page}");
     let stream = moderator.saves_the_stream(id).await;
     let file = stream.path();
     decode(file);

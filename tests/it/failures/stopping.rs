@@ -60,7 +60,7 @@ async fn a_server_that_is_asked_to_stop_finishes_its_archives_and_tells_its_peop
     let server = Process::start(&data.path(), &["--min-free-mib", "1"]);
     moderator.move_to(&server.base);
     let page = moderator.sees(id, is_playable).await;
-    assert!(!page.contains("The server went down"), "{page}");
+    assert!(!page.contains("The server stopped during"), "{page}");
     let stream = moderator.saves_the_stream(id).await;
     let file = stream.path();
     decode(file);

@@ -32,7 +32,7 @@ async fn an_archive_starts_stops_is_played_downloaded_and_deleted() {
     let id = moderator.starts_archive("main").await;
     is_recorded(&mut ann).await;
     let page = moderator
-        .sees(id, |page| page.contains("being recorded"))
+        .sees(id, |page| page.contains("Recording in progress"))
         .await;
     assert!(page.contains("started by Moni"), "{page}");
     assert!(moderator.page("/host").await.contains(&id.to_string()));

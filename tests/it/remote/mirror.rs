@@ -14,7 +14,7 @@ async fn a_copied_archive_stays_playable_when_the_platform_has_deleted_it() {
     is_recorded(&mut ann).await;
     moderator.stops_archive(id).await;
     let page = moderator
-        .sees(id, |page| page.contains("has been copied"))
+        .sees(id, |page| page.contains("was copied to this server"))
         .await;
     assert!(is_available(&page) && is_playable(&page));
     let there = pair.sdk().archives().find(&id.to_string()).await.unwrap();
@@ -85,7 +85,7 @@ async fn missed_files_are_copied_at_the_next_start_if_there_is_enough_space() {
         .await;
     let moderator = pair.web.moderator().await;
     moderator
-        .sees(id, |page| page.contains("has been copied"))
+        .sees(id, |page| page.contains("was copied to this server"))
         .await;
     drop(ann);
     pair.end().await;
