@@ -25,7 +25,7 @@ impl Archive {
     /// Ends the recording.
     ///
     /// # Errors
-    /// As [`Archives::stop`](super::Archives::stop); the fields are unchanged then.
+    /// The same as [`Archives::stop`](super::Archives::stop); the fields are unchanged then.
     pub async fn stop(&mut self) -> Result<(), Error> {
         self.object = self.opentok.archives().stop(&self.object.id).await?.object;
         Ok(())
@@ -34,7 +34,7 @@ impl Archive {
     /// Deletes the archive and its file.
     ///
     /// # Errors
-    /// As [`Archives::delete`](super::Archives::delete); the fields are unchanged then.
+    /// The same as [`Archives::delete`](super::Archives::delete); the fields are unchanged then.
     pub async fn delete(&mut self) -> Result<(), Error> {
         self.opentok.archives().delete(&self.object.id).await?;
         self.object.status = ArchiveStatus::Deleted;
@@ -45,28 +45,28 @@ impl Archive {
     /// Fetches the archive again.
     ///
     /// # Errors
-    /// As [`Archives::find`](super::Archives::find); the fields are unchanged then.
+    /// The same as [`Archives::find`](super::Archives::find); the fields are unchanged then.
     pub async fn refresh(&mut self) -> Result<(), Error> {
         self.object = self.opentok.archives().find(&self.object.id).await?.object;
         Ok(())
     }
 
     /// # Errors
-    /// As [`Archives::set_layout`](super::Archives::set_layout).
+    /// The same as [`Archives::set_layout`](super::Archives::set_layout).
     pub async fn set_layout(&self, layout: &Layout) -> Result<(), Error> {
         let archives = self.opentok.archives();
         archives.set_layout(&self.object.id, layout).await
     }
 
     /// # Errors
-    /// As [`Archives::add_stream`](super::Archives::add_stream).
+    /// The same as [`Archives::add_stream`](super::Archives::add_stream).
     pub async fn add_stream(&self, stream_id: &str, media: StreamMedia) -> Result<(), Error> {
         let archives = self.opentok.archives();
         archives.add_stream(&self.object.id, stream_id, media).await
     }
 
     /// # Errors
-    /// As [`Archives::remove_stream`](super::Archives::remove_stream).
+    /// The same as [`Archives::remove_stream`](super::Archives::remove_stream).
     pub async fn remove_stream(&self, stream_id: &str) -> Result<(), Error> {
         let archives = self.opentok.archives();
         archives.remove_stream(&self.object.id, stream_id).await

@@ -316,7 +316,7 @@ impl Archives<'_> {
     /// Removes a stream from an archive whose stream mode is manual.
     ///
     /// # Errors
-    /// As [`add_stream`](Self::add_stream).
+    /// The same as [`add_stream`](Self::add_stream).
     pub async fn remove_stream(&self, archive_id: &str, stream_id: &str) -> Result<(), Error> {
         let body = json!({ "removeStream": stream_id });
         self.patch_streams(archive_id, stream_id, &body).await

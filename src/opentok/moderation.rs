@@ -57,7 +57,7 @@ impl OpenTok {
     /// Sends a signal to one connection.
     ///
     /// # Errors
-    /// As [`signal`](Self::signal); 404 also when the connection is gone.
+    /// The same as [`signal`](Self::signal); 404 also when the connection is gone.
     pub async fn signal_connection(
         &self,
         session_id: &SessionId,

@@ -148,7 +148,7 @@ impl Session {
     /// Generates a token with which a page connects to the session.
     ///
     /// # Errors
-    /// As [`OpenTok::generate_token`](super::OpenTok::generate_token).
+    /// The same as [`OpenTok::generate_token`](super::OpenTok::generate_token).
     pub fn generate_token(&self, options: &TokenOptions) -> Result<String, Error> {
         self.credentials.generate_token(&self.session_id, options)
     }

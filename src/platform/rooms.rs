@@ -91,7 +91,7 @@ impl Rooms {
     /// A token for the room's session.
     ///
     /// # Errors
-    /// As [`Rooms::open`].
+    /// The same as [`Rooms::open`].
     pub async fn join(
         &self,
         slug: &Slug,
@@ -107,7 +107,7 @@ impl Rooms {
     /// Starts to record the room.
     ///
     /// # Errors
-    /// As [`Rooms::open`]; [`PlatformError::Conflict`] when an archive records the room already.
+    /// The same as [`Rooms::open`]; [`PlatformError::Conflict`] when an archive records the room already.
     pub async fn start_archive(
         &self,
         slug: &Slug,
