@@ -137,6 +137,11 @@ impl ReplyCache {
         self.outage = Outage::of(problem).map(|outage| (now + pause, outage));
     }
 
+    /// Ends the outage after a success.
+    pub(super) fn end_outage(&mut self) {
+        self.outage = None;
+    }
+
     /// The present outage, and the time of the next attempt.
     pub(super) fn outage(&self, now: Instant) -> Option<(Instant, Outage)> {
         self.outage.clone().filter(|(until, _)| now < *until)

@@ -226,6 +226,7 @@ impl Inner {
             };
             self.failed(error, "creating a session", "session")
         })?;
+        self.cache().end_outage();
         let record = SessionRecord {
             platform: self.address().to_owned(),
             ..SessionRecord::routed(created.session_id, self.info.api_key)
