@@ -118,7 +118,7 @@ fn sql_stands_in_stores_only() {
 fn programs_are_started_in_one_place() {
     for (_, file, code) in sources() {
         assert!(
-            !code.contains("Command::new") || file.ends_with("recorder/ffmpeg.rs"),
+            !code.contains("Command::new") || file.ends_with("recorder/child_process.rs"),
             "{} starts a program",
             file.display()
         );
