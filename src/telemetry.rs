@@ -56,7 +56,7 @@ pub fn malformed_requests() -> u64 {
 /// When `filter` is not a list of `tracing` directives, or logging is already set up.
 pub fn init(filter: &str) -> anyhow::Result<()> {
     let mut parsed = EnvFilter::try_new(filter).with_context(|| {
-        format!("`{filter}` is not a log filter; use for example `info` or `parlor=debug`")
+        format!("invalid log filter `{filter}`; use for example `info` or `parlor=debug`")
     })?;
     let level = parsed.max_level_hint();
     if level >= Some(LevelFilter::INFO) {

@@ -110,7 +110,7 @@ fn a_setting_that_makes_no_sense_is_told_before_anything_starts() {
             &["--archive-resolution", "640"],
             "'640' for '--archive-resolution",
         ),
-        (&["--log", "parlor=loud"], "no log filter"),
+        (&["--log", "parlor=loud"], "invalid log filter"),
         (&["--api-key", "12"], "--api-secret"),
         (&["--history-page", "0"], "--history-page"),
         (&["--listen", "here"], "--listen"),
