@@ -759,7 +759,7 @@
     return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
   }
 
-  // js/opentok/promising.js
+  // js/opentok/promisify.js
   function promising(call) {
     return Object.assign(call, {
       promise: (...given) => new Promise((resolve, reject) => {
@@ -771,7 +771,7 @@
     });
   }
 
-  // js/opentok/levels.js
+  // js/opentok/audio-levels.js
   var INTERVAL_MS = 100;
   var context = null;
   var LevelMeter = class {
@@ -957,7 +957,7 @@
     }
   }
 
-  // js/opentok/insert.js
+  // js/opentok/insert-mode.js
   function whenTargetIsKnown(target, place) {
     if (typeof target !== "string") {
       whenThereIsABody(() => place(target?.nodeType === 1 ? target : null));
@@ -1202,7 +1202,7 @@
     return svg;
   }
 
-  // js/opentok/shown.js
+  // js/opentok/media-view.js
   var Shown = class extends Events {
     /** Of the root element. */
     id = `OT_${uuid()}`;
@@ -1297,7 +1297,7 @@
     }
   };
 
-  // js/opentok/capturing.js
+  // js/opentok/local-media.js
   var QUESTION_MS = 400;
   var Capturing = class extends Shown {
     /** @type {boolean | undefined} undefined: not known yet */
@@ -1979,7 +1979,7 @@
     return new OpenTokError(code, "OT_PERMISSION_DENIED", message);
   }
 
-  // js/opentok/engine.js
+  // js/opentok/server-url.js
   var scriptUrl = null;
   var globalName = "OT";
   function cameFrom(url2, name2) {
@@ -2427,7 +2427,7 @@
     }
   };
 
-  // js/opentok/pair.js
+  // js/opentok/p2p/peer-connection.js
   var CONNECT_MS = 5e3;
   var DISCONNECTED_MS2 = 3e3;
   var GATHER_MS = 50;
@@ -2536,7 +2536,7 @@
     }
   };
 
-  // js/opentok/delivery.js
+  // js/opentok/p2p/receiver.js
   var Delivery = class {
     #options;
     #pair;
@@ -2613,7 +2613,7 @@
     }
   };
 
-  // js/opentok/shipment.js
+  // js/opentok/p2p/sender.js
   var MIN_BITRATE = 15e4;
   var MAX_SCALE = 8;
   var RESTART_PAUSE_MS2 = 2e3;
@@ -2742,7 +2742,7 @@
       this.#again = false;
       this.restart();
     }
-    /** @param {import('./messages.js').Candidate[]} candidates */
+    /** @param {import('../messages.js').Candidate[]} candidates */
     takeCandidates(candidates) {
       this.#pair.takeCandidates(candidates);
     }
@@ -2765,7 +2765,7 @@
     }
   };
 
-  // js/opentok/relay.js
+  // js/opentok/p2p/negotiation.js
   var PATIENCE_MS2 = 500;
   var ATTEMPTS2 = 4;
   var GONE = ["OT_NOT_FOUND", "OT_STREAM_NOT_FOUND"];

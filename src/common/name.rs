@@ -120,7 +120,7 @@ fn shapes_neighbours(char: char) -> bool {
         | '\u{e0020}'..='\u{e007f}' | '\u{e0100}'..='\u{e01ef}')
 }
 
-/// Whitespace, joiners, direction marks and fillers, which are invisible on their own. `static/js/buddies/order.js` has the
+/// Whitespace, joiners, direction marks and fillers, which are invisible on their own. `static/js/buddies/sorting.js` has the
 /// same list.
 fn is_invisible(char: char) -> bool {
     char.is_whitespace()

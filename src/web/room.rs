@@ -249,7 +249,7 @@ fn name_from(data: &str) -> String {
         .map_or_else(|| "Someone".to_owned(), |name| name.to_string())
 }
 
-/// A sentence about the people in a room. `static/js/ui/inside.js` has the same sentences.
+/// A sentence about the people in a room. `static/js/ui/room-occupancy.js` has the same sentences.
 fn people_sentence(people: &[String]) -> String {
     match people {
         [] => "No one's here yet.".to_owned(),

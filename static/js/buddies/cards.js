@@ -2,10 +2,10 @@
 
 import { byId, copyOf, find, initials } from '../ui/dom.js'
 import { clockTime, dayAndTime } from '../ui/time.js'
-import { missedBecause, nameOf } from './words.js'
+import { missedBecause, nameOf } from './sentences.js'
 
-/** @import { Desk, Ringing } from './desk.js' */
-/** @import { MissedCall, Person } from './shapes.js' */
+/** @import { Desk, Ringing } from './state.js' */
+/** @import { MissedCall, Person } from './types.js' */
 
 /** How long the server lets it ring. */
 const RINGS_MS = 45_000

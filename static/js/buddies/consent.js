@@ -1,13 +1,13 @@
 /** @file Recording a call of two: one asks, the other agrees or refuses, both see it and may stop it. */
 
 import { byId, find, setIcon } from '../ui/dom.js'
-import { postJson } from '../ui/post.js'
+import { postJson } from '../ui/http.js'
 import { clockTime } from '../ui/time.js'
 import { toast } from '../ui/toast.js'
-import { nameOf } from './words.js'
+import { nameOf } from './sentences.js'
 
-/** @import { Chat } from './desk.js' */
-/** @import { RecordingNews } from './shapes.js' */
+/** @import { Chat } from './state.js' */
+/** @import { RecordingNews } from './types.js' */
 
 /** After this long a question counts as refused; the server counts, too. */
 const ASKED_MS = 30_000

@@ -5,9 +5,9 @@
  * applied to it, and whoever misses one has to ask for the page again.
  */
 
-import { fold, folded, inOrder } from './order.js'
+import { fold, folded, inOrder } from './sorting.js'
 
-/** @import { Delta, Entry, Page } from './shapes.js' */
+/** @import { Delta, Entry, Page } from './types.js' */
 
 /** Deltas kept for a page that is on its way. They come 4 times a second at most. */
 const KEPT = 64

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { fold, inOrder } from './order.js'
 import { Roster } from './roster.js'
+import { fold, inOrder } from './sorting.js'
 
 /** @param {string} name */
 function entry(name, state = 'available', number = undefined) {

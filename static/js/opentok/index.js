@@ -5,7 +5,7 @@
  */
 
 import { OT } from './api.js'
-import { cameFrom } from './engine.js'
+import { cameFrom } from './server-url.js'
 
 const script = /** @type {HTMLScriptElement | null} */ (document.currentScript)
 const url = script?.dataset.engineUrl ?? script?.src

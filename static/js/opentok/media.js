@@ -6,14 +6,14 @@
 import { offeredCodecs } from './encodings.js'
 import { OpenTokError } from './errors.js'
 import { log } from './log.js'
+import { Relay } from './p2p/negotiation.js'
 import { Peer } from './peer.js'
 import { Publication } from './publication.js'
-import { Relay } from './relay.js'
 import { Subscription } from './subscription.js'
 
 /** @import { ClientMessage, Kind, NewStream, StreamUpdate, Wanted } from './messages.js' */
 /** @import { Outgoing } from './peer.js' */
-/** @import { PeerEvent } from './relay.js' */
+/** @import { PeerEvent } from './p2p/negotiation.js' */
 /** @import { Signaling } from './signaling.js' */
 
 /** How long subscribers have to change over to the server before they get nothing any more from here. */

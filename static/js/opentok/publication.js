@@ -5,7 +5,7 @@
 
 /** @import { Kind } from './messages.js' */
 /** @import { Outgoing, Peer } from './peer.js' */
-/** @import { Relay } from './relay.js' */
+/** @import { Relay } from './p2p/negotiation.js' */
 
 /** @typedef {{ connectionId?: string, senders: (RTCRtpSender | undefined)[] }} Sent */
 

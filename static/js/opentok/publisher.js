@@ -1,10 +1,10 @@
 /** @file Shows one's own camera, microphone or screen, and sends it to a session. */
 
 import { parseResolution, videoEncodings } from './capture.js'
-import { Capturing, gone } from './capturing.js'
 import { answering, OpenTokError } from './errors.js'
 import { later, OTEvent } from './events.js'
-import { promising } from './promising.js'
+import { Capturing, gone } from './local-media.js'
+import { promising } from './promisify.js'
 import { mergedReport, publisherStats } from './stats.js'
 import { Stream } from './stream.js'
 

@@ -1,12 +1,12 @@
 /** @file Shows a stream of somebody else. */
 
+import { receivedLevel } from './audio-levels.js'
 import { wantedHeight } from './encodings.js'
 import { answering, asOpenTokError, fail } from './errors.js'
 import { later } from './events.js'
-import { receivedLevel } from './levels.js'
 import { noWay } from './media.js'
+import { Shown } from './media-view.js'
 import { isBlocked, play, stopPlaying } from './playback.js'
-import { Shown } from './shown.js'
 import { mergedReport, subscriberStats } from './stats.js'
 
 /** @import { Media } from './media.js' */

@@ -8,7 +8,7 @@ import { CONNECT_TIMEOUT_MS } from './peer.js'
 
 /** @import { Wanted } from './messages.js' */
 /** @import { Peer } from './peer.js' */
-/** @import { Relay } from './relay.js' */
+/** @import { Relay } from './p2p/negotiation.js' */
 
 /** How long the old way is kept for the new one to bring something. */
 const OVERLAP_MS = 3000

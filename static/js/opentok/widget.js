@@ -5,7 +5,7 @@
  */
 
 import { installStyles } from './css.js'
-import { cssLength, insertRoot, whenTargetIsKnown } from './insert.js'
+import { cssLength, insertRoot, whenTargetIsKnown } from './insert-mode.js'
 
 /** How long "Archiving off" stays to be read. */
 const ARCHIVING_OFF_MS = 5000

@@ -1,9 +1,9 @@
 /** @file An archive's page: the player, and the file to download as it comes into being. */
 
-import { confirmForms } from '../ui/ask.js'
+import { enliven, keepTrue, replace } from '../ui/auto-refresh.js'
 import { readBoot } from '../ui/boot.js'
+import { confirmForms } from '../ui/confirm.js'
 import { byId, setIcon } from '../ui/dom.js'
-import { enliven, keepTrue, replace } from '../ui/live.js'
 import { Player } from '../ui/player.js'
 import { clockTime } from '../ui/time.js'
 import { toast } from '../ui/toast.js'

@@ -1,23 +1,23 @@
 /** @file The page of the buddies: who is here, who calls whom, and the call. */
 
-import { Alarm } from '../buddies/alarm.js'
+import { Stage } from '../buddies/call-view.js'
 import { Cards } from '../buddies/cards.js'
 import { Consent } from '../buddies/consent.js'
-import { answeredAtOnce, EMPTY, hear, isFree, lost, resume } from '../buddies/desk.js'
-import { Door } from '../buddies/door.js'
-import { People } from '../buddies/people.js'
-import { Stage } from '../buddies/stage.js'
-import { Wire } from '../buddies/wire.js'
-import { nameOf, online, tooLate } from '../buddies/words.js'
+import { Alarm } from '../buddies/incoming-call-alert.js'
+import { Door } from '../buddies/name-form.js'
+import { Wire } from '../buddies/presence-connection.js'
+import { People } from '../buddies/roster-sync.js'
+import { nameOf, online, tooLate } from '../buddies/sentences.js'
+import { answeredAtOnce, EMPTY, hear, isFree, lost, resume } from '../buddies/state.js'
 import { readBoot } from '../ui/boot.js'
 import { copyLink } from '../ui/copy.js'
 import { byId } from '../ui/dom.js'
+import { get, postJson } from '../ui/http.js'
 import { loadLibrary } from '../ui/library.js'
-import { get, postJson } from '../ui/post.js'
 import { toast } from '../ui/toast.js'
 
-/** @import { Desk, Step } from '../buddies/desk.js' */
-/** @import { BuddiesBoot, News, Person } from '../buddies/shapes.js' */
+/** @import { Desk, Step } from '../buddies/state.js' */
+/** @import { BuddiesBoot, News, Person } from '../buddies/types.js' */
 
 /** @type {BuddiesBoot} */
 const boot = readBoot()

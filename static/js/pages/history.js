@@ -1,8 +1,8 @@
 /** @file The history: what changes shows at once. */
 
-import { confirmForms } from '../ui/ask.js'
+import { enliven, keepTrue, replace } from '../ui/auto-refresh.js'
+import { confirmForms } from '../ui/confirm.js'
 import { byId } from '../ui/dom.js'
-import { enliven, keepTrue, replace } from '../ui/live.js'
 
 confirmForms(document)
 let stop = enliven(byId('archives', HTMLElement))

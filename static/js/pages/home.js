@@ -1,6 +1,6 @@
 /** @file The home page: live times, copying links, asking before a room is deleted. */
 
-import { confirmForms } from '../ui/ask.js'
+import { confirmForms } from '../ui/confirm.js'
 import { copyLink } from '../ui/copy.js'
 import { runElapsed } from '../ui/time.js'
 

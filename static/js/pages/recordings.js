@@ -1,7 +1,7 @@
 /** @file The recordings of one's own calls: times of here, and what is being composed becomes a film by itself. */
 
+import { enliven, replace } from '../ui/auto-refresh.js'
 import { byId } from '../ui/dom.js'
-import { enliven, replace } from '../ui/live.js'
 
 /** While something is being recorded or composed. */
 const LOOK_MS = 2000

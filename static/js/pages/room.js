@@ -1,23 +1,23 @@
 /** @file A room's page: prejoin, the call, and how it ended. */
 
-import { CallBar } from '../ui/bar.js'
 import { once, readBoot } from '../ui/boot.js'
 import { Call } from '../ui/call.js'
+import { CallBar } from '../ui/call-bar.js'
 import { copyLink } from '../ui/copy.js'
 import { openDevice } from '../ui/devices.js'
 import { byId, find, icon, setIcon } from '../ui/dom.js'
-import { every } from '../ui/every.js'
+import { get, post } from '../ui/http.js'
+import { every } from '../ui/interval.js'
 import { loadLibrary } from '../ui/library.js'
-import { drawPeople } from '../ui/people.js'
-import { get, post } from '../ui/post.js'
+import { drawPeople } from '../ui/participants.js'
+import { choices } from '../ui/preferences.js'
 import { Prejoin } from '../ui/prejoin.js'
 import { Recording } from '../ui/recording.js'
-import { choices } from '../ui/remembered.js'
 import { clockTime } from '../ui/time.js'
 
 /** @import { Pass, RoomBoot } from '../ui/boot.js' */
 /** @import { OwnState } from '../ui/call.js' */
-/** @import { Problem } from '../ui/post.js' */
+/** @import { Problem } from '../ui/http.js' */
 /** @import { Joining } from '../ui/prejoin.js' */
 
 /** After a lost server: the first try, and the longest pause between tries. */

@@ -1,18 +1,18 @@
 /** @file A call: one session, its people and their tiles, from joining to leaving. */
 
-import { ask } from './ask.js'
 import { Chat } from './chat.js'
+import { ask } from './confirm.js'
 import { openDevice, troubleWith } from './devices.js'
 import { byId } from './dom.js'
-import { Problem } from './post.js'
+import { Problem } from './http.js'
+import { choices, remember } from './preferences.js'
 import { watchQuality } from './quality.js'
-import { choices, remember } from './remembered.js'
 import { Tile, Tiles } from './tiles.js'
 import { toast } from './toast.js'
 
 /** @import { Pass } from './boot.js' */
 /** @import { Device, Trouble } from './devices.js' */
-/** @import { Person } from './people.js' */
+/** @import { Person } from './participants.js' */
 /** @import { Joining } from './prejoin.js' */
 
 /** A name is drawn anew at most this often; many people may come at once. */

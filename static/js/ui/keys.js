@@ -1,6 +1,6 @@
 /** @file Keys of the call. They can be switched off, and mean nothing while somebody types (WCAG 2.1.4). */
 
-import { choices } from './remembered.js'
+import { choices } from './preferences.js'
 
 /**
  * @param {Record<string, () => void>} actions by lower-case key

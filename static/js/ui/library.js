@@ -5,7 +5,7 @@
  * be reached is said in words and keeps no page from coming up.
  */
 
-import { Problem } from './post.js'
+import { Problem } from './http.js'
 
 /** How long anybody waits for it. */
 const PATIENCE_MS = 10_000

@@ -2,10 +2,10 @@
 
 import { isInsecure, listDevices, openDevice, troubleWith } from './devices.js'
 import { byId, find, initials, setIcon } from './dom.js'
-import { inside } from './inside.js'
-import { watchLevel } from './level.js'
-import { get } from './post.js'
-import { choices, remember } from './remembered.js'
+import { get } from './http.js'
+import { watchLevel } from './microphone-level.js'
+import { choices, remember } from './preferences.js'
+import { inside } from './room-occupancy.js'
 
 /** @import { Device, Trouble } from './devices.js' */
 /** @import { RoomBoot, RoomStatus } from './boot.js' */

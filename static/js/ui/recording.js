@@ -1,8 +1,8 @@
 /** @file Whether the call is being recorded, for everybody; starting and stopping it, for the host. */
 
-import { ask } from './ask.js'
+import { ask } from './confirm.js'
 import { byId } from './dom.js'
-import { post } from './post.js'
+import { post } from './http.js'
 import { clockTime } from './time.js'
 import { toast } from './toast.js'
 

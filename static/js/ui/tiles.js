@@ -1,8 +1,8 @@
 /** @file The tiles of a call, and how they share the window. */
 
 import { grid, inset, spotlight } from './arrange.js'
-import { dragToCorner } from './corner.js'
 import { copyOf, find, initials, setIcon } from './dom.js'
+import { dragToCorner } from './drag-to-corner.js'
 
 /** A speaker keeps the ring through pauses between words. */
 const RING_MS = 600

@@ -3,11 +3,11 @@
  * exchanged. What is sent of it is the far half's, in `publisher.js`.
  */
 
+import { listen } from './audio-levels.js'
 import { isScreen } from './capture.js'
 import { fail, OpenTokError } from './errors.js'
 import { later, OTEvent } from './events.js'
-import { listen } from './levels.js'
-import { Shown } from './shown.js'
+import { Shown } from './media-view.js'
 import { openTogether, Source } from './source.js'
 
 /** @import { StreamUpdate } from './messages.js' */

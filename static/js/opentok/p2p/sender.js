@@ -1,9 +1,9 @@
 /** @file Sends one of this client's streams to one subscriber, straight from browser to browser. */
 
-import { Pair } from './pair.js'
+import { Pair } from './peer-connection.js'
 
-/** @import { ClientMessage, Description, Kind, Want } from './messages.js' */
-/** @import { Outgoing } from './peer.js' */
+/** @import { ClientMessage, Description, Kind, Want } from '../messages.js' */
+/** @import { Outgoing } from '../peer.js' */
 
 /** A picture however small deserves so many bits. */
 const MIN_BITRATE = 150_000
@@ -156,7 +156,7 @@ export class Shipment {
     this.restart()
   }
 
-  /** @param {import('./messages.js').Candidate[]} candidates */
+  /** @param {import('../messages.js').Candidate[]} candidates */
   takeCandidates(candidates) {
     this.#pair.takeCandidates(candidates)
   }

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { mock, test } from 'node:test'
-import { FakePairConnection } from '../testing/fakes.js'
-import { OpenTokError } from './errors.js'
-import { Relay } from './relay.js'
+import { FakePairConnection } from '../../testing/fakes.js'
+import { OpenTokError } from '../errors.js'
+import { Relay } from './negotiation.js'
 
 const CAMERA = { kind: 'video', getSettings: () => ({ width: 640, height: 480 }) }
 const MICROPHONE = { kind: 'audio' }

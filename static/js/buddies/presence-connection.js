@@ -6,10 +6,10 @@
  */
 
 import { once } from '../ui/boot.js'
-import { postJson } from '../ui/post.js'
+import { postJson } from '../ui/http.js'
 
-/** @import { Problem } from '../ui/post.js' */
-/** @import { BuddiesBoot, Delta, News } from './shapes.js' */
+/** @import { Problem } from '../ui/http.js' */
+/** @import { BuddiesBoot, Delta, News } from './types.js' */
 
 /** After a lost server: the first try, and the longest pause between tries. */
 const RETRY_FIRST_MS = 500

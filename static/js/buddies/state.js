@@ -7,9 +7,9 @@
  * ```
  */
 
-import { answer, callEnd, nameOf, ringEnd } from './words.js'
+import { answer, callEnd, nameOf, ringEnd } from './sentences.js'
 
-/** @import { Availability, ChatView, MissedCall, Mine, News, Outcome, Person } from './shapes.js' */
+/** @import { Availability, ChatView, MissedCall, Mine, News, Outcome, Person } from './types.js' */
 
 /**
  * A call that waits for its answer.

@@ -3,11 +3,11 @@
  * the two sides, which the server hands on.
  */
 
-import { Delivery } from './delivery.js'
-import { Shipment } from './shipment.js'
+import { Delivery } from './receiver.js'
+import { Shipment } from './sender.js'
 
-/** @import { Kind, ServerEvent, Want } from './messages.js' */
-/** @import { Outgoing } from './peer.js' */
+/** @import { Kind, ServerEvent, Want } from '../messages.js' */
+/** @import { Outgoing } from '../peer.js' */
 
 /** @typedef {Extract<ServerEvent, { from: string, streamId: string, pair: number }>} PeerEvent */
 

@@ -1,8 +1,8 @@
 /** @file What publishers and subscribers have in common: an element, its style, and a meter for the sound. */
 
+import { LevelMeter } from './audio-levels.js'
 import { Events, OTEvent } from './events.js'
 import { uuid } from './ids.js'
-import { LevelMeter } from './levels.js'
 import { Widget } from './widget.js'
 
 /**

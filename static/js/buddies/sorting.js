@@ -1,6 +1,6 @@
 /** @file How buddies are sorted and found, exactly as the server does it: `src/presence/mod.rs` and `src/common/name.rs`. */
 
-/** @import { BuddyState, Entry } from './shapes.js' */
+/** @import { BuddyState, Entry } from './types.js' */
 
 /** @type {Record<BuddyState, number>} */
 const RANKS = { available: 0, inviting: 1, chatting: 1, doNotDisturb: 2 }

@@ -2,12 +2,12 @@
  * @file The roster of the page: the model, what keeps it true, and its list.
  */
 
-import { get } from '../ui/post.js'
-import { List } from './list.js'
+import { get } from '../ui/http.js'
+import { List } from './buddy-list.js'
 import { Roster } from './roster.js'
 
-/** @import { Desk } from './desk.js' */
-/** @import { Delta, Page, Person } from './shapes.js' */
+/** @import { Desk } from './state.js' */
+/** @import { Delta, Page, Person } from './types.js' */
 
 /** Buddies on a page, and at most in one answer. */
 const PAGE = 50

@@ -2,7 +2,7 @@
 
 import { clockTime } from '../ui/time.js'
 
-/** @import { BuddyState, EndReason, Outcome, Person } from './shapes.js' */
+/** @import { BuddyState, EndReason, Outcome, Person } from './types.js' */
 
 /** "Ann", or "Ann (2)" for the second of this name. @param {Person} person */
 export function nameOf({ name, number = 1 }) {

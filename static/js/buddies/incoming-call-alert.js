@@ -1,11 +1,11 @@
 /** @file Being heard and seen when somebody calls: ring, title, notification, and the keys that answer. */
 
 import { byId, find } from '../ui/dom.js'
-import { choices } from '../ui/remembered.js'
+import { choices } from '../ui/preferences.js'
 import { isMuted, mayAskForNotifications, notify, prepareSound, Ring } from './ring.js'
-import { nameOf } from './words.js'
+import { nameOf } from './sentences.js'
 
-/** @import { Desk } from './desk.js' */
+/** @import { Desk } from './state.js' */
 
 export class Alarm {
   #ring = new Ring()

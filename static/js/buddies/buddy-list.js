@@ -1,11 +1,11 @@
 /** @file The list of buddies: rows that come, change, move and go, the search, and what stands there when it is empty. */
 
 import { byId, copyOf, find, initials } from '../ui/dom.js'
-import { nameOf, STATES } from './words.js'
+import { nameOf, STATES } from './sentences.js'
 
-/** @import { Desk } from './desk.js' */
+/** @import { Desk } from './state.js' */
 /** @import { Roster } from './roster.js' */
-/** @import { Entry, Person } from './shapes.js' */
+/** @import { Entry, Person } from './types.js' */
 
 /** From so many people on a search is worth its place. */
 const SEARCH_FROM = 20

@@ -1,22 +1,22 @@
 /** @file The call of two on the page: from joining its session until it is over, with what can fail on the way. */
 
-import { CallBar } from '../ui/bar.js'
 import { Call } from '../ui/call.js'
+import { CallBar } from '../ui/call-bar.js'
 import { openDevice } from '../ui/devices.js'
 import { byId, find } from '../ui/dom.js'
-import { every } from '../ui/every.js'
+import { get, postJson } from '../ui/http.js'
+import { every } from '../ui/interval.js'
 import { loadLibrary } from '../ui/library.js'
-import { get, postJson } from '../ui/post.js'
-import { choices } from '../ui/remembered.js'
+import { choices } from '../ui/preferences.js'
 import { clockTime } from '../ui/time.js'
-import { Troubles } from './troubles.js'
-import { nameOf } from './words.js'
+import { Troubles } from './device-warnings.js'
+import { nameOf } from './sentences.js'
 
 /** @import { OwnState } from '../ui/call.js' */
-/** @import { Problem } from '../ui/post.js' */
+/** @import { Problem } from '../ui/http.js' */
 /** @import { Joining } from '../ui/prejoin.js' */
 /** @import { Consent } from './consent.js' */
-/** @import { Chat } from './desk.js' */
+/** @import { Chat } from './state.js' */
 
 /** After a lost call: the first try to join again, and the longest pause between tries. */
 const RETRY_FIRST_MS = 500

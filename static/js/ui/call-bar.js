@@ -2,11 +2,11 @@
 
 import { listDevices } from './devices.js'
 import { byId, find, icon } from './dom.js'
-import { every } from './every.js'
+import { every } from './interval.js'
 import { listenForKeys } from './keys.js'
-import { watchLevel } from './level.js'
+import { watchLevel } from './microphone-level.js'
+import { choices, remember } from './preferences.js'
 import { drawToggle } from './prejoin.js'
-import { choices, remember } from './remembered.js'
 import { toast } from './toast.js'
 
 /** @import { Call, OwnState } from './call.js' */

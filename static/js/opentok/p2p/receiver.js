@@ -1,9 +1,9 @@
 /** @file Receives one stream straight from its publisher's browser. */
 
-import { OpenTokError } from './errors.js'
-import { Pair } from './pair.js'
+import { OpenTokError } from '../errors.js'
+import { Pair } from './peer-connection.js'
 
-/** @import { Candidate, Description, Want } from './messages.js' */
+/** @import { Candidate, Description, Want } from '../messages.js' */
 
 /** @typedef {{ audio: RTCRtpReceiver, video: RTCRtpReceiver }} Receivers */
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { cssLength, insertRoot, whenTargetIsKnown } from './insert.js'
+import { cssLength, insertRoot, whenTargetIsKnown } from './insert-mode.js'
 
 /** As much of an element as insertion needs. */
 class FakeElement {

@@ -1,7 +1,7 @@
 /** @file The name that somebody comes in under: typed, remembered, or changed later. */
 
 import { byId } from '../ui/dom.js'
-import { choices, remember } from '../ui/remembered.js'
+import { choices, remember } from '../ui/preferences.js'
 
 export class Door {
   #enter

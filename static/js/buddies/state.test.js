@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { answeredAtOnce, EMPTY, hear, isFree, lost, resume } from './desk.js'
+import { answeredAtOnce, EMPTY, hear, isFree, lost, resume } from './state.js'
 
 const ANN = { id: 'a', name: 'Ann' }
 const BOB = { id: 'b', name: 'Bob' }

@@ -4,7 +4,7 @@
  * Gathers and takes candidates, and notices when the way between the two is broken, or was never found.
  */
 
-/** @import { Candidate } from './messages.js' */
+/** @import { Candidate } from '../messages.js' */
 
 /** Browsers that have found no way to one another after this time find none. */
 export const CONNECT_MS = 5000
