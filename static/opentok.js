@@ -760,7 +760,7 @@
   }
 
   // js/opentok/promisify.js
-  function promising(call) {
+  function promisify(call) {
     return Object.assign(call, {
       promise: (...given) => new Promise((resolve, reject) => {
         call(
@@ -1203,7 +1203,7 @@
   }
 
   // js/opentok/media-view.js
-  var Shown = class extends Events {
+  var MediaView = class extends Events {
     /** Of the root element. */
     id = `OT_${uuid()}`;
     /** For the library only. */
@@ -1299,7 +1299,7 @@
 
   // js/opentok/local-media.js
   var QUESTION_MS = 400;
-  var Capturing = class extends Shown {
+  var LocalMedia = class extends MediaView {
     /** @type {boolean | undefined} undefined: not known yet */
     accessAllowed;
     /** For the publisher: where the media come from. */
@@ -1505,7 +1505,7 @@
     async replaceTrack(_kind, _track) {
     }
     /** For the publisher: tells what is new. @param {StreamUpdate} _update */
-    tell(_update) {
+    sendUpdate(_update) {
     }
     /** For the publisher: the media ended by themselves and cannot come back. */
     mediaEnded() {
@@ -1527,7 +1527,7 @@
     /** Muted is a track that is not enabled: the microphone stays open, to come back at once. */
     #applyAudio() {
       if (this.sources.audio.track) this.sources.audio.track.enabled = this.wants.audio;
-      this.tell({ hasAudio: this.sendsAudio });
+      this.sendUpdate({ hasAudio: this.sendsAudio });
     }
     async #audioOpened() {
       this.#applyAudio();
@@ -1556,7 +1556,7 @@
     /** Sends, shows and announces the video, or its absence. */
     async #applyVideo() {
       await this.replaceTrack("video", this.videoTrack);
-      this.tell({ hasVideo: this.videoTrack !== null });
+      this.sendUpdate({ hasVideo: this.videoTrack !== null });
       this.#showVideo();
     }
     #showVideo() {
@@ -1723,13 +1723,13 @@
   };
 
   // js/opentok/publisher.js
-  var Publisher = class extends Capturing {
+  var Publisher = class extends LocalMedia {
     /** @type {any} the session it publishes to */
     session = null;
     /** @type {Stream | null} */
     stream = null;
     /** Ends the stream, closes the devices and removes the element; returns the publisher. */
-    destroy = promising((callback) => {
+    destroy = promisify((callback) => {
       this.#destroy();
       if (typeof callback === "function") later(() => callback());
       return this;
@@ -1918,7 +1918,7 @@
       if (!oldValue || width === 0) return;
       if (oldValue.width === width && oldValue.height === height) return;
       const newValue = { width, height };
-      this.tell(newValue);
+      this.sendUpdate(newValue);
       this.emit("videoDimensionsChanged", { oldValue, newValue });
     }
     /** @param {'audio' | 'video'} kind @param {MediaStreamTrack | null} track */
@@ -1929,7 +1929,7 @@
       if (this.stream) this.endStream("mediaStopped", { tell: true });
     }
     /** Tells the server and the page what is new about the stream. @param {StreamUpdate} update */
-    tell(update) {
+    sendUpdate(update) {
       const { stream } = this;
       if (!stream || !this.#place) return;
       const { hasAudio = stream.hasAudio, hasVideo = stream.hasVideo } = update;
@@ -1979,22 +1979,544 @@
     return new OpenTokError(code, "OT_PERMISSION_DENIED", message);
   }
 
-  // js/opentok/server-url.js
-  var scriptUrl = null;
-  var globalName = "OT";
-  function cameFrom(url2, name2) {
-    scriptUrl = url2;
-    globalName = name2;
-  }
-  function liveUrl() {
-    const chosen = (
+  // js/opentok/p2p/peer-connection.js
+  var CONNECT_MS = 5e3;
+  var DISCONNECTED_MS = 3e3;
+  var GATHER_MS = 50;
+  var P2pConnection = class {
+    #handlers;
+    /** @type {RTCPeerConnection} */
+    connection;
+    #closed = false;
+    /** @type {Candidate[]} */
+    #found = [];
+    /** Those of the other side that came before its description. @type {Candidate[]} */
+    #early = [];
+    #gathering = (
       /** @type {any} */
-      globalThis[globalName]?.__engineUrl
+      null
     );
-    const base = new URL(chosen ?? scriptUrl ?? location.href, location.href);
-    const url2 = new URL("/live", base);
-    url2.protocol = base.protocol === "https:" || base.protocol === "wss:" ? "wss:" : "ws:";
-    return url2.href;
+    #patience = (
+      /** @type {any} */
+      null
+    );
+    /**
+     * @param {RTCPeerConnection} connection
+     * @param {Handlers} handlers
+     */
+    constructor(connection, handlers) {
+      this.connection = connection;
+      this.#handlers = handlers;
+      connection.onicecandidate = ({ candidate }) => this.#gather(candidate);
+      connection.onconnectionstatechange = () => this.#stateChanged();
+      this.#expectConnection();
+    }
+    get isClosed() {
+      return this.#closed;
+    }
+    get state() {
+      return this.connection.connectionState;
+    }
+    /** @param {RTCSessionDescriptionInit} description of the other side */
+    async describe(description) {
+      await this.connection.setRemoteDescription(description);
+      this.takeCandidates(this.#early.splice(0));
+    }
+    /** @param {Candidate[]} candidates of the other side */
+    takeCandidates(candidates) {
+      if (this.#closed) return;
+      if (!this.connection.remoteDescription) {
+        this.#early.push(...candidates);
+        return;
+      }
+      for (const candidate of candidates) {
+        this.connection.addIceCandidate(candidate).catch(() => {
+        });
+      }
+    }
+    /** Another way is being looked for. */
+    restarted() {
+      if (this.state !== "connected") this.#expectConnection();
+    }
+    close() {
+      if (this.#closed) return;
+      this.#closed = true;
+      clearTimeout(this.#gathering);
+      clearTimeout(this.#patience);
+      this.connection.close();
+    }
+    /** @param {RTCIceCandidate | null} candidate null: there are no more */
+    #gather(candidate) {
+      if (this.#closed) return;
+      if (candidate?.candidate) this.#found.push(
+        /** @type {Candidate} */
+        candidate.toJSON()
+      );
+      clearTimeout(this.#gathering);
+      if (this.#found.length === 0) return;
+      this.#gathering = setTimeout(
+        () => this.#handlers.found(this.#found.splice(0)),
+        candidate ? GATHER_MS : 0
+      );
+    }
+    #stateChanged() {
+      if (this.#closed) return;
+      const { state } = this;
+      if (state === "connected") clearTimeout(this.#patience);
+      else if (state === "failed") this.#lost();
+      else if (state === "disconnected") this.#wait(DISCONNECTED_MS, () => this.#lost());
+      this.#handlers.state(state);
+    }
+    #lost() {
+      this.#expectConnection();
+      this.#handlers.lost();
+    }
+    #expectConnection() {
+      this.#wait(CONNECT_MS, () => {
+        if (this.state === "connected") return;
+        if (this.#handlers.reachable()) this.#handlers.failed();
+        else this.#expectConnection();
+      });
+    }
+    /**
+     * @param {number} ms
+     * @param {() => void} task
+     */
+    #wait(ms, task) {
+      clearTimeout(this.#patience);
+      this.#patience = setTimeout(task, ms);
+    }
+  };
+
+  // js/opentok/p2p/receiver.js
+  var P2pReceiver = class {
+    #options;
+    #pair;
+    /** Descriptions one after the other. @type {Promise<unknown>} */
+    #work = Promise.resolve();
+    /** @type {(receivers: Receivers) => void} */
+    #arrived = () => {
+    };
+    /** @type {(error: OpenTokError) => void} */
+    #abandoned = () => {
+    };
+    /** What the stream comes out of, once it has been offered. @type {Promise<Receivers>} */
+    receivers;
+    /** @param {Options} options */
+    constructor(options) {
+      this.#options = options;
+      this.receivers = new Promise((resolve, reject) => {
+        this.#arrived = resolve;
+        this.#abandoned = reject;
+      });
+      this.receivers.catch(() => {
+      });
+      this.#pair = new P2pConnection(options.connection, {
+        found: (candidates) => options.send({ type: "peer.ice", candidates }),
+        state: options.onState,
+        lost: () => this.restart(),
+        failed: options.failed,
+        reachable: options.reachable
+      });
+    }
+    get to() {
+      return this.#options.to;
+    }
+    get state() {
+      return this.#pair.state;
+    }
+    /** @param {Want} want */
+    ask(want) {
+      if (!this.#pair.isClosed) this.#options.send({ type: "peer.want", ...want });
+    }
+    /** @param {Description} offer */
+    offered(offer) {
+      this.#work = this.#work.then(async () => {
+        const { connection } = this.#pair;
+        try {
+          await this.#pair.describe(offer);
+          await connection.setLocalDescription(await connection.createAnswer());
+        } catch {
+          return;
+        }
+        if (this.#pair.isClosed) return;
+        const { sdp = "" } = connection.localDescription ?? {};
+        this.#options.send({ type: "peer.sdp", description: { type: "answer", sdp } });
+        const of = (kind) => connection.getReceivers().find(({ track }) => track.kind === kind);
+        const [audio, video] = [of("audio"), of("video")];
+        if (audio && video) this.#arrived({ audio, video });
+      });
+    }
+    /** @param {Candidate[]} candidates */
+    takeCandidates(candidates) {
+      this.#pair.takeCandidates(candidates);
+    }
+    /** Asks for another way. */
+    restart() {
+      this.#pair.restarted();
+      this.ask({ restart: true });
+    }
+    close() {
+      if (this.#pair.isClosed) return;
+      this.#pair.close();
+      this.#abandoned(
+        new OpenTokError(1501, "OT_STREAM_DESTROYED", "The subscription ended before it began.")
+      );
+    }
+  };
+
+  // js/opentok/p2p/sender.js
+  var MIN_BITRATE = 15e4;
+  var MAX_SCALE = 8;
+  var RESTART_PAUSE_MS = 2e3;
+  var P2pSender = class {
+    #options;
+    #pair;
+    /** @type {Record<Kind, RTCRtpSender>} */
+    senders;
+    /** @type {Record<Kind, Outgoing | null>} */
+    #tracks;
+    #wanted = { audio: true, video: true, height: 0, frameRate: 0 };
+    /** One change of what is sent at a time. @type {Promise<unknown>} */
+    #work = Promise.resolve();
+    /** An offer should follow the one that is not answered yet. */
+    #again = false;
+    #offering = false;
+    #restartedAt = Number.NEGATIVE_INFINITY;
+    /**
+     * @param {Outgoing[]} tracks
+     * @param {any} options
+     */
+    constructor(tracks, options) {
+      const { connection, stream, send, failed, reachable } = options;
+      this.#options = options;
+      this.#pair = new P2pConnection(connection, {
+        found: (candidates) => send({ type: "peer.ice", candidates }),
+        state: () => {
+        },
+        lost: () => this.restart(),
+        failed,
+        reachable
+      });
+      const of = (kind) => tracks.find((each) => each.kind === kind) ?? null;
+      this.#tracks = { audio: of("audio"), video: of("video") };
+      const add = (kind) => connection.addTransceiver(kind, {
+        direction: "sendonly",
+        ...stream && { streams: [stream] }
+      }).sender;
+      this.senders = { audio: add("audio"), video: add("video") };
+    }
+    get to() {
+      return this.#options.to;
+    }
+    /**
+     * The subscriber asks for the stream, or for it otherwise than before.
+     *
+     * @param {Want} want
+     */
+    want({ restart, ...wanted }) {
+      Object.assign(this.#wanted, wanted);
+      this.apply();
+      if (restart) this.restart();
+    }
+    /** @param {Kind} kind @param {MediaStreamTrack | null} track @returns {Promise<void>} */
+    replaceTrack(kind, track) {
+      const sent = this.#tracks[kind];
+      this.#tracks[kind] = { ...sent, kind, track };
+      return this.apply();
+    }
+    /** Sends what there is, as far as it is wanted. @returns {Promise<void>} */
+    apply() {
+      const done = this.#work.then(async () => {
+        if (this.#pair.isClosed) return;
+        for (
+          const kind of
+          /** @type {const} */
+          ["audio", "video"]
+        ) {
+          const track = this.#wanted[kind] ? this.#tracks[kind]?.track ?? null : null;
+          if (this.senders[kind].track !== track) await this.senders[kind].replaceTrack(track);
+        }
+        await this.#limit();
+      });
+      this.#work = done.catch(() => {
+      });
+      return done;
+    }
+    /** Makes the picture as large, and as frequent, as it is wanted. */
+    async #limit() {
+      const { track, encodings } = this.#tracks.video ?? {};
+      const parameters = this.senders.video.getParameters();
+      const [encoding] = parameters.encodings ?? [];
+      if (!track || !encoding) return;
+      const full = encodings?.at(-1);
+      const { height, frameRate } = this.#wanted;
+      const ratio = height > 0 ? (track.getSettings().height ?? 0) / height : 1;
+      const scale = Math.min(Math.max(ratio, 1), MAX_SCALE);
+      const bits = full?.maxBitrate ?? 1e6;
+      const rates = [full?.maxFramerate ?? 0, frameRate].filter((rate) => rate > 0);
+      encoding.scaleResolutionDownBy = scale;
+      encoding.maxBitrate = Math.max(Math.round(bits / scale), Math.min(bits, MIN_BITRATE));
+      if (rates.length > 0) encoding.maxFramerate = Math.min(...rates);
+      else delete encoding.maxFramerate;
+      await this.senders.video.setParameters(parameters);
+    }
+    /** Offers, now or as soon as the offer before is answered. */
+    async offer() {
+      if (this.#offering) {
+        this.#again = true;
+        return;
+      }
+      this.#offering = true;
+      try {
+        await this.apply();
+        const { connection } = this.#pair;
+        await connection.setLocalDescription(await connection.createOffer());
+        const { sdp = "" } = connection.localDescription ?? {};
+        if (!this.#pair.isClosed) {
+          this.#options.send({ type: "peer.sdp", description: { type: "offer", sdp } });
+        }
+      } catch {
+      }
+    }
+    /** @param {Description} answer */
+    async answered(answer) {
+      if (this.#pair.connection.signalingState !== "have-local-offer") return;
+      try {
+        await this.#pair.describe(answer);
+      } catch {
+        return;
+      }
+      this.#offering = false;
+      this.apply().catch(() => {
+      });
+      if (!this.#again) return;
+      this.#again = false;
+      this.restart();
+    }
+    /** @param {import('../messages.js').Candidate[]} candidates */
+    takeCandidates(candidates) {
+      this.#pair.takeCandidates(candidates);
+    }
+    /** Looks for another way to the subscriber. */
+    restart() {
+      const now = performance.now();
+      if (this.#pair.isClosed || now - this.#restartedAt < RESTART_PAUSE_MS) return;
+      if (!this.#offering) {
+        this.#restartedAt = now;
+        this.#pair.connection.restartIce();
+      }
+      this.#pair.restarted();
+      this.offer();
+    }
+    get state() {
+      return this.#pair.state;
+    }
+    close() {
+      this.#pair.close();
+    }
+  };
+
+  // js/opentok/p2p/negotiation.js
+  var PATIENCE_MS = 500;
+  var ATTEMPTS = 4;
+  var GONE = ["OT_NOT_FOUND", "OT_STREAM_NOT_FOUND"];
+  var P2pNegotiator = class {
+    #options;
+    #lastPair = 0;
+    /** This client's streams. @type {Map<string, { tracks: Outgoing[], senders: Map<string, P2pSender> }>} */
+    #published = /* @__PURE__ */ new Map();
+    /** What it subscribes to, by the number of the pair. @type {Map<number, P2pReceiver>} */
+    #deliveries = /* @__PURE__ */ new Map();
+    /** @param {Options} options */
+    constructor(options) {
+      this.#options = options;
+    }
+    /**
+     * Keeps a stream for whoever asks for it.
+     *
+     * @param {string} streamId
+     * @param {Outgoing[]} tracks
+     */
+    publish(streamId, tracks) {
+      this.#published.set(streamId, { tracks, senders: /* @__PURE__ */ new Map() });
+    }
+    /** @param {string} streamId */
+    unpublish(streamId) {
+      for (const sender of this.senders(streamId)) sender.close();
+      this.#published.delete(streamId);
+    }
+    /**
+     * Sends another track to everybody from now on.
+     *
+     * @param {string} streamId
+     * @param {Kind} kind
+     * @param {MediaStreamTrack | null} track
+     */
+    async replaceTrack(streamId, kind, track) {
+      const published = this.#published.get(streamId);
+      if (!published) return;
+      published.tracks = published.tracks.map(
+        (each) => each.kind === kind ? { ...each, track } : each
+      );
+      await Promise.all(this.senders(streamId).map((each) => each.replaceTrack(kind, track)));
+    }
+    /** Those who receive a stream. @param {string} streamId @returns {P2pSender[]} */
+    senders(streamId) {
+      return [...this.#published.get(streamId)?.senders.values() ?? []];
+    }
+    /**
+     * Asks a publisher for a stream.
+     *
+     * @param {string} streamId
+     * @param {string} to its publisher's connection
+     * @param {Want} want
+     * @param {(state: RTCPeerConnectionState) => void} onState
+     * @returns {{ receiver: P2pReceiver, close: () => void }}
+     */
+    subscribe(streamId, to, want, onState) {
+      this.#lastPair += 1;
+      const pair = this.#lastPair;
+      const send = (message) => this.#send({ to, streamId, pair, ...message }, true, () => close(false));
+      const receiver = new P2pReceiver({
+        to,
+        connection: this.#options.createConnection(),
+        send,
+        onState,
+        failed: () => this.#options.failed(streamId),
+        reachable: this.#options.reachable
+      });
+      const close = (tell) => {
+        if (!this.#deliveries.delete(pair)) return;
+        receiver.close();
+        if (tell) send({ type: "peer.bye" });
+      };
+      this.#deliveries.set(pair, receiver);
+      receiver.ask(want);
+      return { receiver, close: () => close(true) };
+    }
+    /** @param {PeerEvent} event */
+    handle(event) {
+      const toPublisher = this.#published.has(event.streamId);
+      if (toPublisher) this.#hearSubscriber(event);
+      else this.#hearPublisher(event);
+    }
+    /** @param {PeerEvent} event */
+    #hearSubscriber(event) {
+      const { from, streamId, pair } = event;
+      const published = this.#published.get(streamId);
+      if (!published) return;
+      const key = `${from} ${pair}`;
+      const sender = published.senders.get(key);
+      switch (event.type) {
+        case "peer.want":
+          if (sender) sender.want(wantOf(event));
+          else this.#ship(streamId, published, key, event);
+          break;
+        case "peer.sdp":
+          if (event.description.type === "answer") sender?.answered(event.description);
+          break;
+        case "peer.ice":
+          sender?.takeCandidates(event.candidates);
+          break;
+        case "peer.bye":
+          sender?.close();
+          published.senders.delete(key);
+          break;
+      }
+    }
+    /**
+     * @param {string} streamId
+     * @param {{ tracks: Outgoing[], senders: Map<string, P2pSender> }} published
+     * @param {string} key
+     * @param {Extract<PeerEvent, { type: 'peer.want' }>} want
+     */
+    #ship(streamId, published, key, { from: to, pair, ...want }) {
+      const forget = () => {
+        sender.close();
+        published.senders.delete(key);
+      };
+      const sender = new P2pSender(published.tracks, {
+        to,
+        connection: this.#options.createConnection(),
+        stream: this.#options.createStream?.(),
+        send: (message) => this.#send({ to, streamId, pair, ...message }, false, forget),
+        failed: () => this.#options.failed(streamId),
+        reachable: this.#options.reachable
+      });
+      published.senders.set(key, sender);
+      sender.want(wantOf(want));
+      sender.offer();
+    }
+    /** @param {PeerEvent} event */
+    #hearPublisher(event) {
+      const receiver = this.#deliveries.get(event.pair);
+      if (!receiver || receiver.to !== event.from) return;
+      if (event.type === "peer.sdp" && event.description.type === "offer") {
+        receiver.offered(event.description);
+      } else if (event.type === "peer.ice") {
+        receiver.takeCandidates(event.candidates);
+      }
+    }
+    /** Somebody is gone. @param {string} connectionId */
+    left(connectionId) {
+      for (const { senders } of this.#published.values()) {
+        for (const [key, sender] of [...senders]) {
+          if (sender.to !== connectionId) continue;
+          sender.close();
+          senders.delete(key);
+        }
+      }
+    }
+    /** Looks for new ways through the network. */
+    restart() {
+      for (const streamId of this.#published.keys()) {
+        for (const sender of this.senders(streamId)) sender.restart();
+      }
+      for (const receiver of this.#deliveries.values()) receiver.restart();
+    }
+    /** Whether all that is to flow can. @returns {boolean} */
+    get isConnected() {
+      const senders = [...this.#published.keys()].flatMap((id) => this.senders(id));
+      return [...senders, ...this.#deliveries.values()].every(({ state }) => state === "connected");
+    }
+    /** Ends what this client sends. What it receives is ended by those who show it. */
+    close() {
+      for (const streamId of [...this.#published.keys()]) this.unpublish(streamId);
+    }
+    /**
+     * @param {any} message
+     * @param {boolean} toPublisher
+     * @param {() => void} gone the other side is not there any more
+     */
+    #send(message, toPublisher, gone3) {
+      if (message.to === this.#options.own) {
+        const event = { ...message, from: message.to };
+        setTimeout(() => toPublisher ? this.#hearSubscriber(event) : this.#hearPublisher(event), 0);
+        return;
+      }
+      this.#tell(message, gone3);
+    }
+    /** @param {any} message @param {() => void} gone */
+    async #tell(message, gone3) {
+      for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
+        try {
+          await this.#options.request(message);
+          return;
+        } catch (error) {
+          if (GONE.includes(error?.name)) gone3();
+          if (error?.name !== "OT_RATE_LIMIT_EXCEEDED") return;
+          await new Promise((resolve) => setTimeout(resolve, attempt * PATIENCE_MS));
+        }
+      }
+    }
+  };
+  function wantOf(event) {
+    const want = {};
+    for (const key of ["audio", "video", "height", "frameRate", "restart"]) {
+      if (event[key] !== void 0 && event[key] !== null) want[key] = event[key];
+    }
+    return want;
   }
 
   // js/opentok/slots.js
@@ -2036,12 +2558,12 @@
   };
 
   // js/opentok/peer.js
-  var DISCONNECTED_MS = 3e3;
-  var RESTART_PAUSE_MS = 3e3;
+  var DISCONNECTED_MS2 = 3e3;
+  var RESTART_PAUSE_MS2 = 3e3;
   var ANSWER_TIMEOUT_MS = 15e3;
   var PASSING = ["OT_STREAM_NOT_FOUND", "OT_RATE_LIMIT_EXCEEDED"];
-  var ATTEMPTS = 4;
-  var PATIENCE_MS = 300;
+  var ATTEMPTS2 = 4;
+  var PATIENCE_MS2 = 300;
   var CONNECT_TIMEOUT_MS = 2e4;
   var Peer = class {
     #options;
@@ -2169,14 +2691,14 @@
     restart() {
       this.#stopRestartTimer();
       if (!this.#connection || this.#closed || this.#generation === 0) return;
-      const pause = this.#restartedAt + RESTART_PAUSE_MS - performance.now();
+      const pause = this.#restartedAt + RESTART_PAUSE_MS2 - performance.now();
       if (pause > 0) {
         this.#restartIn(pause);
         return;
       }
       this.#restartedAt = performance.now();
       this.#connection.restartIce();
-      this.#negotiate().catch(() => this.#restartIn(RESTART_PAUSE_MS));
+      this.#negotiate().catch(() => this.#restartIn(RESTART_PAUSE_MS2));
     }
     close() {
       if (this.#closed) return;
@@ -2262,8 +2784,8 @@
           await this.#exchange();
           return;
         } catch (error) {
-          if (this.#closed || attempt === ATTEMPTS || !PASSING.includes(error?.name)) throw error;
-          await new Promise((resolve) => setTimeout(resolve, attempt * PATIENCE_MS));
+          if (this.#closed || attempt === ATTEMPTS2 || !PASSING.includes(error?.name)) throw error;
+          await new Promise((resolve) => setTimeout(resolve, attempt * PATIENCE_MS2));
         }
       }
     }
@@ -2342,7 +2864,7 @@
       if (this.#closed) return;
       const state = this.state;
       if (state === "failed") this.restart();
-      else if (state === "disconnected") this.#restartIn(DISCONNECTED_MS);
+      else if (state === "disconnected") this.#restartIn(DISCONNECTED_MS2);
       else if (state === "connected") this.#stopRestartTimer();
       for (const look of [...this.#stateWatchers]) look();
       this.#options.onState?.(state);
@@ -2370,7 +2892,7 @@
   var Publication = class {
     streamId;
     #peer;
-    #relay;
+    #p2p;
     /** What is sent, as it is now. @type {Outgoing[]} */
     #tracks;
     /** Through the server. @type {Partial<Record<Kind, RTCRtpTransceiver>> | null} */
@@ -2381,17 +2903,17 @@
     /**
      * @param {string} streamId
      * @param {Outgoing[]} tracks
-     * @param {{ peer: Peer, relay: Relay }} ways
+     * @param {{ peer: Peer, p2p: P2pNegotiator }} ways
      */
-    constructor(streamId, tracks, { peer, relay }) {
+    constructor(streamId, tracks, { peer, p2p }) {
       this.streamId = streamId;
       this.#tracks = tracks;
       this.#peer = peer;
-      this.#relay = relay;
+      this.#p2p = p2p;
     }
     /** Sends it to whoever asks for it. */
-    relay() {
-      this.#relay.publish(this.streamId, this.#tracks);
+    useP2p() {
+      this.#p2p.publish(this.streamId, this.#tracks);
     }
     /** Sends it to the server. @returns {Promise<void>} once that has answered */
     route() {
@@ -2411,561 +2933,21 @@
     async replaceTrack(kind, track) {
       this.#tracks = this.#tracks.map((each) => each.kind === kind ? { ...each, track } : each);
       await this.#made?.[kind]?.sender.replaceTrack(track);
-      await this.#relay.replaceTrack(this.streamId, kind, track);
+      await this.#p2p.replaceTrack(this.streamId, kind, track);
     }
     /** By what it is sent: to the server, or to each subscriber. @returns {Sent[]} */
     get sent() {
       const made = this.#made;
       if (made) return [{ senders: [made.audio?.sender, made.video?.sender] }];
-      return this.#relay.shipments(this.streamId).map(({ to, senders }) => ({ connectionId: to, senders: [senders.audio, senders.video] }));
+      return this.#p2p.senders(this.streamId).map(({ to, senders }) => ({ connectionId: to, senders: [senders.audio, senders.video] }));
     }
     /** Ends the sending. The server knows, or is told by somebody else. */
     end() {
       this.#ended = true;
       if (this.#made) this.#peer.unpublish(this.streamId);
-      this.#relay.unpublish(this.streamId);
+      this.#p2p.unpublish(this.streamId);
     }
   };
-
-  // js/opentok/p2p/peer-connection.js
-  var CONNECT_MS = 5e3;
-  var DISCONNECTED_MS2 = 3e3;
-  var GATHER_MS = 50;
-  var Pair = class {
-    #handlers;
-    /** @type {RTCPeerConnection} */
-    connection;
-    #closed = false;
-    /** @type {Candidate[]} */
-    #found = [];
-    /** Those of the other side that came before its description. @type {Candidate[]} */
-    #early = [];
-    #gathering = (
-      /** @type {any} */
-      null
-    );
-    #patience = (
-      /** @type {any} */
-      null
-    );
-    /**
-     * @param {RTCPeerConnection} connection
-     * @param {Handlers} handlers
-     */
-    constructor(connection, handlers) {
-      this.connection = connection;
-      this.#handlers = handlers;
-      connection.onicecandidate = ({ candidate }) => this.#gather(candidate);
-      connection.onconnectionstatechange = () => this.#stateChanged();
-      this.#expectConnection();
-    }
-    get isClosed() {
-      return this.#closed;
-    }
-    get state() {
-      return this.connection.connectionState;
-    }
-    /** @param {RTCSessionDescriptionInit} description of the other side */
-    async describe(description) {
-      await this.connection.setRemoteDescription(description);
-      this.takeCandidates(this.#early.splice(0));
-    }
-    /** @param {Candidate[]} candidates of the other side */
-    takeCandidates(candidates) {
-      if (this.#closed) return;
-      if (!this.connection.remoteDescription) {
-        this.#early.push(...candidates);
-        return;
-      }
-      for (const candidate of candidates) {
-        this.connection.addIceCandidate(candidate).catch(() => {
-        });
-      }
-    }
-    /** Another way is being looked for. */
-    restarted() {
-      if (this.state !== "connected") this.#expectConnection();
-    }
-    close() {
-      if (this.#closed) return;
-      this.#closed = true;
-      clearTimeout(this.#gathering);
-      clearTimeout(this.#patience);
-      this.connection.close();
-    }
-    /** @param {RTCIceCandidate | null} candidate null: there are no more */
-    #gather(candidate) {
-      if (this.#closed) return;
-      if (candidate?.candidate) this.#found.push(
-        /** @type {Candidate} */
-        candidate.toJSON()
-      );
-      clearTimeout(this.#gathering);
-      if (this.#found.length === 0) return;
-      this.#gathering = setTimeout(
-        () => this.#handlers.found(this.#found.splice(0)),
-        candidate ? GATHER_MS : 0
-      );
-    }
-    #stateChanged() {
-      if (this.#closed) return;
-      const { state } = this;
-      if (state === "connected") clearTimeout(this.#patience);
-      else if (state === "failed") this.#lost();
-      else if (state === "disconnected") this.#wait(DISCONNECTED_MS2, () => this.#lost());
-      this.#handlers.state(state);
-    }
-    #lost() {
-      this.#expectConnection();
-      this.#handlers.lost();
-    }
-    #expectConnection() {
-      this.#wait(CONNECT_MS, () => {
-        if (this.state === "connected") return;
-        if (this.#handlers.reachable()) this.#handlers.failed();
-        else this.#expectConnection();
-      });
-    }
-    /**
-     * @param {number} ms
-     * @param {() => void} task
-     */
-    #wait(ms, task) {
-      clearTimeout(this.#patience);
-      this.#patience = setTimeout(task, ms);
-    }
-  };
-
-  // js/opentok/p2p/receiver.js
-  var Delivery = class {
-    #options;
-    #pair;
-    /** Descriptions one after the other. @type {Promise<unknown>} */
-    #work = Promise.resolve();
-    /** @type {(receivers: Receivers) => void} */
-    #arrived = () => {
-    };
-    /** @type {(error: OpenTokError) => void} */
-    #abandoned = () => {
-    };
-    /** What the stream comes out of, once it has been offered. @type {Promise<Receivers>} */
-    receivers;
-    /** @param {Options} options */
-    constructor(options) {
-      this.#options = options;
-      this.receivers = new Promise((resolve, reject) => {
-        this.#arrived = resolve;
-        this.#abandoned = reject;
-      });
-      this.receivers.catch(() => {
-      });
-      this.#pair = new Pair(options.connection, {
-        found: (candidates) => options.send({ type: "peer.ice", candidates }),
-        state: options.onState,
-        lost: () => this.restart(),
-        failed: options.failed,
-        reachable: options.reachable
-      });
-    }
-    get to() {
-      return this.#options.to;
-    }
-    get state() {
-      return this.#pair.state;
-    }
-    /** @param {Want} want */
-    ask(want) {
-      if (!this.#pair.isClosed) this.#options.send({ type: "peer.want", ...want });
-    }
-    /** @param {Description} offer */
-    offered(offer) {
-      this.#work = this.#work.then(async () => {
-        const { connection } = this.#pair;
-        try {
-          await this.#pair.describe(offer);
-          await connection.setLocalDescription(await connection.createAnswer());
-        } catch {
-          return;
-        }
-        if (this.#pair.isClosed) return;
-        const { sdp = "" } = connection.localDescription ?? {};
-        this.#options.send({ type: "peer.sdp", description: { type: "answer", sdp } });
-        const of = (kind) => connection.getReceivers().find(({ track }) => track.kind === kind);
-        const [audio, video] = [of("audio"), of("video")];
-        if (audio && video) this.#arrived({ audio, video });
-      });
-    }
-    /** @param {Candidate[]} candidates */
-    takeCandidates(candidates) {
-      this.#pair.takeCandidates(candidates);
-    }
-    /** Asks for another way. */
-    restart() {
-      this.#pair.restarted();
-      this.ask({ restart: true });
-    }
-    close() {
-      if (this.#pair.isClosed) return;
-      this.#pair.close();
-      this.#abandoned(
-        new OpenTokError(1501, "OT_STREAM_DESTROYED", "The subscription ended before it began.")
-      );
-    }
-  };
-
-  // js/opentok/p2p/sender.js
-  var MIN_BITRATE = 15e4;
-  var MAX_SCALE = 8;
-  var RESTART_PAUSE_MS2 = 2e3;
-  var Shipment = class {
-    #options;
-    #pair;
-    /** @type {Record<Kind, RTCRtpSender>} */
-    senders;
-    /** @type {Record<Kind, Outgoing | null>} */
-    #tracks;
-    #wanted = { audio: true, video: true, height: 0, frameRate: 0 };
-    /** One change of what is sent at a time. @type {Promise<unknown>} */
-    #work = Promise.resolve();
-    /** An offer should follow the one that is not answered yet. */
-    #again = false;
-    #offering = false;
-    #restartedAt = Number.NEGATIVE_INFINITY;
-    /**
-     * @param {Outgoing[]} tracks
-     * @param {any} options
-     */
-    constructor(tracks, options) {
-      const { connection, stream, send, failed, reachable } = options;
-      this.#options = options;
-      this.#pair = new Pair(connection, {
-        found: (candidates) => send({ type: "peer.ice", candidates }),
-        state: () => {
-        },
-        lost: () => this.restart(),
-        failed,
-        reachable
-      });
-      const of = (kind) => tracks.find((each) => each.kind === kind) ?? null;
-      this.#tracks = { audio: of("audio"), video: of("video") };
-      const add = (kind) => connection.addTransceiver(kind, {
-        direction: "sendonly",
-        ...stream && { streams: [stream] }
-      }).sender;
-      this.senders = { audio: add("audio"), video: add("video") };
-    }
-    get to() {
-      return this.#options.to;
-    }
-    /**
-     * The subscriber asks for the stream, or for it otherwise than before.
-     *
-     * @param {Want} want
-     */
-    want({ restart, ...wanted }) {
-      Object.assign(this.#wanted, wanted);
-      this.apply();
-      if (restart) this.restart();
-    }
-    /** @param {Kind} kind @param {MediaStreamTrack | null} track @returns {Promise<void>} */
-    replaceTrack(kind, track) {
-      const sent = this.#tracks[kind];
-      this.#tracks[kind] = { ...sent, kind, track };
-      return this.apply();
-    }
-    /** Sends what there is, as far as it is wanted. @returns {Promise<void>} */
-    apply() {
-      const done = this.#work.then(async () => {
-        if (this.#pair.isClosed) return;
-        for (
-          const kind of
-          /** @type {const} */
-          ["audio", "video"]
-        ) {
-          const track = this.#wanted[kind] ? this.#tracks[kind]?.track ?? null : null;
-          if (this.senders[kind].track !== track) await this.senders[kind].replaceTrack(track);
-        }
-        await this.#limit();
-      });
-      this.#work = done.catch(() => {
-      });
-      return done;
-    }
-    /** Makes the picture as large, and as frequent, as it is wanted. */
-    async #limit() {
-      const { track, encodings } = this.#tracks.video ?? {};
-      const parameters = this.senders.video.getParameters();
-      const [encoding] = parameters.encodings ?? [];
-      if (!track || !encoding) return;
-      const full = encodings?.at(-1);
-      const { height, frameRate } = this.#wanted;
-      const ratio = height > 0 ? (track.getSettings().height ?? 0) / height : 1;
-      const scale = Math.min(Math.max(ratio, 1), MAX_SCALE);
-      const bits = full?.maxBitrate ?? 1e6;
-      const rates = [full?.maxFramerate ?? 0, frameRate].filter((rate) => rate > 0);
-      encoding.scaleResolutionDownBy = scale;
-      encoding.maxBitrate = Math.max(Math.round(bits / scale), Math.min(bits, MIN_BITRATE));
-      if (rates.length > 0) encoding.maxFramerate = Math.min(...rates);
-      else delete encoding.maxFramerate;
-      await this.senders.video.setParameters(parameters);
-    }
-    /** Offers, now or as soon as the offer before is answered. */
-    async offer() {
-      if (this.#offering) {
-        this.#again = true;
-        return;
-      }
-      this.#offering = true;
-      try {
-        await this.apply();
-        const { connection } = this.#pair;
-        await connection.setLocalDescription(await connection.createOffer());
-        const { sdp = "" } = connection.localDescription ?? {};
-        if (!this.#pair.isClosed) {
-          this.#options.send({ type: "peer.sdp", description: { type: "offer", sdp } });
-        }
-      } catch {
-      }
-    }
-    /** @param {Description} answer */
-    async answered(answer) {
-      if (this.#pair.connection.signalingState !== "have-local-offer") return;
-      try {
-        await this.#pair.describe(answer);
-      } catch {
-        return;
-      }
-      this.#offering = false;
-      this.apply().catch(() => {
-      });
-      if (!this.#again) return;
-      this.#again = false;
-      this.restart();
-    }
-    /** @param {import('../messages.js').Candidate[]} candidates */
-    takeCandidates(candidates) {
-      this.#pair.takeCandidates(candidates);
-    }
-    /** Looks for another way to the subscriber. */
-    restart() {
-      const now = performance.now();
-      if (this.#pair.isClosed || now - this.#restartedAt < RESTART_PAUSE_MS2) return;
-      if (!this.#offering) {
-        this.#restartedAt = now;
-        this.#pair.connection.restartIce();
-      }
-      this.#pair.restarted();
-      this.offer();
-    }
-    get state() {
-      return this.#pair.state;
-    }
-    close() {
-      this.#pair.close();
-    }
-  };
-
-  // js/opentok/p2p/negotiation.js
-  var PATIENCE_MS2 = 500;
-  var ATTEMPTS2 = 4;
-  var GONE = ["OT_NOT_FOUND", "OT_STREAM_NOT_FOUND"];
-  var Relay = class {
-    #options;
-    #lastPair = 0;
-    /** This client's streams. @type {Map<string, { tracks: Outgoing[], shipments: Map<string, Shipment> }>} */
-    #published = /* @__PURE__ */ new Map();
-    /** What it subscribes to, by the number of the pair. @type {Map<number, Delivery>} */
-    #deliveries = /* @__PURE__ */ new Map();
-    /** @param {Options} options */
-    constructor(options) {
-      this.#options = options;
-    }
-    /**
-     * Keeps a stream for whoever asks for it.
-     *
-     * @param {string} streamId
-     * @param {Outgoing[]} tracks
-     */
-    publish(streamId, tracks) {
-      this.#published.set(streamId, { tracks, shipments: /* @__PURE__ */ new Map() });
-    }
-    /** @param {string} streamId */
-    unpublish(streamId) {
-      for (const shipment of this.shipments(streamId)) shipment.close();
-      this.#published.delete(streamId);
-    }
-    /**
-     * Sends another track to everybody from now on.
-     *
-     * @param {string} streamId
-     * @param {Kind} kind
-     * @param {MediaStreamTrack | null} track
-     */
-    async replaceTrack(streamId, kind, track) {
-      const published = this.#published.get(streamId);
-      if (!published) return;
-      published.tracks = published.tracks.map(
-        (each) => each.kind === kind ? { ...each, track } : each
-      );
-      await Promise.all(this.shipments(streamId).map((each) => each.replaceTrack(kind, track)));
-    }
-    /** Those who receive a stream. @param {string} streamId @returns {Shipment[]} */
-    shipments(streamId) {
-      return [...this.#published.get(streamId)?.shipments.values() ?? []];
-    }
-    /**
-     * Asks a publisher for a stream.
-     *
-     * @param {string} streamId
-     * @param {string} to its publisher's connection
-     * @param {Want} want
-     * @param {(state: RTCPeerConnectionState) => void} onState
-     * @returns {{ delivery: Delivery, close: () => void }}
-     */
-    subscribe(streamId, to, want, onState) {
-      this.#lastPair += 1;
-      const pair = this.#lastPair;
-      const send = (message) => this.#send({ to, streamId, pair, ...message }, true, () => close(false));
-      const delivery = new Delivery({
-        to,
-        connection: this.#options.createConnection(),
-        send,
-        onState,
-        failed: () => this.#options.failed(streamId),
-        reachable: this.#options.reachable
-      });
-      const close = (tell) => {
-        if (!this.#deliveries.delete(pair)) return;
-        delivery.close();
-        if (tell) send({ type: "peer.bye" });
-      };
-      this.#deliveries.set(pair, delivery);
-      delivery.ask(want);
-      return { delivery, close: () => close(true) };
-    }
-    /** @param {PeerEvent} event */
-    hear(event) {
-      const toPublisher = this.#published.has(event.streamId);
-      if (toPublisher) this.#hearSubscriber(event);
-      else this.#hearPublisher(event);
-    }
-    /** @param {PeerEvent} event */
-    #hearSubscriber(event) {
-      const { from, streamId, pair } = event;
-      const published = this.#published.get(streamId);
-      if (!published) return;
-      const key = `${from} ${pair}`;
-      const shipment = published.shipments.get(key);
-      switch (event.type) {
-        case "peer.want":
-          if (shipment) shipment.want(wantOf(event));
-          else this.#ship(streamId, published, key, event);
-          break;
-        case "peer.sdp":
-          if (event.description.type === "answer") shipment?.answered(event.description);
-          break;
-        case "peer.ice":
-          shipment?.takeCandidates(event.candidates);
-          break;
-        case "peer.bye":
-          shipment?.close();
-          published.shipments.delete(key);
-          break;
-      }
-    }
-    /**
-     * @param {string} streamId
-     * @param {{ tracks: Outgoing[], shipments: Map<string, Shipment> }} published
-     * @param {string} key
-     * @param {Extract<PeerEvent, { type: 'peer.want' }>} want
-     */
-    #ship(streamId, published, key, { from: to, pair, ...want }) {
-      const forget = () => {
-        shipment.close();
-        published.shipments.delete(key);
-      };
-      const shipment = new Shipment(published.tracks, {
-        to,
-        connection: this.#options.createConnection(),
-        stream: this.#options.createStream?.(),
-        send: (message) => this.#send({ to, streamId, pair, ...message }, false, forget),
-        failed: () => this.#options.failed(streamId),
-        reachable: this.#options.reachable
-      });
-      published.shipments.set(key, shipment);
-      shipment.want(wantOf(want));
-      shipment.offer();
-    }
-    /** @param {PeerEvent} event */
-    #hearPublisher(event) {
-      const delivery = this.#deliveries.get(event.pair);
-      if (!delivery || delivery.to !== event.from) return;
-      if (event.type === "peer.sdp" && event.description.type === "offer") {
-        delivery.offered(event.description);
-      } else if (event.type === "peer.ice") {
-        delivery.takeCandidates(event.candidates);
-      }
-    }
-    /** Somebody is gone. @param {string} connectionId */
-    left(connectionId) {
-      for (const { shipments } of this.#published.values()) {
-        for (const [key, shipment] of [...shipments]) {
-          if (shipment.to !== connectionId) continue;
-          shipment.close();
-          shipments.delete(key);
-        }
-      }
-    }
-    /** Looks for new ways through the network. */
-    restart() {
-      for (const streamId of this.#published.keys()) {
-        for (const shipment of this.shipments(streamId)) shipment.restart();
-      }
-      for (const delivery of this.#deliveries.values()) delivery.restart();
-    }
-    /** Whether all that is to flow can. @returns {boolean} */
-    get isConnected() {
-      const shipments = [...this.#published.keys()].flatMap((id) => this.shipments(id));
-      return [...shipments, ...this.#deliveries.values()].every(({ state }) => state === "connected");
-    }
-    /** Ends what this client sends. What it receives is ended by those who show it. */
-    close() {
-      for (const streamId of [...this.#published.keys()]) this.unpublish(streamId);
-    }
-    /**
-     * @param {any} message
-     * @param {boolean} toPublisher
-     * @param {() => void} gone the other side is not there any more
-     */
-    #send(message, toPublisher, gone3) {
-      if (message.to === this.#options.own) {
-        const event = { ...message, from: message.to };
-        setTimeout(() => toPublisher ? this.#hearSubscriber(event) : this.#hearPublisher(event), 0);
-        return;
-      }
-      this.#tell(message, gone3);
-    }
-    /** @param {any} message @param {() => void} gone */
-    async #tell(message, gone3) {
-      for (let attempt = 1; attempt <= ATTEMPTS2; attempt += 1) {
-        try {
-          await this.#options.request(message);
-          return;
-        } catch (error) {
-          if (GONE.includes(error?.name)) gone3();
-          if (error?.name !== "OT_RATE_LIMIT_EXCEEDED") return;
-          await new Promise((resolve) => setTimeout(resolve, attempt * PATIENCE_MS2));
-        }
-      }
-    }
-  };
-  function wantOf(event) {
-    const want = {};
-    for (const key of ["audio", "video", "height", "frameRate", "restart"]) {
-      if (event[key] !== void 0 && event[key] !== null) want[key] = event[key];
-    }
-    return want;
-  }
 
   // js/opentok/subscription.js
   var OVERLAP_MS = 3e3;
@@ -3008,8 +2990,8 @@
       return this.#way?.video;
     }
     /** Takes the stream from its publisher. @param {string} publisher connection id */
-    async relay(publisher) {
-      const { delivery, close } = this.#ways.relay.subscribe(
+    async useP2p(publisher) {
+      const { receiver, close } = this.#ways.p2p.subscribe(
         this.streamId,
         publisher,
         this.#wanted,
@@ -3017,12 +2999,12 @@
           if (!this.#way || this.#way.update === update) this.stateChanged(state);
         }
       );
-      const update = (change) => delivery.ask(change);
+      const update = (change) => receiver.ask(change);
       this.#abandon = close;
-      const { audio, video } = await delivery.receivers;
+      const { audio, video } = await receiver.receivers;
       if (this.#closed) throw ended();
-      this.#take({ audio, video, state: () => delivery.state, update, close });
-      this.stateChanged(delivery.state);
+      this.#take({ audio, video, state: () => receiver.state, update, close });
+      this.stateChanged(receiver.state);
     }
     /** Takes the stream from the server. */
     async route() {
@@ -3144,7 +3126,7 @@
   var Media = class {
     #signaling;
     #peer;
-    #relay;
+    #p2p;
     #relayed;
     /** @type {Map<string, Publication>} */
     #publications = /* @__PURE__ */ new Map();
@@ -3178,7 +3160,7 @@
         codecs: (kind) => offeredCodecs(kind, supportedCodecs(kind)),
         createStream
       });
-      this.#relay = new Relay({
+      this.#p2p = new P2pNegotiator({
         own,
         request: (message) => signaling.request(message),
         createConnection: create,
@@ -3189,7 +3171,7 @@
     }
     /** Whether media can flow as they should. */
     get isConnected() {
-      return this.#relayed ? this.#relay.isConnected : this.#peer.state === "connected";
+      return this.#relayed ? this.#p2p.isConnected : this.#peer.state === "connected";
     }
     /**
      * @param {NewStream} stream
@@ -3198,7 +3180,7 @@
      */
     async publish(stream, tracks) {
       const { streamId } = await this.#signaling.request({ type: "publish", ...stream });
-      const ways = { peer: this.#peer, relay: this.#relay };
+      const ways = { peer: this.#peer, p2p: this.#p2p };
       const publication = new Publication(streamId, tracks, ways);
       try {
         if (!await this.#open(publication)) {
@@ -3222,7 +3204,7 @@
     async #open(publication) {
       const { streamId } = publication;
       if (this.#relayed) {
-        publication.relay();
+        publication.useP2p();
         this.#publications.set(streamId, publication);
         try {
           await this.#signaling.request({ type: "peer.open", streamId });
@@ -3262,7 +3244,7 @@
     }) {
       const subscription = new Subscription(streamId, wanted, onState, {
         peer: this.#peer,
-        relay: this.#relay,
+        p2p: this.#p2p,
         request: (message) => this.#signaling.request(message)
       });
       this.#subscriptions.add(subscription);
@@ -3286,7 +3268,7 @@
     async #begin(subscription, publisher) {
       if (this.#relayed) {
         try {
-          await subscription.relay(publisher);
+          await subscription.useP2p(publisher);
           return;
         } catch (error) {
           if (this.#relayed) throw error;
@@ -3295,12 +3277,12 @@
       await subscription.route();
     }
     /** From another browser. @param {PeerEvent} event */
-    hear(event) {
-      if (this.#relayed) this.#relay.hear(event);
+    handle(event) {
+      if (this.#relayed) this.#p2p.handle(event);
     }
     /** Somebody has left the session. @param {string} connectionId */
     left(connectionId) {
-      this.#relay.left(connectionId);
+      this.#p2p.left(connectionId);
     }
     /** Media go through the server from now on: everything changes over, and is shown meanwhile as it was. */
     route() {
@@ -3312,7 +3294,7 @@
           if (!this.#closed) log.warn(`A stream could not be sent to the server: ${error?.message}`);
         });
       }
-      setTimeout(() => this.#relay.close(), OVERLAP_MS2);
+      setTimeout(() => this.#p2p.close(), OVERLAP_MS2);
       for (const subscription of this.#subscriptions) {
         if (subscription.audio) subscription.route().catch(() => subscription.stateChanged("failed"));
         else subscription.abandon();
@@ -3320,14 +3302,14 @@
     }
     /** Looks for a new path through the network. */
     restart() {
-      if (this.#relayed) this.#relay.restart();
+      if (this.#relayed) this.#p2p.restart();
       else this.#peer.restart();
     }
     close() {
       if (this.#closed) return;
       this.#closed = true;
       for (const subscription of [...this.#subscriptions]) subscription.close();
-      this.#relay.close();
+      this.#p2p.close();
       this.#peer.close();
     }
     /** For requests whose refusal changes nothing. @param {ClientMessage} message */
@@ -3609,6 +3591,24 @@
       return true;
     }
   };
+
+  // js/opentok/server-url.js
+  var scriptUrl = null;
+  var globalName = "OT";
+  function setScriptUrl(url2, name2) {
+    scriptUrl = url2;
+    globalName = name2;
+  }
+  function signalingUrl() {
+    const chosen = (
+      /** @type {any} */
+      globalThis[globalName]?.__engineUrl
+    );
+    const base = new URL(chosen ?? scriptUrl ?? location.href, location.href);
+    const url2 = new URL("/live", base);
+    url2.protocol = base.protocol === "https:" || base.protocol === "wss:" ? "wss:" : "ws:";
+    return url2.href;
+  }
 
   // js/opentok/signal.js
   var TYPE = /^[A-Za-z0-9\-._~]+$/;
@@ -3990,7 +3990,7 @@
 
   // js/opentok/subscriber.js
   var SIZE_DEBOUNCE_MS = 300;
-  var Subscriber = class extends Shown {
+  var Subscriber = class extends MediaView {
     /** @type {any} */
     session;
     /** @type {Stream | null} */
@@ -4333,11 +4333,11 @@
       return this.#members.archives;
     }
     /** `connect(token, callback?)` or `connect(apiKey, token, callback?)`; returns the session. */
-    connect = promising((...given) => this.#connect(given));
+    connect = promisify((...given) => this.#connect(given));
     /** `publish(publisher, callback?)` or `publish(target?, properties?, callback?)`; returns the publisher, or null. */
-    publish = promising((...given) => this.#publish(given));
+    publish = promisify((...given) => this.#publish(given));
     /** `subscribe(stream, target?, properties?, callback?)`; returns the subscriber, or null. */
-    subscribe = promising((...given) => this.#subscribe(given));
+    subscribe = promisify((...given) => this.#subscribe(given));
     /** @param {any[]} given */
     #connect(given) {
       const { apiKey, token, callback } = connectArguments(given);
@@ -4370,7 +4370,7 @@
       this.currentState = "connecting";
       const create = this.#parts.createSignaling ?? ((options) => new Signaling(options));
       const signaling = create({
-        url: liveUrl(),
+        url: signalingUrl(),
         handlers: {
           welcome: (welcome) => this.#welcomed(welcome),
           refused,
@@ -4590,7 +4590,7 @@
         case "peer.sdp":
         case "peer.ice":
         case "peer.bye":
-          this.#media?.hear(event);
+          this.#media?.handle(event);
           return;
         case "sessionRouted":
           this.#media?.route();
@@ -4719,7 +4719,7 @@
     sessions.set(sessionId, session);
     return session;
   }
-  var initPublisher = promising((...given) => {
+  var initPublisher = promisify((...given) => {
     const { target, properties, callback } = publisherArguments(given);
     return new Publisher(target, properties, callback);
   });
@@ -4782,6 +4782,6 @@
   );
   var url = script?.dataset.engineUrl ?? script?.src;
   var name = script?.dataset.global;
-  if (url) cameFrom(url, name ?? "OT");
+  if (url) setScriptUrl(url, name ?? "OT");
   Object.assign(window, name ? { [name]: OT } : { OT, TB: OT });
 })();

@@ -3,7 +3,7 @@
 import { byId, copyOf, find, initials } from '../ui/dom.js'
 import { nameOf, STATES } from './sentences.js'
 
-/** @import { Desk } from './state.js' */
+/** @import { State } from './state.js' */
 /** @import { Roster } from './roster.js' */
 /** @import { Entry, Person } from './types.js' */
 
@@ -16,7 +16,7 @@ const TYPED_MS = 200
 /** @type {Record<Entry['state'], string>} */
 const DOTS = { available: 'free', inviting: 'busy', chatting: 'busy', doNotDisturb: '' }
 
-export class List {
+export class BuddyList {
   #list = byId('roster', HTMLUListElement)
   /** @type {Map<string, HTMLElement>} by user */
   #rows = new Map()
@@ -43,10 +43,10 @@ export class List {
 
   /**
    * @param {Roster} roster
-   * @param {Desk} desk
+   * @param {State} state
    * @param {boolean} mayCall whether we could call anybody now
    */
-  draw(roster, desk, mayCall) {
+  draw(roster, state, mayCall) {
     const isSearching = roster.search !== ''
     const isKnown = roster.seq !== -1
     const people = roster.total.toLocaleString('en')
@@ -63,15 +63,15 @@ export class List {
     const rest = roster.total - roster.buddies.length
     more.hidden = !roster.hasMore || rest < 1
     more.textContent = `Show more (${rest.toLocaleString('en')})`
-    this.#drawRows(roster.buddies, desk, mayCall)
+    this.#drawRows(roster.buddies, state, mayCall)
   }
 
   /**
    * @param {readonly Entry[]} buddies
-   * @param {Desk} desk
+   * @param {State} state
    * @param {boolean} mayCall
    */
-  #drawRows(buddies, desk, mayCall) {
+  #drawRows(buddies, state, mayCall) {
     const present = new Set(buddies.map(({ id }) => id))
     for (const [id, row] of this.#rows) {
       if (present.has(id)) continue
@@ -86,7 +86,7 @@ export class List {
         row = copyOf('buddy-template')
         this.#rows.set(entry.id, row)
       }
-      this.#drawRow(row, entry, desk, mayCall)
+      this.#drawRow(row, entry, state, mayCall)
       if (row === place) place = place.nextElementSibling
       // A row that is moved loses the focus; its neighbours are moved around it instead.
       else if (!row.contains(document.activeElement)) this.#list.insertBefore(row, place)
@@ -104,12 +104,12 @@ export class List {
   /**
    * @param {HTMLElement} row
    * @param {Entry} entry
-   * @param {Desk} desk
+   * @param {State} state
    * @param {boolean} mayCall
    */
-  #drawRow(row, entry, desk, mayCall) {
+  #drawRow(row, entry, state, mayCall) {
     this.#entries.set(row, entry)
-    const words = stateOf(entry, desk)
+    const words = stateOf(entry, state)
     const isCallable = mayCall && entry.state === 'available'
     const drawn = [entry.name, entry.number, entry.state, words, isCallable].join('\n')
     if (row.dataset.drawn === drawn) return
@@ -127,7 +127,7 @@ export class List {
   }
 }
 
-/** @param {Entry} entry @param {Desk} desk */
+/** @param {Entry} entry @param {State} state */
 function stateOf({ id, state }, { outgoing, incoming, chat }) {
   if (outgoing?.person.id === id) return 'You are calling'
   if (incoming.some(({ person }) => person.id === id)) return 'Is calling you'

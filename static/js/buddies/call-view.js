@@ -5,11 +5,11 @@ import { CallBar } from '../ui/call-bar.js'
 import { openDevice } from '../ui/devices.js'
 import { byId, find } from '../ui/dom.js'
 import { get, postJson } from '../ui/http.js'
-import { every } from '../ui/interval.js'
+import { repeat } from '../ui/interval.js'
 import { loadLibrary } from '../ui/library.js'
-import { choices } from '../ui/preferences.js'
+import { preferences } from '../ui/preferences.js'
 import { clockTime } from '../ui/time.js'
-import { Troubles } from './device-warnings.js'
+import { DeviceWarnings } from './device-warnings.js'
 import { nameOf } from './sentences.js'
 
 /** @import { OwnState } from '../ui/call.js' */
@@ -27,7 +27,7 @@ const KEPT_AS = 'parlor.chat'
 
 /** @typedef {{ mic: boolean, camera: boolean }} On */
 
-export class Stage {
+export class CallView {
   #consent
   #library
   #nameOf
@@ -40,7 +40,7 @@ export class Stage {
   #during = new AbortController()
   #pause = RETRY_FIRST_MS
   #bar = new CallBar(() => this.#call)
-  #troubles = new Troubles((device) => {
+  #troubles = new DeviceWarnings((device) => {
     if (device === 'mic') this.#call?.setMic(true)
     else this.#call?.setCamera(true)
   })
@@ -79,7 +79,7 @@ export class Stage {
     this.#troubles.clear()
     this.#consent.open(chat)
     this.#draw({ ...(recall(chat.sessionId) ?? { mic: true, camera: !audioOnly }), sharing: false })
-    every(1000, signal, () => {
+    repeat(1000, signal, () => {
       byId('call-time', HTMLElement).textContent = clockTime(Date.now() - chat.begunAt)
     })
     this.#bar.begin(signal)
@@ -163,7 +163,7 @@ export class Stage {
       },
       changed: (state) => {
         this.#draw(state)
-        if (!signal.aborted) this.#keep(state)
+        if (!signal.aborted) this.#saveDevices(state)
       },
       trouble: (device, trouble) => this.#troubles.show(device, trouble),
       ended: (reason) => {
@@ -217,10 +217,10 @@ export class Stage {
   }
 
   /** @param {OwnState} state */
-  #keep({ mic, camera }) {
+  #saveDevices({ mic, camera }) {
     try {
-      const kept = { sessionId: this.#chat?.sessionId, mic, camera }
-      sessionStorage.setItem(KEPT_AS, JSON.stringify(kept))
+      const saved = { sessionId: this.#chat?.sessionId, mic, camera }
+      sessionStorage.setItem(KEPT_AS, JSON.stringify(saved))
     } catch {
       // A reload starts with both on then.
     }
@@ -246,8 +246,8 @@ export class Stage {
 /** @param {string} sessionId @returns {On | null} */
 function recall(sessionId) {
   try {
-    const kept = JSON.parse(sessionStorage.getItem(KEPT_AS) ?? 'null')
-    return kept?.sessionId === sessionId ? kept : null
+    const saved = JSON.parse(sessionStorage.getItem(KEPT_AS) ?? 'null')
+    return saved?.sessionId === sessionId ? saved : null
   } catch {
     return null
   }
@@ -277,7 +277,7 @@ async function isGranted() {
  * @param {On} on
  */
 async function open(on) {
-  const { micId, cameraId } = choices()
+  const { micId, cameraId } = preferences()
   /** @type {['mic' | 'camera', unknown][]} */
   const troubles = []
   const attempt = async (

@@ -4,7 +4,7 @@ import { byId, copyOf, find, initials } from '../ui/dom.js'
 import { clockTime, dayAndTime } from '../ui/time.js'
 import { missedBecause, nameOf } from './sentences.js'
 
-/** @import { Desk, Ringing } from './state.js' */
+/** @import { State, Ringing } from './state.js' */
 /** @import { MissedCall, Person } from './types.js' */
 
 /** How long the server lets it ring. */
@@ -39,30 +39,30 @@ export class Cards {
   }
 
   /**
-   * @param {Desk} desk
+   * @param {State} state
    * @param {{ mayCall: boolean, isElsewhere: boolean, isRecorded: boolean }} how `isElsewhere`: our call is in another
    *   tab; `isRecorded`: the last call was
    */
-  draw(desk, { mayCall, isElsewhere, isRecorded }) {
-    this.#drawRinging(desk.incoming)
-    this.#drawOutgoing(desk.outgoing)
+  draw(state, { mayCall, isElsewhere, isRecorded }) {
+    this.#drawRinging(state.incoming)
+    this.#drawOutgoing(state.outgoing)
     const elsewhere = byId('elsewhere', HTMLElement)
     elsewhere.hidden = !isElsewhere
-    if (desk.chat) put(elsewhere, desk.chat.with)
+    if (state.chat) put(elsewhere, state.chat.with)
     const notice = byId('notice', HTMLElement)
-    notice.hidden = desk.notice === null || desk.chat !== null
-    if (desk.notice) {
-      byId('notice-title', HTMLElement).textContent = desk.notice.title
-      byId('notice-text', HTMLElement).textContent = desk.notice.text
-      this.#again = desk.notice.person
+    notice.hidden = state.notice === null || state.chat !== null
+    if (state.notice) {
+      byId('notice-title', HTMLElement).textContent = state.notice.title
+      byId('notice-text', HTMLElement).textContent = state.notice.text
+      this.#again = state.notice.person
       byId('notice-again', HTMLButtonElement).hidden = this.#again === null || !mayCall
       byId('notice-recording', HTMLElement).hidden = !isRecorded
     }
-    this.#drawMissed(desk.missed, mayCall)
-    this.tick(desk)
+    this.#drawMissed(state.missed, mayCall)
+    this.tick(state)
   }
 
-  /** Times that run on. @param {Desk} desk */
+  /** Times that run on. @param {State} state */
   tick({ incoming, outgoing }) {
     for (const ringing of incoming) {
       const card = this.#ringing.get(ringing.invitation)

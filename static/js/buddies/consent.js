@@ -58,7 +58,7 @@ export class Consent {
     this.wasRecorded = false
     this.#become('off')
     const { sessionId, recording } = chat
-    if (recording) this.hear({ type: 'recording', sessionId, message: null, ...recording })
+    if (recording) this.apply({ type: 'recording', sessionId, message: null, ...recording })
   }
 
   /** The call is over for us. */
@@ -68,7 +68,7 @@ export class Consent {
   }
 
   /** @param {RecordingNews} news */
-  hear({ sessionId, state, by, message }) {
+  apply({ sessionId, state, by, message }) {
     if (!this.#chat || sessionId !== this.#chat.sessionId) return
     const isOwn = by === this.#me()
     const name = nameOf(this.#chat.with)
@@ -83,12 +83,12 @@ export class Consent {
         this.#become('starting')
         return
       case 'refused':
-        tell(message ?? `${this.#refusal(isOwn, name)} Nothing is recorded.`)
+        announce(message ?? `${this.#refusal(isOwn, name)} Nothing is recorded.`)
         this.#become('off')
         return
       case 'failed':
         this.#become('off')
-        tell(message ?? 'The call could not be recorded.')
+        announce(message ?? 'The call could not be recorded.')
         return
       default:
       // Started and stopped are told by the session itself.
@@ -110,13 +110,13 @@ export class Consent {
     if (this.#archive === id) return
     this.#archive = id
     this.wasRecorded = true
-    const kept = recall()
-    const isLate = kept?.id === id
-    this.#since = isLate ? kept.at : Date.now()
-    keep({ id, at: this.#since })
+    const saved = savedRecording()
+    const isLate = saved?.id === id
+    this.#since = isLate ? saved.at : Date.now()
+    saveRecording({ id, at: this.#since })
     byId('rec', HTMLElement).classList.toggle('fresh', !isLate)
     this.#become('on')
-    tell(
+    announce(
       isLate ? 'This call is being recorded.' : 'Recording has started. Both of you may stop it.',
     )
   }
@@ -193,7 +193,7 @@ export class Consent {
 }
 
 /** @param {string} text */
-function tell(text) {
+function announce(text) {
   alert(text)
   toast(text, { ms: 10_000 })
 }
@@ -204,7 +204,7 @@ function alert(text) {
 }
 
 /** @returns {{ id: string, at: number } | null} */
-function recall() {
+function savedRecording() {
   try {
     return JSON.parse(sessionStorage.getItem(KEPT_AS) ?? 'null')
   } catch {
@@ -213,7 +213,7 @@ function recall() {
 }
 
 /** @param {{ id: string, at: number }} recording */
-function keep(recording) {
+function saveRecording(recording) {
   try {
     sessionStorage.setItem(KEPT_AS, JSON.stringify(recording))
   } catch {

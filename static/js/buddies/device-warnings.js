@@ -5,7 +5,7 @@ import { byId, find } from '../ui/dom.js'
 
 /** @import { Device, Trouble } from '../ui/devices.js' */
 
-export class Troubles {
+export class DeviceWarnings {
   /** @type {Map<Device, Trouble>} */
   #present = new Map()
 

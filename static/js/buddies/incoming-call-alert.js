@@ -1,16 +1,16 @@
 /** @file Being heard and seen when somebody calls: ring, title, notification, and the keys that answer. */
 
 import { byId, find } from '../ui/dom.js'
-import { choices } from '../ui/preferences.js'
+import { preferences } from '../ui/preferences.js'
 import { isMuted, mayAskForNotifications, notify, prepareSound, Ring } from './ring.js'
 import { nameOf } from './sentences.js'
 
-/** @import { Desk } from './state.js' */
+/** @import { State } from './state.js' */
 
-export class Alarm {
+export class IncomingCallAlert {
   #ring = new Ring()
-  /** @type {Desk | null} */
-  #desk = null
+  /** @type {State | null} */
+  #state = null
   /** Takes notifications away, by invitation. @type {Map<string, () => void>} */
   #notes = new Map()
 
@@ -24,10 +24,10 @@ export class Alarm {
     this.#offer()
   }
 
-  /** @param {Desk} desk */
-  update(desk) {
-    this.#desk = desk
-    const { incoming, outgoing, chat } = desk
+  /** @param {State} state */
+  update(state) {
+    this.#state = state
+    const { incoming, outgoing, chat } = state
     this.#ring.sound = incoming.length > 0 ? 'incoming' : outgoing ? 'outgoing' : null
     const [first] = incoming
     const more = incoming.length > 1 ? ` and ${incoming.length - 1} more` : ''
@@ -51,20 +51,20 @@ export class Alarm {
   /** Sound is possible now: what rings already is heard. */
   #wake() {
     this.#ring.sound = null
-    if (this.#desk) this.update(this.#desk)
+    if (this.#state) this.update(this.#state)
   }
 
   /** What would make sure that a call is noticed. */
   #offer() {
     byId('notify-offer', HTMLElement).hidden = !mayAskForNotifications()
-    const isRinging = (this.#desk?.incoming.length ?? 0) > 0
+    const isRinging = (this.#state?.incoming.length ?? 0) > 0
     byId('wake', HTMLElement).hidden = !isRinging || !isMuted()
   }
 
   /** With the focus nowhere, Enter accepts and Escape declines who has rung longest. @param {KeyboardEvent} event */
   #key(event) {
-    if (choices().noKeys || event.repeat || event.target !== document.body) return
-    const [first] = this.#desk?.incoming ?? []
+    if (preferences().noKeys || event.repeat || event.target !== document.body) return
+    const [first] = this.#state?.incoming ?? []
     if (!first || document.querySelector('dialog[open]')) return
     const what = { Enter: 'accept', Escape: 'decline' }[event.key]
     if (!what) return

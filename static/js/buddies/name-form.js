@@ -1,9 +1,9 @@
 /** @file The name that somebody comes in under: typed, remembered, or changed later. */
 
 import { byId } from '../ui/dom.js'
-import { choices, remember } from '../ui/preferences.js'
+import { preferences, savePreference } from '../ui/preferences.js'
 
-export class Door {
+export class NameForm {
   #enter
   #field = byId('name', HTMLInputElement)
   #button = byId('enter', HTMLButtonElement)
@@ -16,12 +16,12 @@ export class Door {
    */
   constructor(name, enter) {
     this.#enter = enter
-    this.#field.value = this.#field.value || name || (choices().name ?? '')
+    this.#field.value = this.#field.value || name || (preferences().name ?? '')
     byId('name-form', HTMLFormElement).addEventListener('submit', (event) => {
       event.preventDefault()
       this.enter(this.#field.value)
     })
-    this.#field.addEventListener('input', () => this.#tell(null))
+    this.#field.addEventListener('input', () => this.#showProblem(null))
     byId('stay', HTMLButtonElement).addEventListener('click', () => this.close())
   }
 
@@ -29,10 +29,10 @@ export class Door {
   async enter(name) {
     if (this.#button.disabled) return
     this.#button.disabled = true
-    this.#tell(null)
+    this.#showProblem(null)
     try {
       await this.#enter(name)
-      remember({ name: name.trim() })
+      savePreference({ name: name.trim() })
       this.close()
     } catch (/** @type {any} */ error) {
       this.open(name, `${error.message} ${error.remedy ?? ''}`)
@@ -55,7 +55,7 @@ export class Door {
       byId('door-text', HTMLElement).textContent = 'Everybody here sees the new one at once.'
       this.#button.textContent = 'Change name'
     }
-    this.#tell(problem)
+    this.#showProblem(problem)
     this.#field.focus()
     this.#field.select()
   }
@@ -68,7 +68,7 @@ export class Door {
   }
 
   /** @param {string | null} problem */
-  #tell(problem) {
+  #showProblem(problem) {
     this.#problem.textContent = problem
     this.#problem.hidden = problem === null
     this.#field.setAttribute('aria-invalid', String(problem !== null))

@@ -25,7 +25,7 @@ const RETRY_LONGEST_MS = 10_000
  * @property {(news: News) => void} news
  */
 
-export class Wire {
+export class PresenceConnection {
   #boot
   #pageToken
   #listener

@@ -3,10 +3,10 @@
  */
 
 import { get } from '../ui/http.js'
-import { List } from './buddy-list.js'
+import { BuddyList } from './buddy-list.js'
 import { Roster } from './roster.js'
 
-/** @import { Desk } from './state.js' */
+/** @import { State } from './state.js' */
 /** @import { Delta, Page, Person } from './types.js' */
 
 /** Buddies on a page, and at most in one answer. */
@@ -16,7 +16,7 @@ const MOST = 200
 /** Between two questions for the whole list, at least: thousands of pages may have missed the same delta. */
 const PAUSE_MS = 1000
 
-export class People {
+export class RosterSync {
   #roster = new Roster()
   #list
   #draw
@@ -31,7 +31,7 @@ export class People {
    */
   constructor(call, draw) {
     this.#draw = draw
-    this.#list = new List({
+    this.#list = new BuddyList({
       call,
       search: (text) => {
         this.#search = text
@@ -72,9 +72,9 @@ export class People {
     this.#draw()
   }
 
-  /** @param {Desk} desk @param {boolean} mayCall */
-  draw(desk, mayCall) {
-    this.#list.draw(this.#roster, desk, mayCall)
+  /** @param {State} state @param {boolean} mayCall */
+  draw(state, mayCall) {
+    this.#list.draw(this.#roster, state, mayCall)
   }
 
   /**

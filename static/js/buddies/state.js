@@ -32,7 +32,7 @@ import { answer, callEnd, nameOf, ringEnd } from './sentences.js'
 /** A call of ours; `begunAt` by our own clock, ms. @typedef {ChatView & { begunAt: number }} Chat */
 
 /**
- * @typedef {object} Desk
+ * @typedef {object} State
  * @property {Person | null} me
  * @property {Availability} availability
  * @property {Ringing | null} outgoing
@@ -48,9 +48,9 @@ import { answer, callEnd, nameOf, ringEnd } from './sentences.js'
  * @typedef {{ text: string, urgent: boolean }} Said
  */
 
-/** @typedef {{ desk: Desk, said: Said | null }} Step */
+/** @typedef {{ state: State, said: Said | null }} Step */
 
-/** @type {Desk} */
+/** @type {State} */
 export const EMPTY = {
   me: null,
   availability: 'available',
@@ -61,7 +61,7 @@ export const EMPTY = {
   notice: null,
 }
 
-/** Whether we may call somebody. @param {Desk} desk */
+/** Whether we may call somebody. @param {State} state */
 export function isFree({ outgoing, chat }) {
   return outgoing === null && chat === null
 }
@@ -69,14 +69,14 @@ export function isFree({ outgoing, chat }) {
 /**
  * Takes over how things are, when the page has connected or is back.
  *
- * @param {Desk} before
+ * @param {State} before
  * @param {Mine} mine
  * @param {number} now our own clock, ms
  * @returns {Step}
  */
 export function resume(before, mine, now) {
-  /** @type {Desk} */
-  const desk = {
+  /** @type {State} */
+  const state = {
     me: mine.me,
     availability: mine.availability,
     outgoing: mine.outgoing && waiting(mine.outgoing.to, mine.outgoing, now),
@@ -89,110 +89,110 @@ export function resume(before, mine, now) {
     notice: before.notice,
   }
   if (before.chat && before.chat.sessionId !== mine.chat?.sessionId) {
-    return tell(desk, gone(before.chat.with))
+    return withNotice(state, gone(before.chat.with))
   }
   if (before.outgoing && !mine.chat && before.outgoing.invitation !== mine.outgoing?.invitation) {
-    return tell(desk, {
+    return withNotice(state, {
       title: `The call to ${nameOf(before.outgoing.person)} is over.`,
       text: 'The connection to the server was lost meanwhile. You can call again.',
       person: before.outgoing.person,
     })
   }
-  const rings = desk.incoming.find(({ invitation }) => !has(before, invitation))
-  return { desk, said: rings ? ringSaid(rings.person) : null }
+  const rings = state.incoming.find(({ invitation }) => !has(before, invitation))
+  return { state, said: rings ? ringSaid(rings.person) : null }
 }
 
 /**
  * Our call turned out to be over, and nobody told us why.
  *
- * @param {Desk} desk
+ * @param {State} state
  * @returns {Step}
  */
-export function lost(desk) {
-  if (!desk.chat) return { desk, said: null }
-  return tell({ ...desk, chat: null }, gone(desk.chat.with))
+export function lost(state) {
+  if (!state.chat) return { state, said: null }
+  return withNotice({ ...state, chat: null }, gone(state.chat.with))
 }
 
 /**
- * @param {Desk} desk
+ * @param {State} state
  * @param {News} news
  * @param {number} now our own clock, ms
  * @returns {Step}
  */
-export function hear(desk, news, now) {
+export function reduce(state, news, now) {
   switch (news.type) {
     case 'calling': {
       const outgoing = waiting(news.to, news, now)
-      return step({ ...desk, outgoing, notice: null }, `Calling ${nameOf(news.to)}.`)
+      return step({ ...state, outgoing, notice: null }, `Calling ${nameOf(news.to)}.`)
     }
     case 'ringing': {
-      if (has(desk, news.invitation)) return { desk, said: null }
-      const incoming = [...desk.incoming, waiting(news.from, news, now)]
-      return { desk: { ...desk, incoming }, said: ringSaid(news.from) }
+      if (has(state, news.invitation)) return { state, said: null }
+      const incoming = [...state.incoming, waiting(news.from, news, now)]
+      return { state: { ...state, incoming }, said: ringSaid(news.from) }
     }
     case 'answered':
     case 'cancelled':
-      return over(desk, news)
+      return over(state, news)
     case 'missed': {
-      const others = desk.missed.filter(({ from }) => from.id !== news.call.from.id)
-      return { desk: { ...desk, missed: [news.call, ...others] }, said: null }
+      const others = state.missed.filter(({ from }) => from.id !== news.call.from.id)
+      return { state: { ...state, missed: [news.call, ...others] }, said: null }
     }
     case 'missedSeen': {
-      const missed = desk.missed.filter(({ from }) => news.from !== null && from.id !== news.from)
-      return { desk: { ...desk, missed }, said: null }
+      const missed = state.missed.filter(({ from }) => news.from !== null && from.id !== news.from)
+      return { state: { ...state, missed }, said: null }
     }
     case 'chatStarted': {
       const { type, ...view } = news
-      const chat = { ...view, begunAt: begun(desk.chat, view, now) }
-      const next = { ...desk, outgoing: null, incoming: [], notice: null, chat }
+      const chat = { ...view, begunAt: begun(state.chat, view, now) }
+      const next = { ...state, outgoing: null, incoming: [], notice: null, chat }
       return step(next, `In a call with ${nameOf(chat.with)}.`)
     }
     case 'chatEnded': {
-      if (desk.chat && desk.chat.sessionId !== news.sessionId) return { desk, said: null }
+      if (state.chat && state.chat.sessionId !== news.sessionId) return { state, said: null }
       const notice = callEnd({
         with: news.with,
         reason: news.reason,
-        isOwn: news.by === desk.me?.id,
-        lastedMs: desk.chat ? now - desk.chat.begunAt : 0,
+        isOwn: news.by === state.me?.id,
+        lastedMs: state.chat ? now - state.chat.begunAt : 0,
       })
-      return tell({ ...desk, chat: null }, { ...notice, person: news.with })
+      return withNotice({ ...state, chat: null }, { ...notice, person: news.with })
     }
     case 'availability':
-      return { desk: { ...desk, availability: news.availability }, said: null }
+      return { state: { ...state, availability: news.availability }, said: null }
     default:
-      return { desk, said: null } // recording a call is the call's own matter
+      return { state, said: null } // recording a call is the call's own matter
   }
 }
 
 /**
  * Our call was answered on behalf of the other one, at once.
  *
- * @param {Desk} desk
+ * @param {State} state
  * @param {Person} to
  * @param {Outcome} outcome
  * @returns {Step}
  */
-export function answeredAtOnce(desk, to, outcome) {
+export function answeredAtOnce(state, to, outcome) {
   const words = answer(to, outcome)
-  return words ? tell(desk, { ...words, person: to }) : { desk, said: null }
+  return words ? withNotice(state, { ...words, person: to }) : { state, said: null }
 }
 
 /**
- * @param {Desk} desk
+ * @param {State} state
  * @param {{ invitation: string, outcome: Outcome }} news
  * @returns {Step}
  */
-function over(desk, { invitation, outcome }) {
-  if (desk.outgoing?.invitation === invitation) {
-    const { person } = desk.outgoing
-    const next = { ...desk, outgoing: null }
+function over(state, { invitation, outcome }) {
+  if (state.outgoing?.invitation === invitation) {
+    const { person } = state.outgoing
+    const next = { ...state, outgoing: null }
     const words = answer(person, outcome)
-    return words ? tell(next, { ...words, person }) : { desk: next, said: null }
+    return words ? withNotice(next, { ...words, person }) : { state: next, said: null }
   }
-  const ringing = desk.incoming.find((incoming) => incoming.invitation === invitation)
-  if (!ringing) return { desk, said: null }
-  const incoming = desk.incoming.filter((other) => other !== ringing)
-  return step({ ...desk, incoming }, ringEnd(ringing.person, outcome))
+  const ringing = state.incoming.find((incoming) => incoming.invitation === invitation)
+  if (!ringing) return { state, said: null }
+  const incoming = state.incoming.filter((other) => other !== ringing)
+  return step({ ...state, incoming }, ringEnd(ringing.person, outcome))
 }
 
 /**
@@ -204,9 +204,9 @@ function begun(ours, chat, otherwise) {
   return ours?.sessionId === chat.sessionId ? ours.begunAt : otherwise
 }
 
-/** @param {Desk} desk @param {string} invitation */
-function has(desk, invitation) {
-  return desk.incoming.some((incoming) => incoming.invitation === invitation)
+/** @param {State} state @param {string} invitation */
+function has(state, invitation) {
+  return state.incoming.some((incoming) => incoming.invitation === invitation)
 }
 
 /**
@@ -233,15 +233,15 @@ function ringSaid(from) {
   return { text: `${nameOf(from)} is calling you.`, urgent: true }
 }
 
-/** @param {Desk} desk @param {string | null} text @returns {Step} */
-function step(desk, text) {
-  return { desk, said: text === null ? null : { text, urgent: false } }
+/** @param {State} state @param {string | null} text @returns {Step} */
+function step(state, text) {
+  return { state, said: text === null ? null : { text, urgent: false } }
 }
 
-/** @param {Desk} desk @param {Notice} notice @returns {Step} */
-function tell(desk, notice) {
+/** @param {State} state @param {Notice} notice @returns {Step} */
+function withNotice(state, notice) {
   return {
-    desk: { ...desk, notice },
+    state: { ...state, notice },
     said: { text: `${notice.title} ${notice.text}`, urgent: false },
   }
 }

@@ -17,7 +17,7 @@ import { Events, later } from './events.js'
 import { uuid } from './ids.js'
 import { LEVELS, log, setLogLevel } from './log.js'
 import { unblockAudio } from './playback.js'
-import { promising } from './promisify.js'
+import { promisify } from './promisify.js'
 import { Publisher } from './publisher.js'
 import { Session } from './session.js'
 import { Stream } from './stream.js'
@@ -52,7 +52,7 @@ export function initSession(...given) {
  *
  * @type {((...given: any[]) => Publisher) & { promise: (...given: any[]) => Promise<Publisher> }}
  */
-export const initPublisher = promising((...given) => {
+export const initPublisher = promisify((...given) => {
   const { target, properties, callback } = publisherArguments(given)
   return new Publisher(target, properties, callback)
 })

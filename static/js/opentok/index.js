@@ -5,11 +5,11 @@
  */
 
 import { OT } from './api.js'
-import { cameFrom } from './server-url.js'
+import { setScriptUrl } from './server-url.js'
 
 const script = /** @type {HTMLScriptElement | null} */ (document.currentScript)
 const url = script?.dataset.engineUrl ?? script?.src
 const name = script?.dataset.global
-if (url) cameFrom(url, name ?? 'OT')
+if (url) setScriptUrl(url, name ?? 'OT')
 
 Object.assign(window, name ? { [name]: OT } : { OT, TB: OT })

@@ -7,7 +7,7 @@ import { listen } from './audio-levels.js'
 import { isScreen } from './capture.js'
 import { fail, OpenTokError } from './errors.js'
 import { later, OTEvent } from './events.js'
-import { Shown } from './media-view.js'
+import { MediaView } from './media-view.js'
 import { openTogether, Source } from './source.js'
 
 /** @import { StreamUpdate } from './messages.js' */
@@ -16,7 +16,7 @@ import { openTogether, Source } from './source.js'
 const QUESTION_MS = 400
 
 /** What is not for pages is marked "for the publisher". */
-export class Capturing extends Shown {
+export class LocalMedia extends MediaView {
   /** @type {boolean | undefined} undefined: not known yet */
   accessAllowed
 
@@ -246,7 +246,7 @@ export class Capturing extends Shown {
   async replaceTrack(_kind, _track) {}
 
   /** For the publisher: tells what is new. @param {StreamUpdate} _update */
-  tell(_update) {}
+  sendUpdate(_update) {}
 
   /** For the publisher: the media ended by themselves and cannot come back. */
   mediaEnded() {}
@@ -271,7 +271,7 @@ export class Capturing extends Shown {
   /** Muted is a track that is not enabled: the microphone stays open, to come back at once. */
   #applyAudio() {
     if (this.sources.audio.track) this.sources.audio.track.enabled = this.wants.audio
-    this.tell({ hasAudio: this.sendsAudio })
+    this.sendUpdate({ hasAudio: this.sendsAudio })
   }
 
   async #audioOpened() {
@@ -303,7 +303,7 @@ export class Capturing extends Shown {
   /** Sends, shows and announces the video, or its absence. */
   async #applyVideo() {
     await this.replaceTrack('video', this.videoTrack)
-    this.tell({ hasVideo: this.videoTrack !== null })
+    this.sendUpdate({ hasVideo: this.videoTrack !== null })
     this.#showVideo()
   }
 

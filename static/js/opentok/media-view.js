@@ -13,7 +13,7 @@ import { Widget } from './widget.js'
  * @property {() => void} [close]
  */
 
-export class Shown extends Events {
+export class MediaView extends Events {
   /** Of the root element. */
   id = `OT_${uuid()}`
   /** For the library only. */

@@ -6,7 +6,7 @@
 import { offeredCodecs } from './encodings.js'
 import { OpenTokError } from './errors.js'
 import { log } from './log.js'
-import { Relay } from './p2p/negotiation.js'
+import { P2pNegotiator } from './p2p/negotiation.js'
 import { Peer } from './peer.js'
 import { Publication } from './publication.js'
 import { Subscription } from './subscription.js'
@@ -30,7 +30,7 @@ const OVERLAP_MS = 8000
 export class Media {
   #signaling
   #peer
-  #relay
+  #p2p
   #relayed
   /** @type {Map<string, Publication>} */
   #publications = new Map()
@@ -65,7 +65,7 @@ export class Media {
       codecs: (kind) => offeredCodecs(kind, supportedCodecs(kind)),
       createStream,
     })
-    this.#relay = new Relay({
+    this.#p2p = new P2pNegotiator({
       own,
       request: (message) => signaling.request(message),
       createConnection: create,
@@ -77,7 +77,7 @@ export class Media {
 
   /** Whether media can flow as they should. */
   get isConnected() {
-    return this.#relayed ? this.#relay.isConnected : this.#peer.state === 'connected'
+    return this.#relayed ? this.#p2p.isConnected : this.#peer.state === 'connected'
   }
 
   /**
@@ -87,7 +87,7 @@ export class Media {
    */
   async publish(stream, tracks) {
     const { streamId } = await this.#signaling.request({ type: 'publish', ...stream })
-    const ways = { peer: this.#peer, relay: this.#relay }
+    const ways = { peer: this.#peer, p2p: this.#p2p }
     const publication = new Publication(streamId, tracks, ways)
     try {
       if (!(await this.#open(publication))) {
@@ -112,7 +112,7 @@ export class Media {
   async #open(publication) {
     const { streamId } = publication
     if (this.#relayed) {
-      publication.relay()
+      publication.useP2p()
       this.#publications.set(streamId, publication)
       try {
         await this.#signaling.request({ type: 'peer.open', streamId })
@@ -156,7 +156,7 @@ export class Media {
   async subscribe({ streamId, publisher }, wanted, onState = () => {}) {
     const subscription = new Subscription(streamId, wanted, onState, {
       peer: this.#peer,
-      relay: this.#relay,
+      p2p: this.#p2p,
       request: (message) => this.#signaling.request(message),
     })
     this.#subscriptions.add(subscription)
@@ -181,7 +181,7 @@ export class Media {
   async #begin(subscription, publisher) {
     if (this.#relayed) {
       try {
-        await subscription.relay(publisher)
+        await subscription.useP2p(publisher)
         return
       } catch (error) {
         // The session was routed before the publisher offered.
@@ -192,13 +192,13 @@ export class Media {
   }
 
   /** From another browser. @param {PeerEvent} event */
-  hear(event) {
-    if (this.#relayed) this.#relay.hear(event)
+  handle(event) {
+    if (this.#relayed) this.#p2p.handle(event)
   }
 
   /** Somebody has left the session. @param {string} connectionId */
   left(connectionId) {
-    this.#relay.left(connectionId)
+    this.#p2p.left(connectionId)
   }
 
   /** Media go through the server from now on: everything changes over, and is shown meanwhile as it was. */
@@ -211,7 +211,7 @@ export class Media {
         if (!this.#closed) log.warn(`A stream could not be sent to the server: ${error?.message}`)
       })
     }
-    setTimeout(() => this.#relay.close(), OVERLAP_MS)
+    setTimeout(() => this.#p2p.close(), OVERLAP_MS)
     for (const subscription of this.#subscriptions) {
       if (subscription.audio) subscription.route().catch(() => subscription.stateChanged('failed'))
       else subscription.abandon()
@@ -220,7 +220,7 @@ export class Media {
 
   /** Looks for a new path through the network. */
   restart() {
-    if (this.#relayed) this.#relay.restart()
+    if (this.#relayed) this.#p2p.restart()
     else this.#peer.restart()
   }
 
@@ -228,7 +228,7 @@ export class Media {
     if (this.#closed) return
     this.#closed = true
     for (const subscription of [...this.#subscriptions]) subscription.close()
-    this.#relay.close()
+    this.#p2p.close()
     this.#peer.close()
   }
 

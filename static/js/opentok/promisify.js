@@ -5,7 +5,7 @@
  * @param {(...given: any[]) => R} call whose last argument may be a callback `(error, value)`
  * @returns {((...given: any[]) => R) & { promise: (...given: any[]) => Promise<any> }}
  */
-export function promising(call) {
+export function promisify(call) {
   return Object.assign(call, {
     promise: (/** @type {any[]} */ ...given) =>
       new Promise((resolve, reject) => {

@@ -5,14 +5,14 @@
 
 /** @import { Kind } from './messages.js' */
 /** @import { Outgoing, Peer } from './peer.js' */
-/** @import { Relay } from './p2p/negotiation.js' */
+/** @import { P2pNegotiator } from './p2p/negotiation.js' */
 
 /** @typedef {{ connectionId?: string, senders: (RTCRtpSender | undefined)[] }} Sent */
 
 export class Publication {
   streamId
   #peer
-  #relay
+  #p2p
   /** What is sent, as it is now. @type {Outgoing[]} */
   #tracks
   /** Through the server. @type {Partial<Record<Kind, RTCRtpTransceiver>> | null} */
@@ -24,18 +24,18 @@ export class Publication {
   /**
    * @param {string} streamId
    * @param {Outgoing[]} tracks
-   * @param {{ peer: Peer, relay: Relay }} ways
+   * @param {{ peer: Peer, p2p: P2pNegotiator }} ways
    */
-  constructor(streamId, tracks, { peer, relay }) {
+  constructor(streamId, tracks, { peer, p2p }) {
     this.streamId = streamId
     this.#tracks = tracks
     this.#peer = peer
-    this.#relay = relay
+    this.#p2p = p2p
   }
 
   /** Sends it to whoever asks for it. */
-  relay() {
-    this.#relay.publish(this.streamId, this.#tracks)
+  useP2p() {
+    this.#p2p.publish(this.streamId, this.#tracks)
   }
 
   /** Sends it to the server. @returns {Promise<void>} once that has answered */
@@ -59,15 +59,15 @@ export class Publication {
   async replaceTrack(kind, track) {
     this.#tracks = this.#tracks.map((each) => (each.kind === kind ? { ...each, track } : each))
     await this.#made?.[kind]?.sender.replaceTrack(track)
-    await this.#relay.replaceTrack(this.streamId, kind, track)
+    await this.#p2p.replaceTrack(this.streamId, kind, track)
   }
 
   /** By what it is sent: to the server, or to each subscriber. @returns {Sent[]} */
   get sent() {
     const made = this.#made
     if (made) return [{ senders: [made.audio?.sender, made.video?.sender] }]
-    return this.#relay
-      .shipments(this.streamId)
+    return this.#p2p
+      .senders(this.streamId)
       .map(({ to, senders }) => ({ connectionId: to, senders: [senders.audio, senders.video] }))
   }
 
@@ -75,6 +75,6 @@ export class Publication {
   end() {
     this.#ended = true
     if (this.#made) this.#peer.unpublish(this.streamId)
-    this.#relay.unpublish(this.streamId)
+    this.#p2p.unpublish(this.streamId)
   }
 }

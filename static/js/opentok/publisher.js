@@ -3,8 +3,8 @@
 import { parseResolution, videoEncodings } from './capture.js'
 import { answering, OpenTokError } from './errors.js'
 import { later, OTEvent } from './events.js'
-import { Capturing, gone } from './local-media.js'
-import { promising } from './promisify.js'
+import { gone, LocalMedia } from './local-media.js'
+import { promisify } from './promisify.js'
 import { mergedReport, publisherStats } from './stats.js'
 import { Stream } from './stream.js'
 
@@ -23,13 +23,13 @@ import { Stream } from './stream.js'
  * @property {(stream: Stream, update: StreamUpdate) => void} changed
  */
 
-export class Publisher extends Capturing {
+export class Publisher extends LocalMedia {
   /** @type {any} the session it publishes to */
   session = null
   /** @type {Stream | null} */
   stream = null
   /** Ends the stream, closes the devices and removes the element; returns the publisher. */
-  destroy = promising((/** @type {any} */ callback) => {
+  destroy = promisify((/** @type {any} */ callback) => {
     this.#destroy()
     if (typeof callback === 'function') later(() => callback())
     return this
@@ -235,7 +235,7 @@ export class Publisher extends Capturing {
     if (!oldValue || width === 0) return
     if (oldValue.width === width && oldValue.height === height) return
     const newValue = { width, height }
-    this.tell(newValue)
+    this.sendUpdate(newValue)
     this.emit('videoDimensionsChanged', { oldValue, newValue })
   }
 
@@ -249,7 +249,7 @@ export class Publisher extends Capturing {
   }
 
   /** Tells the server and the page what is new about the stream. @param {StreamUpdate} update */
-  tell(update) {
+  sendUpdate(update) {
     const { stream } = this
     if (!stream || !this.#place) return
     const { hasAudio = stream.hasAudio, hasVideo = stream.hasVideo } = update

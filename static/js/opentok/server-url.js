@@ -7,13 +7,13 @@ let scriptUrl = null
 let globalName = 'OT'
 
 /** @param {string} url of the script that holds this library @param {string} name its global */
-export function cameFrom(url, name) {
+export function setScriptUrl(url, name) {
   scriptUrl = url
   globalName = name
 }
 
 /** @returns {string} `wss://host/live` */
-export function liveUrl() {
+export function signalingUrl() {
   const chosen = /** @type {any} */ (globalThis)[globalName]?.__engineUrl
   const base = new URL(chosen ?? scriptUrl ?? location.href, location.href)
   const url = new URL('/live', base)

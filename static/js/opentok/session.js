@@ -11,11 +11,11 @@ import { Events, later, OTEvent } from './events.js'
 import { log } from './log.js'
 import { Media } from './media.js'
 import { Members } from './members.js'
-import { promising } from './promisify.js'
+import { promisify } from './promisify.js'
 import { Publications } from './publications.js'
 import { Publisher } from './publisher.js'
 import { openTokReason } from './reason.js'
-import { liveUrl } from './server-url.js'
+import { signalingUrl } from './server-url.js'
 import { signalMessage } from './signal.js'
 import { Signaling } from './signaling.js'
 import { Subscriber } from './subscriber.js'
@@ -83,13 +83,13 @@ export class Session extends Events {
   }
 
   /** `connect(token, callback?)` or `connect(apiKey, token, callback?)`; returns the session. */
-  connect = promising((/** @type {any[]} */ ...given) => this.#connect(given))
+  connect = promisify((/** @type {any[]} */ ...given) => this.#connect(given))
 
   /** `publish(publisher, callback?)` or `publish(target?, properties?, callback?)`; returns the publisher, or null. */
-  publish = promising((/** @type {any[]} */ ...given) => this.#publish(given))
+  publish = promisify((/** @type {any[]} */ ...given) => this.#publish(given))
 
   /** `subscribe(stream, target?, properties?, callback?)`; returns the subscriber, or null. */
-  subscribe = promising((/** @type {any[]} */ ...given) => this.#subscribe(given))
+  subscribe = promisify((/** @type {any[]} */ ...given) => this.#subscribe(given))
 
   /** @param {any[]} given */
   #connect(given) {
@@ -124,7 +124,7 @@ export class Session extends Events {
     this.currentState = 'connecting'
     const create = this.#parts.createSignaling ?? ((options) => new Signaling(options))
     const signaling = create({
-      url: liveUrl(),
+      url: signalingUrl(),
       handlers: {
         welcome: (welcome) => this.#welcomed(welcome),
         refused,
@@ -344,7 +344,7 @@ export class Session extends Events {
       case 'peer.sdp':
       case 'peer.ice':
       case 'peer.bye':
-        this.#media?.hear(event)
+        this.#media?.handle(event)
         return
       case 'sessionRouted':
         this.#media?.route()

@@ -5,7 +5,7 @@ import { wantedHeight } from './encodings.js'
 import { answering, asOpenTokError, fail } from './errors.js'
 import { later } from './events.js'
 import { noWay } from './media.js'
-import { Shown } from './media-view.js'
+import { MediaView } from './media-view.js'
 import { isBlocked, play, stopPlaying } from './playback.js'
 import { mergedReport, subscriberStats } from './stats.js'
 
@@ -28,7 +28,7 @@ const SIZE_DEBOUNCE_MS = 300
  * @property {any} callback
  */
 
-export class Subscriber extends Shown {
+export class Subscriber extends MediaView {
   /** @type {any} */
   session
   /** @type {Stream | null} */

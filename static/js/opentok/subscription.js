@@ -8,7 +8,7 @@ import { CONNECT_TIMEOUT_MS } from './peer.js'
 
 /** @import { Wanted } from './messages.js' */
 /** @import { Peer } from './peer.js' */
-/** @import { Relay } from './p2p/negotiation.js' */
+/** @import { P2pNegotiator } from './p2p/negotiation.js' */
 
 /** How long the old way is kept for the new one to bring something. */
 const OVERLAP_MS = 3000
@@ -16,7 +16,7 @@ const OVERLAP_MS = 3000
 /**
  * @typedef {object} Ways
  * @property {Peer} peer
- * @property {Relay} relay
+ * @property {P2pNegotiator} p2p
  * @property {(message: any) => Promise<any>} request
  */
 
@@ -73,8 +73,8 @@ export class Subscription {
   }
 
   /** Takes the stream from its publisher. @param {string} publisher connection id */
-  async relay(publisher) {
-    const { delivery, close } = this.#ways.relay.subscribe(
+  async useP2p(publisher) {
+    const { receiver, close } = this.#ways.p2p.subscribe(
       this.streamId,
       publisher,
       this.#wanted,
@@ -82,12 +82,12 @@ export class Subscription {
         if (!this.#way || this.#way.update === update) this.stateChanged(state)
       },
     )
-    const update = (/** @type {Wanted} */ change) => delivery.ask(change)
+    const update = (/** @type {Wanted} */ change) => receiver.ask(change)
     this.#abandon = close
-    const { audio, video } = await delivery.receivers
+    const { audio, video } = await receiver.receivers
     if (this.#closed) throw ended()
-    this.#take({ audio, video, state: () => delivery.state, update, close })
-    this.stateChanged(delivery.state)
+    this.#take({ audio, video, state: () => receiver.state, update, close })
+    this.stateChanged(receiver.state)
   }
 
   /** Takes the stream from the server. */

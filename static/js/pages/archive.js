@@ -1,6 +1,6 @@
 /** @file An archive's page: the player, and the file to download as it comes into being. */
 
-import { enliven, keepTrue, replace } from '../ui/auto-refresh.js'
+import { autoRefresh, keepTrue, replace } from '../ui/auto-refresh.js'
 import { readBoot } from '../ui/boot.js'
 import { confirmForms } from '../ui/confirm.js'
 import { byId, setIcon } from '../ui/dom.js'
@@ -21,7 +21,7 @@ const archiveId = document.getElementById('boot')?.dataset.archive
 const wasPlayable = byId('facts', HTMLElement).dataset.playable === 'true'
 
 confirmForms(document)
-let stop = enliven(byId('facts', HTMLElement))
+let stop = autoRefresh(byId('facts', HTMLElement))
 
 keepTrue(
   (id) => id === undefined || id === archiveId,
@@ -33,7 +33,7 @@ keepTrue(
     const next = replace(fresh, 'facts')
     if (!next) return
     stop()
-    stop = enliven(next)
+    stop = autoRefresh(next)
   },
 )
 

@@ -1,14 +1,14 @@
 /** @file The page of the buddies: who is here, who calls whom, and the call. */
 
-import { Stage } from '../buddies/call-view.js'
+import { CallView } from '../buddies/call-view.js'
 import { Cards } from '../buddies/cards.js'
 import { Consent } from '../buddies/consent.js'
-import { Alarm } from '../buddies/incoming-call-alert.js'
-import { Door } from '../buddies/name-form.js'
-import { Wire } from '../buddies/presence-connection.js'
-import { People } from '../buddies/roster-sync.js'
+import { IncomingCallAlert } from '../buddies/incoming-call-alert.js'
+import { NameForm } from '../buddies/name-form.js'
+import { PresenceConnection } from '../buddies/presence-connection.js'
+import { RosterSync } from '../buddies/roster-sync.js'
 import { nameOf, online, tooLate } from '../buddies/sentences.js'
-import { answeredAtOnce, EMPTY, hear, isFree, lost, resume } from '../buddies/state.js'
+import { answeredAtOnce, EMPTY, isFree, lost, reduce, resume } from '../buddies/state.js'
 import { readBoot } from '../ui/boot.js'
 import { copyLink } from '../ui/copy.js'
 import { byId } from '../ui/dom.js'
@@ -16,14 +16,14 @@ import { get, postJson } from '../ui/http.js'
 import { loadLibrary } from '../ui/library.js'
 import { toast } from '../ui/toast.js'
 
-/** @import { Desk, Step } from '../buddies/state.js' */
+/** @import { State, Step } from '../buddies/state.js' */
 /** @import { BuddiesBoot, News, Person } from '../buddies/types.js' */
 
 /** @type {BuddiesBoot} */
 const boot = readBoot()
 
-/** @type {Desk} */
-let desk = EMPTY
+/** @type {State} */
+let state = EMPTY
 let isUp = false
 /** An invitation of ours is on its way to the server. */
 let isAsking = false
@@ -34,7 +34,7 @@ let hasBegun = false
 /** Counts what was heard, to notice news that overtake an answer. */
 let heard = 0
 
-const wire = new Wire(boot, {
+const wire = new PresenceConnection(boot, {
   up: (isNew) => {
     isUp = true
     if (isNew) people.forget()
@@ -44,11 +44,11 @@ const wire = new Wire(boot, {
     isUp = false
     draw()
   },
-  refused: (problem) => door.open(desk.me?.name ?? '', wordsOf(problem)),
+  refused: (problem) => door.open(state.me?.name ?? '', wordsOf(problem)),
   delta: (delta) => people.apply(delta),
   news: (news) => listen(news),
 })
-const people = new People(call, draw)
+const people = new RosterSync(call, draw)
 const cards = new Cards({
   accept,
   decline: (invitation) => answer(invitation, 'decline'),
@@ -56,23 +56,23 @@ const cards = new Cards({
   call,
   forget: (from) => change('/buddies/missed/forget', { from }),
   dismiss: () => {
-    desk = { ...desk, notice: null }
+    state = { ...state, notice: null }
     draw()
     byId('roster-title', HTMLElement).focus({ preventScroll: true })
   },
   endElsewhere: () => end(),
 })
-const consent = new Consent(() => desk.me?.id)
-const stage = new Stage(consent, boot.library, {
-  name: () => desk.me?.name ?? '',
+const consent = new Consent(() => state.me?.id)
+const stage = new CallView(consent, boot.library, {
+  name: () => state.me?.name ?? '',
   over: (problem) => {
-    take(lost(desk))
+    take(lost(state))
     if (problem.status !== 404) toast(wordsOf(problem), { ms: 12_000 })
     refresh()
   },
 })
-const alarm = new Alarm()
-const door = new Door(boot.name, (name) => wire.open(name))
+const alarm = new IncomingCallAlert()
+const door = new NameForm(boot.name, (name) => wire.open(name))
 
 /** Takes over how things are, as often as news come in between. */
 async function refresh() {
@@ -82,7 +82,7 @@ async function refresh() {
     const mine = await get('/buddies/mine')
     if (heard !== before) return refresh()
     people.self = mine.me.id
-    take(resume(desk, mine, Date.now()))
+    take(resume(state, mine, Date.now()))
     hasBegun = true
   } catch {
     // The wire says when the server is back.
@@ -92,26 +92,26 @@ async function refresh() {
 /** @param {News} news */
 function listen(news) {
   heard += 1
-  if (news.type === 'recording') consent.hear(news)
-  take(hear(desk, news, Date.now()))
+  if (news.type === 'recording') consent.apply(news)
+  take(reduce(state, news, Date.now()))
 }
 
 /** @param {Step} step */
-function take({ desk: next, said }) {
-  const before = desk
-  desk = next
+function take({ state: next, said }) {
+  const before = state
+  state = next
   if (said) byId(said.urgent ? 'alert' : 'announce', HTMLElement).textContent = said.text
-  alarm.update(desk)
+  alarm.update(state)
   follow(before)
   draw()
 }
 
-/** Into the call and out of it, as the server says. @param {Desk} before */
+/** Into the call and out of it, as the server says. @param {State} before */
 function follow(before) {
-  const { chat } = desk
+  const { chat } = state
   if (stage.chat && stage.chat.sessionId !== chat?.sessionId) {
     stage.leave()
-    if (desk.notice) requestAnimationFrame(() => byId('notice-title', HTMLElement).focus())
+    if (state.notice) requestAnimationFrame(() => byId('notice-title', HTMLElement).focus())
   }
   if (!chat || stage.chat) return
   // A tab that nobody knows any more was reloaded: the page that comes first after it takes its place.
@@ -123,13 +123,13 @@ function follow(before) {
 
 /** @param {Person} person */
 async function call(person) {
-  if (!isUp || isAsking || !isFree(desk)) return
+  if (!isUp || isAsking || !isFree(state)) return
   isAsking = true
   byId('asked', HTMLElement).hidden = true
   draw()
   try {
     const said = await postJson('/invitations', { to: person.id, tab: wire.tab })
-    if (said.type === 'answered') take(answeredAtOnce(desk, person, said.outcome))
+    if (said.type === 'answered') take(answeredAtOnce(state, person, said.outcome))
   } catch (/** @type {any} */ error) {
     sorry(`${nameOf(person)} was not called.`, error)
   }
@@ -145,7 +145,7 @@ function accept(invitation, withoutCamera) {
 
 /** @param {string} invitation @param {'accept' | 'decline' | 'cancel'} how */
 async function answer(invitation, how) {
-  const all = [...desk.incoming, ...(desk.outgoing ? [desk.outgoing] : [])]
+  const all = [...state.incoming, ...(state.outgoing ? [state.outgoing] : [])]
   const person = all.find((ringing) => ringing.invitation === invitation)?.person
   try {
     await postJson(`/invitations/${invitation}/${how}`, { tab: wire.tab })
@@ -169,7 +169,7 @@ async function change(path, body = {}) {
 
 /** Ends the call, wherever it is shown. */
 function end() {
-  if (desk.chat) change(`/chats/${encodeURIComponent(desk.chat.sessionId)}/end`)
+  if (state.chat) change(`/chats/${encodeURIComponent(state.chat.sessionId)}/end`)
 }
 
 /** @param {{ message: string, remedy?: string }} problem */
@@ -180,36 +180,36 @@ function wordsOf({ message, remedy }) {
 /** @param {string} title @param {{ message: string, remedy?: string }} problem */
 function sorry(title, problem) {
   const text = wordsOf(problem)
-  desk = {
-    ...desk,
+  state = {
+    ...state,
     notice: { title, text, person: null },
   }
   byId('announce', HTMLElement).textContent = `${title} ${text}`
 }
 
 function draw() {
-  const mayCall = isUp && !isAsking && isFree(desk)
-  const isElsewhere = desk.chat !== null && stage.chat === null
-  people.draw(desk, mayCall)
-  cards.draw(desk, { mayCall, isElsewhere, isRecorded: consent.wasRecorded })
-  byId('lost', HTMLElement).hidden = isUp || desk.me === null
-  byId('me', HTMLElement).textContent = desk.me ? nameOf(desk.me) : boot.name
+  const mayCall = isUp && !isAsking && isFree(state)
+  const isElsewhere = state.chat !== null && stage.chat === null
+  people.draw(state, mayCall)
+  cards.draw(state, { mayCall, isElsewhere, isRecorded: consent.wasRecorded })
+  byId('lost', HTMLElement).hidden = isUp || state.me === null
+  byId('me', HTMLElement).textContent = state.me ? nameOf(state.me) : boot.name
   const hint = byId('roster-hint', HTMLElement)
-  hint.hidden = mayCall || desk.me === null
+  hint.hidden = mayCall || state.me === null
   hint.textContent = !isUp
     ? 'You can call again when the connection is back.'
-    : desk.chat
+    : state.chat
       ? 'You can call somebody when your call is over.'
       : 'You can call somebody else when this call is answered or cancelled.'
   const availability = byId('availability', HTMLSelectElement)
-  availability.value = desk.availability
+  availability.value = state.availability
   availability.disabled = !isUp
-  availability.parentElement?.setAttribute('data-availability', desk.availability)
-  byId('invisible-hint', HTMLElement).hidden = desk.availability !== 'invisible'
+  availability.parentElement?.setAttribute('data-availability', state.availability)
+  byId('invisible-hint', HTMLElement).hidden = state.availability !== 'invisible'
   byId('online', HTMLElement).textContent = people.total > 0 ? online(people.total) : ''
   const askedCall = document.getElementById('asked-call')
   if (askedCall instanceof HTMLButtonElement) askedCall.disabled = !mayCall
-  const isIdle = desk.incoming.length === 0 && !desk.outgoing && !desk.chat && !desk.notice
+  const isIdle = state.incoming.length === 0 && !state.outgoing && !state.chat && !state.notice
   byId('idle-title', HTMLElement).textContent =
     people.total > 0 ? 'Invite a buddy to start chatting' : 'Waiting for somebody to come'
   byId('idle', HTMLElement).hidden = !isIdle || !byId('asked', HTMLElement).hidden
@@ -234,7 +234,7 @@ function askWhetherToCall() {
 
 byId('end', HTMLButtonElement).addEventListener('click', end)
 byId('rename', HTMLButtonElement).addEventListener('click', () =>
-  door.open(desk.me?.name ?? boot.name, null, true),
+  door.open(state.me?.name ?? boot.name, null, true),
 )
 byId('availability', HTMLSelectElement).addEventListener('change', ({ target }) => {
   const { value } = /** @type {HTMLSelectElement} */ (target)
@@ -244,9 +244,9 @@ byId('copy-address', HTMLButtonElement).addEventListener('click', () =>
   copyLink('/buddies', 'Whoever opens it can be called here.'),
 )
 byId('copy-call', HTMLButtonElement).addEventListener('click', () =>
-  copyLink(`/buddies/call/${desk.me?.id}`, 'Whoever opens it can call you while you are here.'),
+  copyLink(`/buddies/call/${state.me?.id}`, 'Whoever opens it can call you while you are here.'),
 )
-setInterval(() => cards.tick(desk), 500)
+setInterval(() => cards.tick(state), 500)
 
 // A call does not have to wait for it then.
 loadLibrary(boot.library).catch(() => {})

@@ -1,11 +1,11 @@
 /** @file The history: what changes shows at once. */
 
-import { enliven, keepTrue, replace } from '../ui/auto-refresh.js'
+import { autoRefresh, keepTrue, replace } from '../ui/auto-refresh.js'
 import { confirmForms } from '../ui/confirm.js'
 import { byId } from '../ui/dom.js'
 
 confirmForms(document)
-let stop = enliven(byId('archives', HTMLElement))
+let stop = autoRefresh(byId('archives', HTMLElement))
 
 keepTrue(
   () => true,
@@ -13,7 +13,7 @@ keepTrue(
     const archives = replace(fresh, 'archives')
     if (!archives) return
     stop()
-    stop = enliven(archives)
+    stop = autoRefresh(archives)
     replace(fresh, 'summary')
   },
 )

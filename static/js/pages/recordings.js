@@ -1,13 +1,13 @@
 /** @file The recordings of one's own calls: times of here, and what is being composed becomes a film by itself. */
 
-import { enliven, replace } from '../ui/auto-refresh.js'
+import { autoRefresh, replace } from '../ui/auto-refresh.js'
 import { byId } from '../ui/dom.js'
 
 /** While something is being recorded or composed. */
 const LOOK_MS = 2000
 
 const list = byId('recordings', HTMLUListElement)
-let stop = enliven(list)
+let stop = autoRefresh(list)
 
 async function look() {
   if (!list.querySelector('.badge-status.work, .badge-status.rec')) return
@@ -18,7 +18,7 @@ async function look() {
     const changed = [...list.children].map(({ id }) => replace(fresh, id))
     if (changed.some(Boolean)) {
       stop()
-      stop = enliven(list)
+      stop = autoRefresh(list)
     }
   } catch {
     // The next look may find the server.

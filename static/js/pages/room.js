@@ -7,10 +7,10 @@ import { copyLink } from '../ui/copy.js'
 import { openDevice } from '../ui/devices.js'
 import { byId, find, icon, setIcon } from '../ui/dom.js'
 import { get, post } from '../ui/http.js'
-import { every } from '../ui/interval.js'
+import { repeat } from '../ui/interval.js'
 import { loadLibrary } from '../ui/library.js'
-import { drawPeople } from '../ui/participants.js'
-import { choices } from '../ui/preferences.js'
+import { renderParticipants } from '../ui/participants.js'
+import { preferences } from '../ui/preferences.js'
 import { Prejoin } from '../ui/prejoin.js'
 import { Recording } from '../ui/recording.js'
 import { clockTime } from '../ui/time.js'
@@ -79,7 +79,7 @@ async function join(joining) {
     recording,
     changed: (state) => bar.draw(state),
     people: (people, host) => {
-      drawPeople(people, host)
+      renderParticipants(people, host)
       byId('alone', HTMLElement).hidden = people.length > 1
     },
     ended,
@@ -103,7 +103,7 @@ function begin() {
   during = new AbortController()
   const { signal } = during
   const since = performance.now()
-  every(1000, signal, () => {
+  repeat(1000, signal, () => {
     byId('call-time', HTMLElement).textContent = clockTime(performance.now() - since)
   })
   bar.begin(signal, { p: () => bar.toggleSide('people'), w: () => toggleLayout() })
@@ -172,7 +172,7 @@ async function rejoin() {
 async function joinAgain() {
   const button = byId('rejoin', HTMLButtonElement)
   button.disabled = true
-  const { micId, cameraId } = choices()
+  const { micId, cameraId } = preferences()
   const mic = lastState.mic ? await openDevice('mic', micId).catch(() => null) : null
   const camera = lastState.camera ? await openDevice('camera', cameraId).catch(() => null) : null
   try {
@@ -194,7 +194,7 @@ function backToPrejoin() {
 /** @param {Problem} problem why nobody can join now */
 function sorry({ message, remedy }) {
   backToPrejoin()
-  prejoin.tell({ cause: message, remedy: remedy ?? '', button: null })
+  prejoin.showProblem({ cause: message, remedy: remedy ?? '', button: null })
 }
 
 /** Tries again and again, ever more slowly, until the server lets us in or says that it never will. */

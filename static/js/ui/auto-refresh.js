@@ -14,7 +14,7 @@ const SOON_MS = 300
  * @param {HTMLElement} root
  * @returns {() => void} stops what runs
  */
-export function enliven(root) {
+export function autoRefresh(root) {
   root.dataset.drawn ??= root.outerHTML
   localTimes(root)
   return runElapsed(root)

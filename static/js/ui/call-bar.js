@@ -2,10 +2,10 @@
 
 import { listDevices } from './devices.js'
 import { byId, find, icon } from './dom.js'
-import { every } from './interval.js'
+import { repeat } from './interval.js'
 import { listenForKeys } from './keys.js'
 import { watchLevel } from './microphone-level.js'
-import { choices, remember } from './preferences.js'
+import { preferences, savePreference } from './preferences.js'
 import { drawToggle } from './prejoin.js'
 import { toast } from './toast.js'
 
@@ -34,8 +34,8 @@ export class CallBar {
       close.addEventListener('click', () => this.#setSide(side, false))
     }
     const useKeys = byId('use-keys', HTMLInputElement)
-    useKeys.checked = !choices().noKeys
-    useKeys.addEventListener('change', () => remember({ noKeys: !useKeys.checked }))
+    useKeys.checked = !preferences().noKeys
+    useKeys.addEventListener('change', () => savePreference({ noKeys: !useKeys.checked }))
     // An open menu closes when somebody clicks elsewhere or presses Escape.
     document.addEventListener('click', (event) => closeMenus(event.target))
     document.addEventListener('keydown', (event) => {
@@ -134,7 +134,7 @@ export class CallBar {
     let stop = () => {}
     let loud = 0
     let told = -MUTED_HINT_MS
-    every(500, signal, () => {
+    repeat(500, signal, () => {
       const source = this.#call()?.mutedEar ?? null
       if (source === ear) return
       stop()

@@ -1,11 +1,11 @@
 /** @file A call: one session, its people and their tiles, from joining to leaving. */
 
 import { Chat } from './chat.js'
-import { ask } from './confirm.js'
+import { confirmAction } from './confirm.js'
 import { openDevice, troubleWith } from './devices.js'
 import { byId } from './dom.js'
 import { Problem } from './http.js'
-import { choices, remember } from './preferences.js'
+import { preferences, savePreference } from './preferences.js'
 import { watchQuality } from './quality.js'
 import { Tile, Tiles } from './tiles.js'
 import { toast } from './toast.js'
@@ -131,7 +131,7 @@ export class Call {
   async setMic(on) {
     if (on && !isLive(this.#publisher.getAudioSource())) {
       try {
-        this.#ownMic = await openDevice('mic', choices().micId)
+        this.#ownMic = await openDevice('mic', preferences().micId)
         await this.#publisher.setAudioSource(this.#ownMic)
       } catch (error) {
         return this.#complain('mic', error)
@@ -139,7 +139,7 @@ export class Call {
     }
     this.#publisher.publishAudio(on)
     this.state.mic = on
-    remember({ micOn: on })
+    savePreference({ micOn: on })
     this.#changed()
   }
 
@@ -148,7 +148,7 @@ export class Call {
     const error = await new Promise((resolve) => this.#publisher.publishVideo(on, resolve))
     if (error && on) return this.#complain('camera', error)
     this.state.camera = on
-    remember({ cameraOn: on })
+    savePreference({ cameraOn: on })
     this.#changed()
   }
 
@@ -157,7 +157,7 @@ export class Call {
    * @param {string} id
    */
   async setDevice(device, id) {
-    remember(device === 'mic' ? { micId: id } : { cameraId: id })
+    savePreference(device === 'mic' ? { micId: id } : { cameraId: id })
     try {
       if (device === 'camera') {
         await this.#publisher.setVideoSource(id)
@@ -324,7 +324,7 @@ export class Call {
    * @param {Joining} joining
    */
   #makePublisher(OT, { name, mic, camera }) {
-    const { micId, cameraId } = choices()
+    const { micId, cameraId } = preferences()
     const publisher = OT.initPublisher(undefined, {
       insertDefaultUI: false,
       name,
@@ -418,7 +418,7 @@ export class Call {
 
   /** @param {any} connection @param {string} name */
   async #removePerson(connection, name) {
-    const yes = await ask({
+    const yes = await confirmAction({
       title: `Remove ${name} from the call?`,
       text: 'The call ends for this person. They can come back with the link.',
       button: 'Remove',

@@ -4,7 +4,7 @@
  * @param {{ title: string, text: string, button: string, danger?: boolean }} question
  * @returns {Promise<boolean>}
  */
-export function ask({ title, text, button, danger = true }) {
+export function confirmAction({ title, text, button, danger = true }) {
   const dialog = document.createElement('dialog')
   dialog.className = 'ask'
   dialog.setAttribute('aria-label', title)
@@ -55,7 +55,7 @@ export function confirmForms(root) {
     if (!(form instanceof HTMLFormElement) || !form.dataset.confirm || form.dataset.confirmed)
       return
     event.preventDefault()
-    const yes = await ask({
+    const yes = await confirmAction({
       title: form.dataset.confirm,
       text: form.dataset.confirmText ?? '',
       button: form.dataset.confirmButton ?? 'Yes',

@@ -7,7 +7,7 @@
  * @param {AbortSignal} signal ends it
  * @param {() => void} run
  */
-export function every(ms, signal, run) {
+export function repeat(ms, signal, run) {
   run()
   const timer = setInterval(run, ms)
   signal.addEventListener('abort', () => clearInterval(timer))

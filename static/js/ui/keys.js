@@ -1,6 +1,6 @@
 /** @file Keys of the call. They can be switched off, and mean nothing while somebody types (WCAG 2.1.4). */
 
-import { choices } from './preferences.js'
+import { preferences } from './preferences.js'
 
 /**
  * @param {Record<string, () => void>} actions by lower-case key
@@ -12,7 +12,7 @@ export function listenForKeys(actions, space, signal) {
   document.addEventListener(
     'keydown',
     (event) => {
-      if (choices().noKeys || event.ctrlKey || event.metaKey || event.altKey || isTyping(event))
+      if (preferences().noKeys || event.ctrlKey || event.metaKey || event.altKey || isTyping(event))
         return
       if (event.key === ' ') {
         if (onControl(event)) return

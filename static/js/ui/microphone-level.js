@@ -7,10 +7,10 @@ let context = null
 
 /**
  * @param {MediaStreamTrack} track
- * @param {(level: number) => void} tell 0 to 1, on a scale that looks right
+ * @param {(level: number) => void} onLevel 0 to 1, on a scale that looks right
  * @returns {() => void} stops it
  */
-export function watchLevel(track, tell) {
+export function watchLevel(track, onLevel) {
   context ??= new AudioContext()
   // Without a gesture the browser keeps it asleep; the next one wakes it.
   if (context.state === 'suspended') context.resume().catch(() => {})
@@ -22,7 +22,7 @@ export function watchLevel(track, tell) {
   const timer = setInterval(() => {
     analyser.getFloatTimeDomainData(samples)
     const power = samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length
-    tell(shown(Math.sqrt(power)))
+    onLevel(shown(Math.sqrt(power)))
   }, INTERVAL_MS)
   return () => {
     clearInterval(timer)

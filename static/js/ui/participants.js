@@ -15,7 +15,7 @@ import { byId, copyOf, find, icon, initials } from './dom.js'
  * @param {Person[]} people in the order in which they came
  * @param {{ mute(person: Person): void, remove(person: Person): void } | null} host null: not ours to do
  */
-export function drawPeople(people, host) {
+export function renderParticipants(people, host) {
   byId('people-count', HTMLElement).textContent = String(people.length)
   byId('people-list', HTMLUListElement).replaceChildren(
     ...people.map((person) => {

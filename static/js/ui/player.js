@@ -93,7 +93,7 @@ export class Player extends EventTarget {
     this.#playing = true
     this.#before = performance.now()
     this.#frame = requestAnimationFrame((now) => this.#tick(now))
-    this.#tell('change')
+    this.#emit('change')
   }
 
   pause() {
@@ -102,7 +102,7 @@ export class Player extends EventTarget {
     this.#waiting = false
     cancelAnimationFrame(this.#frame)
     for (const { video } of this.#parts) video?.pause()
-    this.#tell('change')
+    this.#emit('change')
   }
 
   /** @param {number} ms */
@@ -112,14 +112,14 @@ export class Player extends EventTarget {
     for (const part of this.#parts) {
       if (part.video && runs(part.stream, this.#positionMs)) this.#send(part)
     }
-    this.#tell('time')
+    this.#emit('time')
   }
 
   /** @param {number} rate 1: as it was */
   set rate(rate) {
     this.#rate = rate
     for (const { video } of this.#parts) if (video) video.playbackRate = rate
-    this.#tell('change')
+    this.#emit('change')
   }
 
   get rate() {
@@ -130,7 +130,7 @@ export class Player extends EventTarget {
   set volume(volume) {
     this.#volume = volume
     for (const { video } of this.#parts) if (video) video.volume = volume
-    this.#tell('change')
+    this.#emit('change')
   }
 
   get volume() {
@@ -141,7 +141,7 @@ export class Player extends EventTarget {
   set muted(muted) {
     this.#muted = muted
     for (const { video } of this.#parts) if (video) video.muted = muted
-    this.#tell('change')
+    this.#emit('change')
   }
 
   get muted() {
@@ -156,18 +156,18 @@ export class Player extends EventTarget {
     const waiting = this.#parts.filter((part) => this.#isAwaited(part, now)).length > 0
     if (waiting !== this.#waiting) {
       this.#waiting = waiting
-      this.#tell('change')
+      this.#emit('change')
     }
     if (!waiting) this.#positionMs += passed * this.#rate
     if (this.#positionMs >= this.#durationMs) {
       this.#positionMs = this.#durationMs
       this.#show()
-      this.#tell('time')
+      this.#emit('time')
       this.pause()
       return
     }
     this.#show()
-    this.#tell('time')
+    this.#emit('time')
     this.#frame = requestAnimationFrame((next) => this.#tick(next))
   }
 
@@ -275,13 +275,13 @@ export class Player extends EventTarget {
       },
       { once: true },
     )
-    video.addEventListener('error', () => this.#tell('trouble'))
+    video.addEventListener('error', () => this.#emit('trouble'))
     tile.video = video
     return video
   }
 
   /** @param {'change' | 'time' | 'trouble'} type */
-  #tell(type) {
+  #emit(type) {
     this.dispatchEvent(new CustomEvent(type))
   }
 }

@@ -13,7 +13,7 @@ const KEY = 'parlor.choices'
  */
 
 /** @returns {Choices} */
-export function choices() {
+export function preferences() {
   try {
     return JSON.parse(localStorage.getItem(KEY) ?? '{}')
   } catch {
@@ -22,9 +22,9 @@ export function choices() {
 }
 
 /** @param {Choices} changed */
-export function remember(changed) {
+export function savePreference(changed) {
   try {
-    localStorage.setItem(KEY, JSON.stringify({ ...choices(), ...changed }))
+    localStorage.setItem(KEY, JSON.stringify({ ...preferences(), ...changed }))
   } catch {
     // The choice holds for this page only.
   }

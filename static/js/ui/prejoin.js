@@ -4,8 +4,8 @@ import { isInsecure, listDevices, openDevice, troubleWith } from './devices.js'
 import { byId, find, initials, setIcon } from './dom.js'
 import { get } from './http.js'
 import { watchLevel } from './microphone-level.js'
-import { choices, remember } from './preferences.js'
-import { inside } from './room-occupancy.js'
+import { preferences, savePreference } from './preferences.js'
+import { occupancySentence } from './room-occupancy.js'
 
 /** @import { Device, Trouble } from './devices.js' */
 /** @import { RoomBoot, RoomStatus } from './boot.js' */
@@ -58,7 +58,7 @@ export class Prejoin {
       mic: byId('mic', HTMLSelectElement),
       camera: byId('camera', HTMLSelectElement),
     }
-    this.#name.value ||= choices().name ?? ''
+    this.#name.value ||= preferences().name ?? ''
     this.#name.addEventListener('input', () => this.#draw())
     for (const device of /** @type {Device[]} */ (['mic', 'camera'])) {
       this.#buttons[device].addEventListener('click', () => this.#toggle(device))
@@ -91,7 +91,7 @@ export class Prejoin {
 
   /** Where access was given before, no question appears: the devices of last time are simply on again. */
   async #reopenPermitted() {
-    const { micOn, cameraOn } = choices()
+    const { micOn, cameraOn } = preferences()
     for (const [device, on, name] of /** @type {[Device, boolean | undefined, string][]} */ ([
       ['mic', micOn, 'microphone'],
       ['camera', cameraOn, 'camera'],
@@ -110,7 +110,7 @@ export class Prejoin {
   async #toggle(device) {
     if (this.#tracks[device]) {
       this.#turnOff(device)
-      remember(device === 'mic' ? { micOn: false } : { cameraOn: false })
+      savePreference(device === 'mic' ? { micOn: false } : { cameraOn: false })
       return
     }
     this.#buttons[device].disabled = true
@@ -120,7 +120,7 @@ export class Prejoin {
 
   /** @param {Device} device */
   async #turnOn(device) {
-    const { micId, cameraId } = choices()
+    const { micId, cameraId } = preferences()
     try {
       const track = await openDevice(device, device === 'mic' ? micId : cameraId)
       this.#turnOff(device)
@@ -128,7 +128,7 @@ export class Prejoin {
       track.addEventListener('ended', () => {
         if (this.#tracks[device] === track) this.#turnOff(device)
       })
-      remember(device === 'mic' ? { micOn: true } : { cameraOn: true })
+      savePreference(device === 'mic' ? { micOn: true } : { cameraOn: true })
       this.#calm()
       await this.#fillPickers()
     } catch (error) {
@@ -147,7 +147,7 @@ export class Prejoin {
   /** @param {Device} device */
   async #pick(device) {
     const id = this.#pickers[device].value
-    remember(device === 'mic' ? { micId: id } : { cameraId: id })
+    savePreference(device === 'mic' ? { micId: id } : { cameraId: id })
     if (this.#tracks[device]) {
       this.#turnOff(device) // phones open one camera at a time
       await this.#turnOn(device)
@@ -195,13 +195,13 @@ export class Prejoin {
     const meter = byId('meter', HTMLElement)
     if (meter.dataset.track === (mic?.id ?? '')) return
     meter.dataset.track = mic?.id ?? ''
-    const tell = (/** @type {number} */ level) => {
+    const onLevel = (/** @type {number} */ level) => {
       meter.style.setProperty('--level', String(level))
       meter.setAttribute('aria-valuenow', String(Math.round(level * 100)))
     }
     this.#stopMeter()
-    this.#stopMeter = mic ? watchLevel(mic, tell) : () => {}
-    tell(0)
+    this.#stopMeter = mic ? watchLevel(mic, onLevel) : () => {}
+    onLevel(0)
   }
 
   async #refresh() {
@@ -225,7 +225,7 @@ export class Prejoin {
   showStatus(status) {
     this.#status = status
     this.#statusAt = performance.now()
-    byId('inside', HTMLElement).textContent = inside(status.people)
+    byId('inside', HTMLElement).textContent = occupancySentence(status.people)
     byId('prejoin-rec', HTMLElement).hidden = status.recording === null
     const start = document.getElementById('start-form')
     const stop = document.getElementById('stop-form')
@@ -242,11 +242,11 @@ export class Prejoin {
     this.#joining = true
     this.#joinButton.disabled = true
     this.#joinButton.textContent = 'Joining…'
-    remember({ name })
+    savePreference({ name })
     try {
       await this.#join({ name, mic: this.#tracks.mic, camera: this.#tracks.camera })
     } catch (/** @type {any} */ error) {
-      this.tell({ cause: error.message, remedy: error.remedy ?? '', button: null })
+      this.showProblem({ cause: error.message, remedy: error.remedy ?? '', button: null })
     }
     this.#joining = false
     this.#joinButton.disabled = false
@@ -258,14 +258,14 @@ export class Prejoin {
    * @param {unknown} error
    */
   async #warn(device, error) {
-    this.tell(await troubleWith(device, error), () => this.#turnOn(device))
+    this.showProblem(await troubleWith(device, error), () => this.#turnOn(device))
   }
 
   /**
    * @param {Trouble} trouble
    * @param {() => void} [retry]
    */
-  tell(trouble, retry) {
+  showProblem(trouble, retry) {
     const note = byId('prejoin-problem', HTMLElement)
     find(note, '[data-cause]', HTMLElement).textContent = trouble.cause
     find(note, '[data-remedy]', HTMLElement).textContent = trouble.remedy

@@ -1,6 +1,6 @@
 /** @file How well somebody is received: bars, and the word for them. */
 
-/** Long enough to tell loss from chance. */
+/** Long enough to onChange loss from chance. */
 const INTERVAL_MS = 3000
 
 /**
@@ -31,10 +31,10 @@ function sum({ audio, video }, what) {
  * Looks at a subscriber every few seconds.
  *
  * @param {any} subscriber
- * @param {(result: { bars: number, words: string }) => void} tell
+ * @param {(result: { bars: number, words: string }) => void} onChange
  * @returns {() => void} stops it
  */
-export function watchQuality(subscriber, tell) {
+export function watchQuality(subscriber, onChange) {
   let before = { received: 0, lost: 0 }
   const timer = setInterval(() => {
     const { stream } = subscriber
@@ -45,7 +45,7 @@ export function watchQuality(subscriber, tell) {
         received: sum(stats, 'packetsReceived'),
         lost: sum(stats, 'packetsLost'),
       }
-      tell(
+      onChange(
         quality({
           received: Math.max(0, now.received - before.received),
           lost: Math.max(0, now.lost - before.lost),

@@ -1,6 +1,6 @@
 /** @file Whether the call is being recorded, for everybody; starting and stopping it, for the host. */
 
-import { ask } from './confirm.js'
+import { confirmAction } from './confirm.js'
 import { byId } from './dom.js'
 import { post } from './http.js'
 import { clockTime } from './time.js'
@@ -109,7 +109,7 @@ export class Recording {
   async #stop() {
     const id = this.#id
     if (!id) return
-    const yes = await ask({
+    const yes = await confirmAction({
       title: 'Stop archiving?',
       text: 'The archive ends here and can be watched at once. You can start another one.',
       button: 'Stop archiving',

@@ -1,7 +1,7 @@
 /** @file Who is in a room, in one sentence; `src/web/room.rs` says the same. */
 
 /** @param {string[]} people */
-export function inside(people) {
+export function occupancySentence(people) {
   const [one, two, three] = people
   switch (people.length) {
     case 0:

@@ -3,8 +3,8 @@
  * the two sides, which the server hands on.
  */
 
-import { Delivery } from './receiver.js'
-import { Shipment } from './sender.js'
+import { P2pReceiver } from './receiver.js'
+import { P2pSender } from './sender.js'
 
 /** @import { Kind, ServerEvent, Want } from '../messages.js' */
 /** @import { Outgoing } from '../peer.js' */
@@ -28,12 +28,12 @@ const GONE = ['OT_NOT_FOUND', 'OT_STREAM_NOT_FOUND']
  * @property {(streamId: string) => void} failed two browsers found no way to one another
  */
 
-export class Relay {
+export class P2pNegotiator {
   #options
   #lastPair = 0
-  /** This client's streams. @type {Map<string, { tracks: Outgoing[], shipments: Map<string, Shipment> }>} */
+  /** This client's streams. @type {Map<string, { tracks: Outgoing[], senders: Map<string, P2pSender> }>} */
   #published = new Map()
-  /** What it subscribes to, by the number of the pair. @type {Map<number, Delivery>} */
+  /** What it subscribes to, by the number of the pair. @type {Map<number, P2pReceiver>} */
   #deliveries = new Map()
 
   /** @param {Options} options */
@@ -48,12 +48,12 @@ export class Relay {
    * @param {Outgoing[]} tracks
    */
   publish(streamId, tracks) {
-    this.#published.set(streamId, { tracks, shipments: new Map() })
+    this.#published.set(streamId, { tracks, senders: new Map() })
   }
 
   /** @param {string} streamId */
   unpublish(streamId) {
-    for (const shipment of this.shipments(streamId)) shipment.close()
+    for (const sender of this.senders(streamId)) sender.close()
     this.#published.delete(streamId)
   }
 
@@ -70,12 +70,12 @@ export class Relay {
     published.tracks = published.tracks.map((each) =>
       each.kind === kind ? { ...each, track } : each,
     )
-    await Promise.all(this.shipments(streamId).map((each) => each.replaceTrack(kind, track)))
+    await Promise.all(this.senders(streamId).map((each) => each.replaceTrack(kind, track)))
   }
 
-  /** Those who receive a stream. @param {string} streamId @returns {Shipment[]} */
-  shipments(streamId) {
-    return [...(this.#published.get(streamId)?.shipments.values() ?? [])]
+  /** Those who receive a stream. @param {string} streamId @returns {P2pSender[]} */
+  senders(streamId) {
+    return [...(this.#published.get(streamId)?.senders.values() ?? [])]
   }
 
   /**
@@ -85,14 +85,14 @@ export class Relay {
    * @param {string} to its publisher's connection
    * @param {Want} want
    * @param {(state: RTCPeerConnectionState) => void} onState
-   * @returns {{ delivery: Delivery, close: () => void }}
+   * @returns {{ receiver: P2pReceiver, close: () => void }}
    */
   subscribe(streamId, to, want, onState) {
     this.#lastPair += 1
     const pair = this.#lastPair
     const send = (/** @type {any} */ message) =>
       this.#send({ to, streamId, pair, ...message }, true, () => close(false))
-    const delivery = new Delivery({
+    const receiver = new P2pReceiver({
       to,
       connection: this.#options.createConnection(),
       send,
@@ -102,16 +102,16 @@ export class Relay {
     })
     const close = (/** @type {boolean} */ tell) => {
       if (!this.#deliveries.delete(pair)) return
-      delivery.close()
+      receiver.close()
       if (tell) send({ type: 'peer.bye' })
     }
-    this.#deliveries.set(pair, delivery)
-    delivery.ask(want)
-    return { delivery, close: () => close(true) }
+    this.#deliveries.set(pair, receiver)
+    receiver.ask(want)
+    return { receiver, close: () => close(true) }
   }
 
   /** @param {PeerEvent} event */
-  hear(event) {
+  handle(event) {
     const toPublisher = this.#published.has(event.streamId)
     if (toPublisher) this.#hearSubscriber(event)
     else this.#hearPublisher(event)
@@ -123,37 +123,37 @@ export class Relay {
     const published = this.#published.get(streamId)
     if (!published) return
     const key = `${from} ${pair}`
-    const shipment = published.shipments.get(key)
+    const sender = published.senders.get(key)
     switch (event.type) {
       case 'peer.want':
-        if (shipment) shipment.want(wantOf(event))
+        if (sender) sender.want(wantOf(event))
         else this.#ship(streamId, published, key, event)
         break
       case 'peer.sdp':
-        if (event.description.type === 'answer') shipment?.answered(event.description)
+        if (event.description.type === 'answer') sender?.answered(event.description)
         break
       case 'peer.ice':
-        shipment?.takeCandidates(event.candidates)
+        sender?.takeCandidates(event.candidates)
         break
       case 'peer.bye':
-        shipment?.close()
-        published.shipments.delete(key)
+        sender?.close()
+        published.senders.delete(key)
         break
     }
   }
 
   /**
    * @param {string} streamId
-   * @param {{ tracks: Outgoing[], shipments: Map<string, Shipment> }} published
+   * @param {{ tracks: Outgoing[], senders: Map<string, P2pSender> }} published
    * @param {string} key
    * @param {Extract<PeerEvent, { type: 'peer.want' }>} want
    */
   #ship(streamId, published, key, { from: to, pair, ...want }) {
     const forget = () => {
-      shipment.close()
-      published.shipments.delete(key)
+      sender.close()
+      published.senders.delete(key)
     }
-    const shipment = new Shipment(published.tracks, {
+    const sender = new P2pSender(published.tracks, {
       to,
       connection: this.#options.createConnection(),
       stream: this.#options.createStream?.(),
@@ -162,29 +162,29 @@ export class Relay {
       failed: () => this.#options.failed(streamId),
       reachable: this.#options.reachable,
     })
-    published.shipments.set(key, shipment)
-    shipment.want(wantOf(want))
-    shipment.offer()
+    published.senders.set(key, sender)
+    sender.want(wantOf(want))
+    sender.offer()
   }
 
   /** @param {PeerEvent} event */
   #hearPublisher(event) {
-    const delivery = this.#deliveries.get(event.pair)
-    if (!delivery || delivery.to !== event.from) return
+    const receiver = this.#deliveries.get(event.pair)
+    if (!receiver || receiver.to !== event.from) return
     if (event.type === 'peer.sdp' && event.description.type === 'offer') {
-      delivery.offered(event.description)
+      receiver.offered(event.description)
     } else if (event.type === 'peer.ice') {
-      delivery.takeCandidates(event.candidates)
+      receiver.takeCandidates(event.candidates)
     }
   }
 
   /** Somebody is gone. @param {string} connectionId */
   left(connectionId) {
-    for (const { shipments } of this.#published.values()) {
-      for (const [key, shipment] of [...shipments]) {
-        if (shipment.to !== connectionId) continue
-        shipment.close()
-        shipments.delete(key)
+    for (const { senders } of this.#published.values()) {
+      for (const [key, sender] of [...senders]) {
+        if (sender.to !== connectionId) continue
+        sender.close()
+        senders.delete(key)
       }
     }
   }
@@ -192,15 +192,15 @@ export class Relay {
   /** Looks for new ways through the network. */
   restart() {
     for (const streamId of this.#published.keys()) {
-      for (const shipment of this.shipments(streamId)) shipment.restart()
+      for (const sender of this.senders(streamId)) sender.restart()
     }
-    for (const delivery of this.#deliveries.values()) delivery.restart()
+    for (const receiver of this.#deliveries.values()) receiver.restart()
   }
 
   /** Whether all that is to flow can. @returns {boolean} */
   get isConnected() {
-    const shipments = [...this.#published.keys()].flatMap((id) => this.shipments(id))
-    return [...shipments, ...this.#deliveries.values()].every(({ state }) => state === 'connected')
+    const senders = [...this.#published.keys()].flatMap((id) => this.senders(id))
+    return [...senders, ...this.#deliveries.values()].every(({ state }) => state === 'connected')
   }
 
   /** Ends what this client sends. What it receives is ended by those who show it. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { mock, test } from 'node:test'
 import { FakePairConnection } from '../../testing/fakes.js'
 import { OpenTokError } from '../errors.js'
-import { Relay } from './negotiation.js'
+import { P2pNegotiator } from './negotiation.js'
 
 const CAMERA = { kind: 'video', getSettings: () => ({ width: 640, height: 480 }) }
 const MICROPHONE = { kind: 'audio' }
@@ -18,14 +18,14 @@ async function world(run) {
   const people = {}
   const enter = (own) => {
     const connections = []
-    const relay = new Relay({
+    const negotiator = new P2pNegotiator({
       own,
       request: async (message) => {
         const error = world.refuse(message)
         if (error) throw error
         world.messages.push(`${own} ${message.type}${message.restart ? ' restart' : ''}`)
         const { to, ...rest } = message
-        people[to]?.relay.hear({ ...rest, from: own })
+        people[to]?.negotiator.handle({ ...rest, from: own })
       },
       createConnection: () => {
         const connection = new FakePairConnection()
@@ -35,7 +35,7 @@ async function world(run) {
       reachable: () => world.reachable,
       failed: (streamId) => world.failed.push(`${own} ${streamId}`),
     })
-    people[own] = { relay, connections }
+    people[own] = { negotiator, connections }
     return people[own]
   }
   world.ann = enter('ann')
@@ -64,12 +64,12 @@ async function world(run) {
 
 test('who subscribes asks, the publisher offers, and both hear of the ways there are', () =>
   world(async ({ ann, bob, messages, failed, settle, pass, connect }) => {
-    ann.relay.publish('s1', TRACKS)
+    ann.negotiator.publish('s1', TRACKS)
     const states = []
-    const { delivery } = bob.relay.subscribe('s1', 'ann', {}, (state) => states.push(state))
+    const { receiver } = bob.negotiator.subscribe('s1', 'ann', {}, (state) => states.push(state))
     await settle()
     await pass(50)
-    const { audio, video } = await delivery.receivers
+    const { audio, video } = await receiver.receivers
     assert.deepEqual([audio.track.kind, video.track.kind], ['audio', 'video'])
     assert.deepEqual(messages, [
       'bob peer.want',
@@ -87,36 +87,41 @@ test('who subscribes asks, the publisher offers, and both hear of the ways there
     assert.deepEqual([to.candidates, from.candidates], [['of answer to offer 0'], ['of offer 0']])
     connect()
     assert.deepEqual(states, ['connected'])
-    assert.equal(ann.relay.isConnected && bob.relay.isConnected, true)
+    assert.equal(ann.negotiator.isConnected && bob.negotiator.isConnected, true)
     await pass(60_000)
     assert.deepEqual(failed, [])
   }))
 
 test('no more is sent than is wanted', () =>
   world(async ({ ann, bob, settle }) => {
-    ann.relay.publish('s1', TRACKS)
-    const { delivery } = bob.relay.subscribe('s1', 'ann', { height: 240, audio: false }, () => {})
+    ann.negotiator.publish('s1', TRACKS)
+    const { receiver } = bob.negotiator.subscribe(
+      's1',
+      'ann',
+      { height: 240, audio: false },
+      () => {},
+    )
     await settle()
     const [audio, video] = ann.connections[0].senders
     const encoding = () => video.parameters.encodings[0]
     assert.equal(audio.track, null)
     assert.equal(video.track, CAMERA)
     assert.deepEqual(encoding(), { scaleResolutionDownBy: 2, maxBitrate: 400_000 })
-    delivery.ask({ height: 1, frameRate: 7 })
+    receiver.ask({ height: 1, frameRate: 7 })
     await settle()
     assert.deepEqual(encoding(), {
       scaleResolutionDownBy: 8,
       maxBitrate: 150_000,
       maxFramerate: 7,
     })
-    delivery.ask({ audio: true, video: false, height: 0, frameRate: 0 })
+    receiver.ask({ audio: true, video: false, height: 0, frameRate: 0 })
     await settle()
     assert.deepEqual([audio.track, video.track], [MICROPHONE, null])
     // Another camera is not shown either, until it is wanted.
     const other = { ...CAMERA }
-    await ann.relay.replaceTrack('s1', 'video', other)
+    await ann.negotiator.replaceTrack('s1', 'video', other)
     assert.equal(video.track, null)
-    delivery.ask({ video: true })
+    receiver.ask({ video: true })
     await settle()
     assert.equal(video.track, other)
     assert.deepEqual(encoding(), { scaleResolutionDownBy: 1, maxBitrate: 800_000 })
@@ -124,9 +129,9 @@ test('no more is sent than is wanted', () =>
 
 test('who comes later gets what is sent by then', () =>
   world(async ({ ann, bob, settle }) => {
-    ann.relay.publish('s1', TRACKS)
-    await ann.relay.replaceTrack('s1', 'video', null)
-    bob.relay.subscribe('s1', 'ann', {}, () => {})
+    ann.negotiator.publish('s1', TRACKS)
+    await ann.negotiator.replaceTrack('s1', 'video', null)
+    bob.negotiator.subscribe('s1', 'ann', {}, () => {})
     await settle()
     assert.deepEqual(
       ann.connections[0].senders.map(({ track }) => track),
@@ -137,8 +142,8 @@ test('who comes later gets what is sent by then', () =>
 test('browsers that find no way within five seconds say so, but not while the server is away', () =>
   world(async (world) => {
     const { ann, bob, failed, settle, pass } = world
-    ann.relay.publish('s1', TRACKS)
-    bob.relay.subscribe('s1', 'ann', {}, () => {})
+    ann.negotiator.publish('s1', TRACKS)
+    bob.negotiator.subscribe('s1', 'ann', {}, () => {})
     await settle()
     world.reachable = false
     await pass(5000)
@@ -152,15 +157,15 @@ test('browsers that find no way within five seconds say so, but not while the se
 
 test('a publisher that never offers has failed, too', () =>
   world(async ({ bob, failed, pass }) => {
-    bob.relay.subscribe('s1', 'ann', {}, () => {})
+    bob.negotiator.subscribe('s1', 'ann', {}, () => {})
     await pass(5000)
     assert.deepEqual(failed, ['bob s1'])
   }))
 
 test('a broken way is replaced, or has failed', () =>
   world(async ({ ann, bob, messages, failed, settle, pass, connect }) => {
-    ann.relay.publish('s1', TRACKS)
-    bob.relay.subscribe('s1', 'ann', {}, () => {})
+    ann.negotiator.publish('s1', TRACKS)
+    bob.negotiator.subscribe('s1', 'ann', {}, () => {})
     await settle()
     await pass(50)
     connect()
@@ -185,14 +190,14 @@ test('a broken way is replaced, or has failed', () =>
 
 test('whoever ends a subscription is not sent to any more', () =>
   world(async ({ ann, bob, messages, settle, pass }) => {
-    ann.relay.publish('s1', TRACKS)
-    const { close } = bob.relay.subscribe('s1', 'ann', {}, () => {})
+    ann.negotiator.publish('s1', TRACKS)
+    const { close } = bob.negotiator.subscribe('s1', 'ann', {}, () => {})
     await settle()
-    assert.equal(ann.relay.shipments('s1').length, 1)
+    assert.equal(ann.negotiator.senders('s1').length, 1)
     close()
     close()
     await settle()
-    assert.equal(ann.relay.shipments('s1').length, 0)
+    assert.equal(ann.negotiator.senders('s1').length, 0)
     assert.equal(ann.connections[0].connectionState, 'closed')
     assert.equal(bob.connections[0].connectionState, 'closed')
     await pass(60_000)
@@ -202,13 +207,13 @@ test('whoever ends a subscription is not sent to any more', () =>
 test('whoever is gone is not waited for', () =>
   world(async (world) => {
     const { ann, bob, failed, settle, pass } = world
-    ann.relay.publish('s1', TRACKS)
-    bob.relay.subscribe('s1', 'ann', {}, () => {})
+    ann.negotiator.publish('s1', TRACKS)
+    bob.negotiator.subscribe('s1', 'ann', {}, () => {})
     await settle()
-    ann.relay.left('bob')
+    ann.negotiator.left('bob')
     assert.equal(ann.connections[0].connectionState, 'closed')
 
-    bob.relay.subscribe('s1', 'ann', {}, () => {})
+    bob.negotiator.subscribe('s1', 'ann', {}, () => {})
     world.refuse = () => new OpenTokError(1501, 'OT_NOT_FOUND', 'gone')
     await settle()
     assert.equal(ann.connections[1].connectionState, 'closed')
@@ -220,9 +225,9 @@ test('whoever is gone is not waited for', () =>
 test('what was too much at once is said again a little later', () =>
   world(async (world) => {
     const { ann, bob, settle, pass } = world
-    ann.relay.publish('s1', TRACKS)
+    ann.negotiator.publish('s1', TRACKS)
     world.refuse = () => new OpenTokError(429, 'OT_RATE_LIMIT_EXCEEDED', 'too fast')
-    bob.relay.subscribe('s1', 'ann', {}, () => {})
+    bob.negotiator.subscribe('s1', 'ann', {}, () => {})
     await settle()
     assert.equal(ann.connections.length, 0)
     world.refuse = () => null
@@ -232,37 +237,55 @@ test('what was too much at once is said again a little later', () =>
 
 test('messages about pairs that are over, or of somebody else, change nothing', () =>
   world(async ({ ann, bob, settle }) => {
-    ann.relay.publish('s1', TRACKS)
-    const { delivery } = bob.relay.subscribe('s1', 'ann', {}, () => {})
+    ann.negotiator.publish('s1', TRACKS)
+    const { receiver } = bob.negotiator.subscribe('s1', 'ann', {}, () => {})
     await settle()
     const offer = { type: 'offer', sdp: 'forged' }
-    bob.relay.hear({ type: 'peer.sdp', from: 'eve', streamId: 's2', pair: 1, description: offer })
-    bob.relay.hear({ type: 'peer.sdp', from: 'ann', streamId: 's1', pair: 9, description: offer })
-    ann.relay.hear({ type: 'peer.bye', from: 'eve', streamId: 's1', pair: 1 })
+    bob.negotiator.handle({
+      type: 'peer.sdp',
+      from: 'eve',
+      streamId: 's2',
+      pair: 1,
+      description: offer,
+    })
+    bob.negotiator.handle({
+      type: 'peer.sdp',
+      from: 'ann',
+      streamId: 's1',
+      pair: 9,
+      description: offer,
+    })
+    ann.negotiator.handle({ type: 'peer.bye', from: 'eve', streamId: 's1', pair: 1 })
     await settle()
     assert.equal(bob.connections[0].remoteDescription.sdp, 'offer 0')
-    assert.equal(ann.relay.shipments('s1').length, 1)
-    assert.equal(delivery.to, 'ann')
+    assert.equal(ann.negotiator.senders('s1').length, 1)
+    assert.equal(receiver.to, 'ann')
   }))
 
 test('an answer that comes twice is taken once', () =>
   world(async ({ ann, bob, settle }) => {
-    ann.relay.publish('s1', TRACKS)
-    bob.relay.subscribe('s1', 'ann', {}, () => {})
+    ann.negotiator.publish('s1', TRACKS)
+    bob.negotiator.subscribe('s1', 'ann', {}, () => {})
     await settle()
     const again = { type: 'answer', sdp: 'again' }
-    ann.relay.hear({ type: 'peer.sdp', from: 'bob', streamId: 's1', pair: 1, description: again })
+    ann.negotiator.handle({
+      type: 'peer.sdp',
+      from: 'bob',
+      streamId: 's1',
+      pair: 1,
+      description: again,
+    })
     await settle()
     assert.equal(ann.connections[0].remoteDescription.sdp, 'answer to offer 0')
   }))
 
 test("one's own stream can be looked at without a detour", () =>
   world(async ({ ann, messages, settle, pass }) => {
-    ann.relay.publish('s1', TRACKS)
-    const { delivery, close } = ann.relay.subscribe('s1', 'ann', {}, () => {})
+    ann.negotiator.publish('s1', TRACKS)
+    const { receiver, close } = ann.negotiator.subscribe('s1', 'ann', {}, () => {})
     await settle()
     await pass(50)
-    assert.ok((await delivery.receivers).video)
+    assert.ok((await receiver.receivers).video)
     assert.deepEqual(messages, [])
     const [receives, sends] = ann.connections
     assert.deepEqual(

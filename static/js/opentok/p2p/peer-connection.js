@@ -24,7 +24,7 @@ const GATHER_MS = 50
  * @property {() => boolean} reachable whether the server can be reached; without it nothing has failed yet
  */
 
-export class Pair {
+export class P2pConnection {
   #handlers
   /** @type {RTCPeerConnection} */
   connection

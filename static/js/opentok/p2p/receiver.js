@@ -1,7 +1,7 @@
 /** @file Receives one stream straight from its publisher's browser. */
 
 import { OpenTokError } from '../errors.js'
-import { Pair } from './peer-connection.js'
+import { P2pConnection } from './peer-connection.js'
 
 /** @import { Candidate, Description, Want } from '../messages.js' */
 
@@ -17,7 +17,7 @@ import { Pair } from './peer-connection.js'
  * @property {() => boolean} reachable
  */
 
-export class Delivery {
+export class P2pReceiver {
   #options
   #pair
   /** Descriptions one after the other. @type {Promise<unknown>} */
@@ -37,7 +37,7 @@ export class Delivery {
       this.#abandoned = reject
     })
     this.receivers.catch(() => {})
-    this.#pair = new Pair(options.connection, {
+    this.#pair = new P2pConnection(options.connection, {
       found: (candidates) => options.send({ type: 'peer.ice', candidates }),
       state: options.onState,
       lost: () => this.restart(),

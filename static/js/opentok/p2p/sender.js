@@ -1,6 +1,6 @@
 /** @file Sends one of this client's streams to one subscriber, straight from browser to browser. */
 
-import { Pair } from './peer-connection.js'
+import { P2pConnection } from './peer-connection.js'
 
 /** @import { ClientMessage, Description, Kind, Want } from '../messages.js' */
 /** @import { Outgoing } from '../peer.js' */
@@ -24,7 +24,7 @@ const RESTART_PAUSE_MS = 2000
  * @property {() => boolean} reachable
  */
 
-export class Shipment {
+export class P2pSender {
   #options
   #pair
   /** @type {Record<Kind, RTCRtpSender>} */
@@ -46,7 +46,7 @@ export class Shipment {
   constructor(tracks, options) {
     const { connection, stream, send, failed, reachable } = options
     this.#options = options
-    this.#pair = new Pair(connection, {
+    this.#pair = new P2pConnection(connection, {
       found: (candidates) => send({ type: 'peer.ice', candidates }),
       state: () => {},
       lost: () => this.restart(),
