@@ -1844,11 +1844,11 @@
      * For the session only: the stream ended, or is to end.
      *
      * @param {string} reason
-     * @param {{ tell: boolean, keep?: boolean }} how `tell`: the server does not know yet; `keep`: the page keeps the element
+     * @param {{ notifyServer: boolean, keep?: boolean }} how `notifyServer`: the server does not know yet; `keep`: the page keeps the element
      */
-    endStream(reason, { tell, keep = false }) {
+    endStream(reason, { notifyServer, keep = false }) {
       const { stream } = this;
-      this.#leave(tell, reason === "mediaStopped");
+      this.#leave(notifyServer, reason === "mediaStopped");
       if (!stream) return;
       later(() => {
         const event = new OTEvent("streamDestroyed", { stream, reason }, true);
@@ -1869,8 +1869,8 @@
     setArchiving(on) {
       this.widget.setArchiving(on);
     }
-    /** @param {boolean} tell @param {boolean} [mediaStopped] */
-    #leave(tell, mediaStopped) {
+    /** @param {boolean} notifyServer @param {boolean} [mediaStopped] */
+    #leave(notifyServer, mediaStopped) {
       const place = this.#place;
       const publication = this.#publication;
       this.#place = null;
@@ -1881,7 +1881,7 @@
       place.forget();
       this.widget.setArchiving(null);
       if (!publication) return;
-      if (tell) place.media.unpublish(publication.streamId, mediaStopped);
+      if (notifyServer) place.media.unpublish(publication.streamId, mediaStopped);
       else place.media.unpublished(publication.streamId);
     }
     /** @returns {NewStream} */
@@ -1926,7 +1926,7 @@
       await this.#publication?.replaceTrack(kind, track);
     }
     mediaEnded() {
-      if (this.stream) this.endStream("mediaStopped", { tell: true });
+      if (this.stream) this.endStream("mediaStopped", { notifyServer: true });
     }
     /** Tells the server and the page what is new about the stream. @param {StreamUpdate} update */
     sendUpdate(update) {
@@ -3587,7 +3587,7 @@
         return this.#underWay > 0;
       }
       if (event.type === "streamMuted") publisher.mutedByForce();
-      else publisher.endStream(event.reason, { tell: false });
+      else publisher.endStream(event.reason, { notifyServer: false });
       return true;
     }
   };
@@ -4440,7 +4440,7 @@
     }
     /** @param {Publisher} publisher */
     unpublish(publisher) {
-      if (publisher?.session === this) publisher.endStream("unpublished", { tell: true });
+      if (publisher?.session === this) publisher.endStream("unpublished", { notifyServer: true });
     }
     /** @param {any[]} given */
     #subscribe(given) {
@@ -4654,7 +4654,7 @@
         if (keep) subscriber.detach();
         else subscriber.end(reason);
       }
-      for (const publisher of publishers) publisher.endStream(reason, { tell: false, keep });
+      for (const publisher of publishers) publisher.endStream(reason, { notifyServer: false, keep });
     }
     #reset() {
       this.#signaling?.close();

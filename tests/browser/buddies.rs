@@ -52,7 +52,7 @@ pub async fn is_called_by(tab: &Tab, name: &str) {
 
 fn ringing(name: &str) -> String {
     format!(
-        "document.querySelector(\"#ringing [aria-label='{name} is calling you']\")?.checkVisibility()"
+        "document.querySelector(\"#ringing [aria-label='{name} is calling']\")?.checkVisibility()"
     )
 }
 
@@ -142,7 +142,7 @@ async fn buddies_invite_accept_decline_and_end_as_the_presence_kit_says() {
 
     // While waiting, "cancel" stops the invitation.
     ann.click("#cancel").await;
-    is_told(&ann, "You took back the call to Bob.").await;
+    is_told(&ann, "Call cancelled.").await;
     bob.until(&format!("!{}", ringing("Ann"))).await;
     bob.sees("Missed calls").await;
     lists(&cid, "Ann", "Available").await;
@@ -256,8 +256,8 @@ async fn accepting_against_cancelling_has_one_winner_and_both_learn_it() {
             is_told(&bob, "Ann ended the call.").await;
             is_told(&ann, "You ended the call with Bob.").await;
         } else {
-            is_told(&ann, "You took back the call to Bob.").await;
-            bob.sees("Ann took the call back.").await;
+            is_told(&ann, "Call cancelled.").await;
+            bob.sees("Ann cancelled the call.").await;
             bob.until(&format!("!{}", ringing("Ann"))).await;
             bob.until("document.querySelector('#missed').checkVisibility()")
                 .await;

@@ -67,7 +67,7 @@ async fn a_closed_tab_ends_the_call_for_the_other_before_it_would_be_missed() {
     let closed = Instant::now();
     bob.close().await;
 
-    is_told(&ann, "The call ended: Bob is gone.").await;
+    is_told(&ann, "The call ended: Bob went offline.").await;
     let took = closed.elapsed();
     eprintln!("A closed tab ended the call after {took:.1?}");
     assert!(took <= GONE_WITHIN, "{took:?}");
@@ -215,7 +215,7 @@ async fn a_call_goes_on_without_a_camera_and_says_how_to_allow_it() {
 
     sees_and_hears(&bob, "Ann", RED).await;
     bob.sees("Camera blocked.").await;
-    bob.sees("Click the camera icon in the address bar, allow it, then try again. The call goes on without it.")
+    bob.sees("Click the camera icon in the address bar, allow it, then try again. You can stay in the call without it.")
         .await;
     bob.sees("Microphone blocked.").await;
     ann.until("test.tileOf('Bob')?.classList.contains('tile--dark')")

@@ -223,7 +223,7 @@ async fn a_ring_does_not_steal_what_somebody_types_and_is_answered_by_keyboard()
     presses(&bob, "Enter").await;
     presses(&bob, "Escape").await;
     bob.until(
-        "document.activeElement.id == 'search' && document.querySelector('#alert').textContent == 'Ann is calling you.' && document.title.includes('Ann')",
+        "document.activeElement.id == 'search' && document.querySelector('#alert').textContent == 'Ann is calling.' && document.title.includes('Ann')",
     )
     .await;
     assert!(
@@ -281,8 +281,10 @@ async fn who_looks_elsewhere_hears_it_ring_in_one_tab_and_is_notified() {
     calls(&ann, "Bob").await;
 
     for tab in [&bob, &second] {
-        tab.until("window.notes[0]?.title == 'Ann is calling you' && document.title.includes('Ann calling')")
-            .await;
+        tab.until(
+            "window.notes[0]?.title == 'Ann is calling' && document.title.includes('Ann calling')",
+        )
+        .await;
         // It flashes.
         tab.until(&format!("document.title == '{title}'")).await;
         tab.until("document.title.includes('Ann calling')").await;

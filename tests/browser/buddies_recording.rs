@@ -47,7 +47,7 @@ async fn a_call_is_recorded_only_with_the_consent_of_both() {
     // The other one may ask as well, and take it back.
     bob.click("#record").await;
     ann.sees("Bob asks to record this call.").await;
-    bob.until("document.querySelector('#record').innerText.includes('Cancel asking')")
+    bob.until("document.querySelector('#record').innerText.includes('Cancel request')")
         .await;
     bob.click("#record").await;
     ann.sees("Bob took the question back. Nothing is recorded.")

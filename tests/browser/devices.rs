@@ -135,7 +135,7 @@ async fn a_page_without_tls_says_why_there_is_no_camera_and_lets_people_watch() 
     assert!(!guest.eval::<bool>("isSecureContext").await);
     says(
         &guest,
-        "Your browser only gives the camera to secure (https) pages.",
+        "Browsers allow the camera only on secure (https) pages.",
         "Open this page with https",
     )
     .await;

@@ -79,7 +79,7 @@ async fn a_server_that_starts_again_gets_everybody_back() {
 
     for tab in [&host, &guest] {
         tab.sees("The server is restarting.").await;
-        tab.sees("We will bring you back as soon as it answers.")
+        tab.sees("You'll rejoin automatically when it's back.")
             .await;
     }
 

@@ -130,7 +130,7 @@ export class BuddyList {
 /** @param {Entry} entry @param {State} state */
 function stateOf({ id, state }, { outgoing, incoming, chat }) {
   if (outgoing?.person.id === id) return 'You are calling'
-  if (incoming.some(({ person }) => person.id === id)) return 'Is calling you'
+  if (incoming.some(({ person }) => person.id === id)) return 'Calling you'
   if (chat?.with.id === id) return 'In a call with you'
   return STATES[state]
 }

@@ -91,7 +91,7 @@ export class Cards {
       const name = nameOf(person)
       put(card, person)
       card.dataset.invitation = invitation
-      card.setAttribute('aria-label', `${name} is calling you`)
+      card.setAttribute('aria-label', `${name} is calling`)
       this.#answers(card, 'accept', `Accept the call of ${name}`, () =>
         this.#actions.accept(invitation, false),
       )
@@ -168,7 +168,7 @@ export class Cards {
         back.setAttribute('aria-label', `Call ${name} back`)
         back.addEventListener('click', () => this.#actions.call(call.from))
         const forget = find(row, '[data-do=forget]', HTMLButtonElement)
-        forget.setAttribute('aria-label', `Take the call of ${name} off the list`)
+        forget.setAttribute('aria-label', `Dismiss the missed call from ${name}`)
         forget.addEventListener('click', () => this.#actions.forget(call.from.id))
         return row
       }),

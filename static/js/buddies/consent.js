@@ -20,7 +20,7 @@ const KEPT_AS = 'parlor.recording'
 /** @type {Record<State, string>} */
 const LABELS = {
   off: 'Record',
-  asking: 'Cancel asking',
+  asking: 'Cancel request',
   asked: 'Record',
   starting: 'Starting…',
   on: 'Stop recording',
@@ -76,7 +76,7 @@ export class Consent {
       case 'asked':
         this.#askedAt = performance.now()
         this.#become(isOwn ? 'asking' : 'asked')
-        if (isOwn) toast(`${name} is asked. Nothing is recorded before ${name} agrees.`)
+        if (isOwn) toast(`Waiting for ${name}'s consent…`)
         else alert(`${name} asks to record this call. Nothing is recorded unless you agree.`)
         return
       case 'agreed':
@@ -99,7 +99,7 @@ export class Consent {
   #refusal(isOwn, name) {
     const wasOurs = this.#state === 'asking'
     const isLate = performance.now() - this.#askedAt > ASKED_MS - 1000
-    if (wasOurs && isOwn) return 'You took the question back.'
+    if (wasOurs && isOwn) return 'Request cancelled.'
     if (isLate) return isOwn ? 'You did not answer in time.' : `${name} did not answer in time.`
     if (isOwn) return 'You refused.'
     return wasOurs ? `${name} refused.` : `${name} took the question back.`

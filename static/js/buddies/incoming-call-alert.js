@@ -38,7 +38,7 @@ export class IncomingCallAlert {
         : null
     for (const { invitation, person } of incoming) {
       if (this.#notes.has(invitation)) continue
-      this.#notes.set(invitation, notify(`${nameOf(person)} is calling you`, invitation))
+      this.#notes.set(invitation, notify(`${nameOf(person)} is calling`, invitation))
     }
     for (const [invitation, takeAway] of this.#notes) {
       if (incoming.some((ringing) => ringing.invitation === invitation)) continue

@@ -52,7 +52,7 @@ export class NameForm {
     byId('stay', HTMLButtonElement).hidden = !mayStay
     if (mayStay) {
       this.#title.textContent = 'Change your name'
-      byId('door-text', HTMLElement).textContent = 'Everybody here sees the new one at once.'
+      byId('door-text', HTMLElement).textContent = 'Everyone sees the change immediately.'
       this.#button.textContent = 'Change name'
     }
     this.#showProblem(problem)

@@ -26,10 +26,10 @@ export const STATES = {
  */
 export function answer(to, outcome) {
   const name = nameOf(to)
-  const listed = `${name} finds your call among the missed ones.`
+  const listed = `${name} will see a missed call.`
   switch (outcome) {
     case 'declined':
-      return { title: `${name} declined.`, text: 'You are available again.' }
+      return { title: `${name} declined.`, text: '' }
     case 'tookAnother':
       return { title: `${name} took another call.`, text: listed }
     case 'noAnswer':
@@ -38,19 +38,19 @@ export function answer(to, outcome) {
       return { title: `${name} is in a call.`, text: listed }
     case 'inviting':
       return {
-        title: `${name} is calling somebody else.`,
+        title: `${name} is calling someone else.`,
         text: `${listed} Try again in a moment.`,
       }
     case 'doNotDisturb':
-      return { title: `${name} does not want to be disturbed.`, text: listed }
+      return { title: `${name} has do-not-disturb on.`, text: listed }
     case 'gone':
-      return { title: `${name} is not here.`, text: listed }
+      return { title: `${name} is offline.`, text: listed }
     case 'cancelled':
-      return { title: `You took back the call to ${name}.`, text: listed }
+      return { title: 'Call cancelled.', text: listed }
     case 'inviterGone':
       return {
-        title: `The call to ${name} was given up.`,
-        text: 'This page was away for too long.',
+        title: 'The call was cancelled.',
+        text: 'This page was disconnected for too long.',
       }
     default:
       return null
@@ -68,13 +68,13 @@ export function ringEnd(from, outcome) {
   const name = nameOf(from)
   switch (outcome) {
     case 'noAnswer':
-      return `${name} stopped ringing: nobody answered.`
+      return `${name} stopped ringing: no answer.`
     case 'cancelled':
-      return `${name} took the call back.`
+      return `${name} cancelled the call.`
     case 'inviterTookAnother':
       return `${name} took another call.`
     case 'inviterGone':
-      return `${name} is gone.`
+      return `${name} went offline.`
     case 'accepted':
     case 'declined':
     case 'tookAnother':
@@ -108,17 +108,17 @@ export function missedBecause(outcome) {
     case 'tookAnother':
       return 'you took another call'
     case 'inviting':
-      return 'you were calling somebody'
+      return 'you were calling someone'
     case 'doNotDisturb':
-      return 'you did not want to be disturbed'
+      return 'you had do-not-disturb on'
     case 'gone':
       return 'you were away or invisible'
     case 'cancelled':
-      return 'taken back before you answered'
+      return 'cancelled'
     case 'inviterTookAnother':
-      return 'took another call meanwhile'
+      return 'took another call'
     case 'inviterGone':
-      return 'was gone before you answered'
+      return 'went offline'
     default:
       return 'you did not answer'
   }
@@ -132,7 +132,7 @@ export function missedBecause(outcome) {
  */
 export function callEnd({ with: person, reason, isOwn, lastedMs }) {
   const name = nameOf(person)
-  const lasted = `It lasted ${clockTime(lastedMs)}. You are available again.`
+  const lasted = `It lasted ${clockTime(lastedMs)}.`
   switch (reason) {
     case 'ended':
       return isOwn
@@ -142,18 +142,18 @@ export function callEnd({ with: person, reason, isOwn, lastedMs }) {
       return isOwn
         ? { title: `The call with ${name} ended.`, text: 'Your connection was lost for too long.' }
         : {
-            title: `The call ended: ${name} is gone.`,
-            text: `The page was closed there, or the connection was lost. ${lasted}`,
+            title: `The call ended: ${name} went offline.`,
+            text: `Their page was closed or lost its connection. ${lasted}`,
           }
     default:
       return isOwn
         ? {
-            title: `The call with ${name} did not begin.`,
-            text: 'This page did not get into it. Check your network, then call again.',
+            title: `Couldn't connect to ${name}.`,
+            text: 'Check your network, then call again.',
           }
         : {
-            title: `The call with ${name} did not begin.`,
-            text: `${name} did not get into it in time. You are available again.`,
+            title: `Couldn't connect to ${name}.`,
+            text: `${name} didn't connect in time.`,
           }
   }
 }

@@ -94,7 +94,7 @@ export function resume(before, mine, now) {
   if (before.outgoing && !mine.chat && before.outgoing.invitation !== mine.outgoing?.invitation) {
     return withNotice(state, {
       title: `The call to ${nameOf(before.outgoing.person)} is over.`,
-      text: 'The connection to the server was lost meanwhile. You can call again.',
+      text: 'The connection to the server was lost. You can call again.',
       person: before.outgoing.person,
     })
   }
@@ -223,14 +223,14 @@ function waiting(person, { invitation, ringsForMs }, now) {
 function gone(person) {
   return {
     title: `The call with ${nameOf(person)} is over.`,
-    text: 'The connection to the server was lost meanwhile. You can call again.',
+    text: 'The connection to the server was lost. You can call again.',
     person,
   }
 }
 
 /** @param {Person} from @returns {Said} */
 function ringSaid(from) {
-  return { text: `${nameOf(from)} is calling you.`, urgent: true }
+  return { text: `${nameOf(from)} is calling.`, urgent: true }
 }
 
 /** @param {State} state @param {string | null} text @returns {Step} */

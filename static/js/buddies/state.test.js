@@ -36,9 +36,9 @@ test('who calls is not free, and hears what came of it', () => {
     declined: 'Bob declined.',
     tookAnother: 'Bob took another call.',
     noAnswer: 'Bob did not answer.',
-    gone: 'Bob is not here.',
-    doNotDisturb: 'Bob does not want to be disturbed.',
-    cancelled: 'You took back the call to Bob.',
+    gone: 'Bob is offline.',
+    doNotDisturb: 'Bob has do-not-disturb on.',
+    cancelled: 'Call cancelled.',
   })) {
     const { state, said } = after(calling, { type: 'answered', invitation: 'i', outcome })
     assert.equal(state.outgoing, null)
@@ -57,11 +57,11 @@ test('several ring at once, the oldest first, each until it is over', () => {
   )
   assert.equal(said, null)
   assert.deepEqual(after(ringing('2', BOB2)).said, {
-    text: 'Bob (2) is calling you.',
+    text: 'Bob (2) is calling.',
     urgent: true,
   })
   const one = reduce(state, { type: 'cancelled', invitation: '2', outcome: 'cancelled' }, NOW)
-  assert.equal(one.said.text, 'Bob (2) took the call back.')
+  assert.equal(one.said.text, 'Bob (2) cancelled the call.')
   assert.equal(one.state.incoming.length, 1)
   assert.ok(isFree(one.state))
 })
@@ -81,8 +81,8 @@ test('a call ends everything that rings, and its own end tells both why', () => 
   const title = (more) => reduce(state, { ...end, ...more }, NOW + 65_000).state.notice.title
   assert.equal(title({ reason: 'ended', by: 'b' }), 'Bob ended the call.')
   assert.equal(title({ reason: 'ended', by: 'a' }), 'You ended the call with Bob.')
-  assert.equal(title({ reason: 'gone', by: 'b' }), 'The call ended: Bob is gone.')
-  assert.equal(title({ reason: 'notConnected', by: 'b' }), 'The call with Bob did not begin.')
+  assert.equal(title({ reason: 'gone', by: 'b' }), 'The call ended: Bob went offline.')
+  assert.equal(title({ reason: 'notConnected', by: 'b' }), "Couldn't connect to Bob.")
   const over = reduce(state, { ...end, reason: 'ended', by: 'b' }, NOW + 65_000)
   assert.match(over.state.notice.text, /It lasted 1:05\./)
   assert.equal(over.state.chat, null)

@@ -78,7 +78,7 @@ export class Publications {
       return this.#underWay > 0
     }
     if (event.type === 'streamMuted') publisher.mutedByForce()
-    else publisher.endStream(event.reason, { tell: false })
+    else publisher.endStream(event.reason, { notifyServer: false })
     return true
   }
 }

@@ -154,11 +154,11 @@ export class Publisher extends LocalMedia {
    * For the session only: the stream ended, or is to end.
    *
    * @param {string} reason
-   * @param {{ tell: boolean, keep?: boolean }} how `tell`: the server does not know yet; `keep`: the page keeps the element
+   * @param {{ notifyServer: boolean, keep?: boolean }} how `notifyServer`: the server does not know yet; `keep`: the page keeps the element
    */
-  endStream(reason, { tell, keep = false }) {
+  endStream(reason, { notifyServer, keep = false }) {
     const { stream } = this
-    this.#leave(tell, reason === 'mediaStopped')
+    this.#leave(notifyServer, reason === 'mediaStopped')
     if (!stream) return
     later(() => {
       const event = new OTEvent('streamDestroyed', { stream, reason }, true)
@@ -182,8 +182,8 @@ export class Publisher extends LocalMedia {
     this.widget.setArchiving(on)
   }
 
-  /** @param {boolean} tell @param {boolean} [mediaStopped] */
-  #leave(tell, mediaStopped) {
+  /** @param {boolean} notifyServer @param {boolean} [mediaStopped] */
+  #leave(notifyServer, mediaStopped) {
     const place = this.#place
     const publication = this.#publication
     this.#place = null
@@ -194,7 +194,7 @@ export class Publisher extends LocalMedia {
     place.forget()
     this.widget.setArchiving(null)
     if (!publication) return
-    if (tell) place.media.unpublish(publication.streamId, mediaStopped)
+    if (notifyServer) place.media.unpublish(publication.streamId, mediaStopped)
     else place.media.unpublished(publication.streamId)
   }
 
@@ -245,7 +245,7 @@ export class Publisher extends LocalMedia {
   }
 
   mediaEnded() {
-    if (this.stream) this.endStream('mediaStopped', { tell: true })
+    if (this.stream) this.endStream('mediaStopped', { notifyServer: true })
   }
 
   /** Tells the server and the page what is new about the stream. @param {StreamUpdate} update */

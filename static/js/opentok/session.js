@@ -195,7 +195,7 @@ export class Session extends Events {
 
   /** @param {Publisher} publisher */
   unpublish(publisher) {
-    if (publisher?.session === this) publisher.endStream('unpublished', { tell: true })
+    if (publisher?.session === this) publisher.endStream('unpublished', { notifyServer: true })
   }
 
   /** @param {any[]} given */
@@ -414,7 +414,7 @@ export class Session extends Events {
       if (keep) subscriber.detach()
       else subscriber.end(reason)
     }
-    for (const publisher of publishers) publisher.endStream(reason, { tell: false, keep })
+    for (const publisher of publishers) publisher.endStream(reason, { notifyServer: false, keep })
   }
 
   #reset() {

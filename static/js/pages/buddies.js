@@ -199,8 +199,8 @@ function draw() {
   hint.textContent = !isUp
     ? 'You can call again when the connection is back.'
     : state.chat
-      ? 'You can call somebody when your call is over.'
-      : 'You can call somebody else when this call is answered or cancelled.'
+      ? 'You can call someone when your call is over.'
+      : 'Cancel this call to call someone else.'
   const availability = byId('availability', HTMLSelectElement)
   availability.value = state.availability
   availability.disabled = !isUp
@@ -211,7 +211,7 @@ function draw() {
   if (askedCall instanceof HTMLButtonElement) askedCall.disabled = !mayCall
   const isIdle = state.incoming.length === 0 && !state.outgoing && !state.chat && !state.notice
   byId('idle-title', HTMLElement).textContent =
-    people.total > 0 ? 'Invite a buddy to start chatting' : 'Waiting for somebody to come'
+    people.total > 0 ? 'Call someone' : 'No one else is here yet'
   byId('idle', HTMLElement).hidden = !isIdle || !byId('asked', HTMLElement).hidden
 }
 
@@ -241,10 +241,10 @@ byId('availability', HTMLSelectElement).addEventListener('change', ({ target }) 
   change('/buddies/availability', { availability: value })
 })
 byId('copy-address', HTMLButtonElement).addEventListener('click', () =>
-  copyLink('/buddies', 'Whoever opens it can be called here.'),
+  copyLink('/buddies', 'Anyone who opens it can be called here.'),
 )
 byId('copy-call', HTMLButtonElement).addEventListener('click', () =>
-  copyLink(`/buddies/call/${state.me?.id}`, 'Whoever opens it can call you while you are here.'),
+  copyLink(`/buddies/call/${state.me?.id}`, 'Anyone with it can call you while this page is open.'),
 )
 setInterval(() => cards.tick(state), 500)
 

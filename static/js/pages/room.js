@@ -126,14 +126,14 @@ function ended(reason) {
       drawEnd(
         'person-x',
         'You were removed from the call.',
-        'The host ended the call for you. If that was a mistake, ask them, then rejoin.',
+        'The host removed you. If that was a mistake, ask them before you rejoin.',
       )
       break
     case 'serverStopping':
       drawEnd(
         'arrow-clockwise',
         'The server is restarting.',
-        'We will bring you back as soon as it answers.',
+        "You'll rejoin automatically when it's back.",
       )
       comeBack()
       break
@@ -141,7 +141,7 @@ function ended(reason) {
       drawEnd(
         'wifi-off',
         'The connection was lost.',
-        'We will bring you back as soon as the server can be reached. Check your network meanwhile.',
+        "You'll rejoin automatically when the server is reachable. Check your network.",
       )
       comeBack()
       break

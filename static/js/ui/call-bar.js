@@ -146,7 +146,7 @@ export class CallBar {
             if (loud < 8 || performance.now() - told < MUTED_HINT_MS) return
             told = performance.now()
             const run = () => this.#call()?.setMic(true)
-            toast('You are muted.', { button: { text: 'Unmute', run } })
+            toast("You're talking, but you're muted.", { button: { text: 'Unmute', run } })
           })
         : () => {}
     })

@@ -106,7 +106,7 @@ export class Call {
     this.#session.publish(this.#publisher, (/** @type {any} */ error) => {
       if (!error) this.#soon()
       else if (!this.#isOver)
-        toast(`Others cannot see or hear you: ${error.message}`, { ms: 12_000 })
+        toast(`Your camera and microphone aren't reaching others: ${error.message}`, { ms: 12_000 })
     })
   }
 
@@ -207,9 +207,9 @@ export class Call {
     try {
       await this.#session.forceMuteAll(own ? [own] : [])
     } catch (/** @type {any} */ error) {
-      return toast(`Nobody was muted: ${error.message}`)
+      return toast(`Couldn't mute everyone: ${error.message}`)
     }
-    toast('Everybody is muted. Each can unmute again.')
+    toast('Everyone is muted. They can unmute themselves.')
     // Whoever joins later may speak.
     await this.#session.disableForceMute().catch(() => {})
   }
@@ -274,7 +274,7 @@ export class Call {
       },
       (/** @type {any} */ error) => {
         if (error && this.#shown.has(stream.streamId))
-          tile.quality(0, `Not received: ${error.message}`)
+          tile.quality(0, `Can't receive video: ${error.message}`)
       },
     )
     if (!subscriber) return
@@ -286,7 +286,7 @@ export class Call {
     )
     subscriber.on('audioBlocked', () => {
       const { OT } = /** @type {any} */ (globalThis)
-      toast('Your browser keeps the sound off until you click.', {
+      toast('Your browser blocked the sound.', {
         button: { text: 'Start audio', run: () => OT.unblockAudio() },
         ms: 60_000,
       })
@@ -352,8 +352,7 @@ export class Call {
         else this.state.camera = false
         this.#changed()
         const what = track?.kind === 'audio' ? 'microphone' : 'camera'
-        if (!this.#isOver)
-          toast(`Your ${what} stopped: it was unplugged, or switched off by the system.`)
+        if (!this.#isOver) toast(`Your ${what} stopped: it was unplugged or switched off.`)
       },
     })
     return publisher
@@ -394,7 +393,7 @@ export class Call {
       this.#changed()
       this.#session.publish(screen, (/** @type {any} */ error) => {
         if (!error) return
-        toast(`Your screen is not shared: ${error.message}`)
+        toast(`Couldn't share your screen: ${error.message}`)
         screen.destroy()
         over()
       })
@@ -420,7 +419,7 @@ export class Call {
   async #removePerson(connection, name) {
     const yes = await confirmAction({
       title: `Remove ${name} from the call?`,
-      text: 'The call ends for this person. They can come back with the link.',
+      text: "They'll leave the call, but can rejoin with the link.",
       button: 'Remove',
     })
     if (!yes) return
@@ -537,15 +536,15 @@ function problemOf(error, isPair) {
     case 1004:
       return new Problem(
         403,
-        'The server did not accept your pass for this call.',
+        "You're not allowed into this call any more.",
         'Load the page again, then join.',
       )
     case 1005:
       return isPair
         ? new Problem(404, 'This call is over.', 'Call again.')
-        : new Problem(404, 'This room is gone.', 'Ask whoever sent you the link for a new one.')
+        : new Problem(404, 'Room not found.', 'Ask for a new link.')
     case 1027:
-      return new Problem(409, 'This room is full.', 'Try again when somebody has left.')
+      return new Problem(409, 'This room is full.', 'Try again when someone has left.')
     default:
       return new Problem(
         0,

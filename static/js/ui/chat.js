@@ -33,7 +33,7 @@ export class Chat {
       const text = input.value.trim()
       if (text === '') return
       session.signal({ type: TYPE, data: text }, (/** @type {any} */ error) => {
-        if (error) toast('The message was not sent. Try again in a moment.')
+        if (error) toast("The message wasn't sent. Try again in a moment.")
         else input.value = ''
       })
     }

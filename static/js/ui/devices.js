@@ -84,14 +84,14 @@ export async function listDevices(device) {
  */
 export async function troubleWith(device, error, inCall = false) {
   const what = device === 'mic' ? 'microphone' : 'camera'
-  const without = inCall ? 'The call goes on without it.' : 'You can also join without it.'
+  const without = inCall ? 'You can stay in the call without it.' : 'You can also join without it.'
   const Other = device === 'mic' ? 'Microphone' : 'Camera'
   const name = /** @type {any} */ (error)?.name ?? ''
   switch (name) {
     case 'InsecureOrigin':
       return {
-        cause: `Your browser only gives the ${what} to secure (https) pages.`,
-        remedy: `Open this page with https, or on the server itself at http://localhost${location.port ? `:${location.port}` : ''}. ${inCall ? without : 'You can also join and only watch.'}`,
+        cause: `Browsers allow the ${what} only on secure (https) pages.`,
+        remedy: `Open this page with https, or on this computer at http://localhost${location.port ? `:${location.port}` : ''}. ${inCall ? without : 'You can also join without it.'}`,
         button: null,
       }
     case 'NotAllowedError':

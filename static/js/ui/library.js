@@ -41,7 +41,7 @@ function load(address) {
     script.addEventListener('load', () => {
       clearTimeout(timer)
       if (/** @type {any} */ (globalThis).OT) resolve()
-      else fail('What answers in its place is something else.')
+      else fail("The address answers, but it isn't the platform.")
     })
     script.addEventListener('error', () => fail('Its library does not load.'))
     script.src = address

@@ -186,7 +186,7 @@ export class Prejoin {
     else if (mic) words.textContent = `${host}Others will hear you, but not see you.`
     else if (camera) words.textContent = `${host}Others will see you, but not hear you.`
     else
-      words.textContent = `${host}You can join without camera and microphone, and turn them on later.`
+      words.textContent = `${host}You'll join with camera and microphone off. You can turn them on later.`
     this.#joinButton.textContent = joinText(mic !== null, camera !== null)
   }
 

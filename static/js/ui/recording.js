@@ -111,7 +111,7 @@ export class Recording {
     if (!id) return
     const yes = await confirmAction({
       title: 'Stop archiving?',
-      text: 'The archive ends here and can be watched at once. You can start another one.',
+      text: 'You can watch the recording as soon as you stop. You can start another one.',
       button: 'Stop archiving',
     })
     if (!yes || this.#id !== id) return

@@ -5,7 +5,7 @@ export function occupancySentence(people) {
   const [one, two, three] = people
   switch (people.length) {
     case 0:
-      return 'Nobody is here yet.'
+      return "No one's here yet."
     case 1:
       return `${one} is here.`
     case 2:
