@@ -1,8 +1,8 @@
 //! Parlor: video rooms you host yourself. This page is the map of the code.
 //!
-//! # Words
+//! # Vocabulary
 //!
-//! | word | what it is |
+//! | term | meaning |
 //! |---|---|
 //! | *project* | an API key and its secret; sessions belong to it |
 //! | *session* | an OpenTok session: where connections meet. A browser's cookie session is a *visitor* |
@@ -12,11 +12,17 @@
 //! | *signaling* | the protocol between the browser library and the server |
 //! | *room* | a named place with a session |
 //! | *archive* | the recording of a session; a *recorder* writes it |
-//! | *moderator* | somebody with an account, who may record and moderate; everybody else is a *guest* |
+//! | *moderator* | a person with an account, who may record and moderate; all other people are *guests* |
 //! | *buddy* | a visitor with a name on the page of the buddies, listed on the *roster* |
 //! | *invitation* | one buddy asks another for a call; accepted, it becomes a *chat*, a session of two |
 //! | *callback* | where one kind of event of a project is posted: to its application's server |
 //! | *platform* | creates sessions, tokens and archives for the pages: the embedded engine, or a remote server that speaks OpenTok's API |
+//! | *event* | a fact that the domain reports, named in the past tense |
+//! | *command*, *effect* | an intent: a caller sends a command; the domain returns effects, which an edge applies |
+//! | *store* | the only place with the SQL of a module |
+//! | *outbox* | the bounded queue of messages to one connection |
+//! | *journal* | the append-only file that the recorder writes while a session is recorded |
+//! | *deltas* | the changes of the roster since the last message |
 //! | *local presence* | the session where buddies meet; always on this server |
 //!
 //! # Arrows
@@ -31,7 +37,7 @@
 //! whose words the domain owns ([`session::media`], [`archive::recording`]). `tests/it/layering.rs`
 //! keeps this true.
 //!
-//! # Somebody joins a room
+//! # A person joins a room
 //!
 //! 1. `GET /rooms/{room}` renders the prejoin with who is there. The name goes by `POST /rooms/{room}/join`,
 //!    and a token comes back that carries the role of a publisher ([`web`], [`platform`], [`opentok::token`]).
@@ -61,7 +67,7 @@
 //! What a call changes while an archive records, its streams and its layout, goes through the [`session`] into the
 //! recorder's journal as a note, so the file is composed the same whenever that is. `src/api/openapi.json` describes every call.
 //!
-//! # An application's server is told
+//! # An application's server receives callbacks
 //!
 //! `POST /v2/project/{key}/callback` says what it wants to hear, and where ([`api`], [`callback`]). From then on every change of an
 //! archive's status writes an event in its own transaction, and the [`session`] reports who comes, goes and publishes to a queue that never
@@ -72,7 +78,7 @@
 //! With `PLATFORM=opentok` a [`platform::Remote`] asks another server by [`opentok::OpenTok`]. Browsers load that server's library
 //! and join its sessions with tokens that are made here; the presence session stays on `/live`. Rows of archives follow
 //! what the platform says ([`archive::remote`]), and who is in a chat is told by the pages and confirmed by the
-//! platform's list (`buddies/watch.rs`).
+//! platform's list (`buddies/remote_participants.rs`).
 //!
 //! # One buddy invites another
 //!
@@ -83,9 +89,9 @@
 //!    deltas, at most four times a second.
 //! 3. `POST /invitations` asks the switchboard, which lets the invitee's tabs ring, or answers at once with
 //!    the reason. Accepting, declining, cancelling and waiting too long all end in `invitation/lifecycle.rs`.
-//!    What comes of it are orders, which one task carries out in their order: signals, rows, archives.
+//!    The switchboard returns effects, which one task applies in order: signals, rows, archives.
 //! 4. An accepted invitation is a chat: both hear of it, the database keeps it, and only these two get a token
-//!    of its session from `GET /chats`. It is recorded while both agree (`invitation/consent.rs`), and over when
+//!    of its session from `GET /chats`. It is recorded while both agree (`invitation/recording_consent.rs`), and over when
 //!    either ends it or is gone; both hear why, and nobody is let into its session any more.
 //!
 //! Pages of OpenTok's presence kit signal to one another instead of asking the server. In the presence session such
