@@ -29,8 +29,8 @@ use tracing::{info, instrument, warn};
 use super::{
     child_process::{self, find, first_of, last_of},
     compose::{self, Film, Segment},
-    pack::pack,
     recording::discard_journals,
+    zip_archive::pack,
 };
 use crate::archive::{
     composer::{COMPOSED_FILE, ComposeError, ComposeJob, Composed, Composer, POSTER_FILE, PackJob},

@@ -23,7 +23,7 @@ use std::{
 
 use crate::{
     archive::recording::TimelineEvent,
-    session::{StreamId, media::Kind},
+    session::{StreamId, media::MediaKind},
 };
 
 const MAGIC: &[u8; 8] = b"PARLORJ1";
@@ -50,7 +50,7 @@ pub struct Record {
 pub enum Entry {
     Track {
         stream: StreamId,
-        kind: Kind,
+        kind: MediaKind,
         item: Item,
     },
     Note(TimelineEvent),
@@ -86,15 +86,15 @@ pub struct Packet {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     Notes,
-    Track(StreamId, Kind),
+    Track(StreamId, MediaKind),
 }
 
 impl Place {
     fn file_name(self) -> String {
         match self {
             Place::Notes => NOTES.to_owned(),
-            Place::Track(stream, Kind::Audio) => format!("{stream}.audio.{EXTENSION}"),
-            Place::Track(stream, Kind::Video) => format!("{stream}.video.{EXTENSION}"),
+            Place::Track(stream, MediaKind::Audio) => format!("{stream}.audio.{EXTENSION}"),
+            Place::Track(stream, MediaKind::Video) => format!("{stream}.video.{EXTENSION}"),
         }
     }
 
@@ -104,8 +104,8 @@ impl Place {
         }
         let (stem, kind) = name.strip_suffix(".journal")?.rsplit_once('.')?;
         let kind = match kind {
-            "audio" => Kind::Audio,
-            "video" => Kind::Video,
+            "audio" => MediaKind::Audio,
+            "video" => MediaKind::Video,
             _ => return None,
         };
         Some(Place::Track(StreamId::parse(stem)?, kind))
@@ -132,7 +132,7 @@ impl Writer {
     ///
     /// # Errors
     /// Also when it exists already: a recording is never overwritten.
-    pub fn track(dir: &Path, stream: StreamId, kind: Kind) -> io::Result<Writer> {
+    pub fn track(dir: &Path, stream: StreamId, kind: MediaKind) -> io::Result<Writer> {
         Writer::create(&dir.join(Place::Track(stream, kind).file_name()))
     }
 
@@ -377,7 +377,7 @@ mod tests {
     use super::*;
     use crate::session::ConnectionId;
 
-    fn packet(stream: StreamId, kind: Kind, order: u64, payload: &[u8]) -> Record {
+    fn packet(stream: StreamId, kind: MediaKind, order: u64, payload: &[u8]) -> Record {
         Record {
             order,
             at_us: order * 20_000,
@@ -394,7 +394,7 @@ mod tests {
         }
     }
 
-    fn write(dir: &Path, stream: StreamId, kind: Kind, records: &[Record]) {
+    fn write(dir: &Path, stream: StreamId, kind: MediaKind, records: &[Record]) {
         let mut journal = Writer::track(dir, stream, kind).unwrap();
         for record in records {
             journal.append(record).unwrap();
@@ -421,7 +421,7 @@ mod tests {
             at_us: order,
             entry: Entry::Track {
                 stream,
-                kind: Kind::Video,
+                kind: MediaKind::Video,
                 item,
             },
         };
@@ -438,11 +438,11 @@ mod tests {
             },
         ];
         let audio = [
-            packet(stream, Kind::Audio, 1, b"first"),
-            packet(stream, Kind::Audio, 4, b""),
+            packet(stream, MediaKind::Audio, 1, b"first"),
+            packet(stream, MediaKind::Audio, 4, b""),
         ];
         let video = [
-            packet(stream, Kind::Video, 2, &[7; 1200]),
+            packet(stream, MediaKind::Video, 2, &[7; 1200]),
             track(
                 3,
                 Item::Report {
@@ -457,8 +457,8 @@ mod tests {
             journal.append(record).unwrap();
         }
         journal.flush().unwrap();
-        write(dir.path(), stream, Kind::Audio, &audio);
-        write(dir.path(), stream, Kind::Video, &video);
+        write(dir.path(), stream, MediaKind::Audio, &audio);
+        write(dir.path(), stream, MediaKind::Video, &video);
 
         let read: Vec<_> = read(dir.path()).unwrap().collect();
 
@@ -498,10 +498,10 @@ mod tests {
             let dir = tempfile::tempdir().unwrap();
             let stream = StreamId::random();
             let records: Vec<_> = sizes.iter().enumerate()
-                .map(|(n, size)| packet(stream, Kind::Audio, n as u64, &vec![7; *size]))
+                .map(|(n, size)| packet(stream, MediaKind::Audio, n as u64, &vec![7; *size]))
                 .collect();
-            write(dir.path(), stream, Kind::Audio, &records);
-            let path = dir.path().join(Place::Track(stream, Kind::Audio).file_name());
+            write(dir.path(), stream, MediaKind::Audio, &records);
+            let path = dir.path().join(Place::Track(stream, MediaKind::Audio).file_name());
             let mut bytes = fs::read(&path).unwrap();
             let cut = place.index(bytes.len() + 1);
             let whole = {

@@ -10,18 +10,18 @@
 //! them. Files appear by rename, `manifest.json` last.
 
 mod child_process;
-mod clock;
+mod clock_sync;
 pub mod compose;
 pub mod ffmpeg;
+mod jitter_buffer;
 mod journal;
 mod mux;
 mod opus;
-mod pack;
 mod recording;
 mod vp8;
-mod waiting;
 mod webm;
 mod worker;
+mod zip_archive;
 
 #[cfg(test)]
 mod tests;

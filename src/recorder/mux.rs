@@ -15,17 +15,17 @@ use std::{
 };
 
 use super::{
-    clock::StreamClock,
+    clock_sync::StreamClock,
+    jitter_buffer::JitterBuffer,
     journal::{Entry, Item, Packet, Record},
     opus, vp8,
-    waiting::Waiting,
     webm::{self, Block},
 };
 use crate::{
     archive::recording::{
         ClassChange, LayoutChange, Manifest, RecordedStream, Span, TimelineEvent,
     },
-    session::{ConnectionId, StreamId, media::Kind},
+    session::{ConnectionId, StreamId, media::MediaKind},
 };
 
 /// How long a packet waits for those before it, and for the reports that place it in time. Browsers
@@ -207,11 +207,11 @@ struct StreamMux {
     pictures: Vec<Picture>,
 
     clock: StreamClock,
-    audio: Waiting,
-    video: Waiting,
+    audio: JitterBuffer,
+    video: JitterBuffer,
     depacketizer: vp8::Depacketizer,
     /// Frames to be written, by their time; sound before picture.
-    frames: BTreeMap<(i64, Kind), Frame>,
+    frames: BTreeMap<(i64, MediaKind), Frame>,
     queued_us: [i64; 2],
 
     file: Option<Output>,
@@ -254,8 +254,8 @@ impl StreamMux {
             classes: Vec::new(),
             pictures: Vec::new(),
             clock: StreamClock::default(),
-            audio: Waiting::default(),
-            video: Waiting::default(),
+            audio: JitterBuffer::default(),
+            video: JitterBuffer::default(),
             depacketizer: vp8::Depacketizer::default(),
             frames: BTreeMap::new(),
             queued_us: [-1; 2],
@@ -294,13 +294,13 @@ impl StreamMux {
         });
     }
 
-    fn take(&mut self, kind: Kind, item: &Item, arrival_us: i64) {
+    fn take(&mut self, kind: MediaKind, item: &Item, arrival_us: i64) {
         if self.done.is_some() {
             return;
         }
         let waiting = match kind {
-            Kind::Audio => &mut self.audio,
-            Kind::Video => &mut self.video,
+            MediaKind::Audio => &mut self.audio,
+            MediaKind::Video => &mut self.video,
         };
         match item {
             Item::Packet(packet) if waiting.accepts(packet.sequence) => {
@@ -318,16 +318,16 @@ impl StreamMux {
             return Ok(());
         }
         while let Some((packet, stamp)) = self.audio.pop(packets_until_us) {
-            let at_us = self.clock.place(Kind::Audio, stamp);
+            let at_us = self.clock.place(MediaKind::Audio, stamp);
             // What was made before the archive began was only under way when it did.
             if at_us >= 0 && opus::is_well_formed(&packet.payload) {
-                self.queue(at_us, Kind::Audio, Frame::Audio(packet.payload));
+                self.queue(at_us, MediaKind::Audio, Frame::Audio(packet.payload));
             }
         }
         while let Some((packet, stamp)) = self.video.pop(packets_until_us) {
-            let at_us = self.clock.place(Kind::Video, stamp);
+            let at_us = self.clock.place(MediaKind::Video, stamp);
             if let Some(frame) = self.unpack(&packet) {
-                self.queue(at_us, Kind::Video, frame);
+                self.queue(at_us, MediaKind::Video, frame);
             }
         }
         while let Some(frame) = self.frames.first_entry()
@@ -344,7 +344,7 @@ impl StreamMux {
     }
 
     /// Frames of a track keep their order, whatever became of their times.
-    fn queue(&mut self, at_us: i64, kind: Kind, frame: Frame) {
+    fn queue(&mut self, at_us: i64, kind: MediaKind, frame: Frame) {
         let queued_us = &mut self.queued_us[kind as usize];
         *queued_us = at_us.max(*queued_us + 1);
         self.frames.insert((*queued_us, kind), frame);
@@ -382,12 +382,12 @@ impl StreamMux {
         };
         output.ends_us = output.ends_us.max(at_us + lasts_us);
         if let Frame::Video(_) = frame {
-            self.note_picture(u64::try_from(at_us).unwrap_or(0));
+            self.record_picture(u64::try_from(at_us).unwrap_or(0));
         }
         Ok(())
     }
 
-    fn note_picture(&mut self, at_us: u64) {
+    fn record_picture(&mut self, at_us: u64) {
         let on = self
             .pictures
             .iter_mut()

@@ -21,7 +21,7 @@ use crate::{
     archive::recording::{Manifest, TimelineEvent},
     session::{
         StreamId,
-        media::{Kind, Recorded},
+        media::{MediaKind, Recorded},
     },
 };
 
@@ -40,7 +40,7 @@ pub struct Recording {
     order: u64,
     newest_us: u64,
     notes: journal::Writer,
-    tracks: HashMap<(StreamId, Kind), journal::Writer>,
+    tracks: HashMap<(StreamId, MediaKind), journal::Writer>,
     /// When streams were destroyed.
     destroyed_us: HashMap<StreamId, u64>,
     /// `None` after it failed: the files are then made from the journals at the end.
@@ -235,7 +235,7 @@ impl Recording {
     }
 
     fn close_tracks(&mut self, stream: StreamId) -> io::Result<()> {
-        for kind in [Kind::Audio, Kind::Video] {
+        for kind in [MediaKind::Audio, MediaKind::Video] {
             if let Some(mut journal) = self.tracks.remove(&(stream, kind)) {
                 self.unsynced.extend(journal.unsynced()?);
             }

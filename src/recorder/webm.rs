@@ -361,11 +361,14 @@ fn u64_len(bytes: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recorder::tests::studio::watch;
+    use crate::recorder::tests::simulation::watch;
 
     const KEY: Block<'_> = Block::Video(b"key", Some((640, 480)));
 
-    fn file(blocks: &[(u64, Block<'_>)], duration_ms: u64) -> crate::recorder::tests::studio::Film {
+    fn file(
+        blocks: &[(u64, Block<'_>)],
+        duration_ms: u64,
+    ) -> crate::recorder::tests::simulation::Film {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("film.webm");
         let mut writer = Writer::create(&path).unwrap();

@@ -12,7 +12,7 @@ use crate::{common::id::ArchiveId, opentok::SessionId};
 /// One medium of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum MediaKind {
     Audio,
     Video,
 }
@@ -150,7 +150,7 @@ pub struct Offer {
 pub struct PublishedTrack {
     pub mid: String,
     pub stream_id: StreamId,
-    pub kind: Kind,
+    pub kind: MediaKind,
 }
 
 /// A pair of m-lines that shows one stream at a time; the client numbers its slots from 0.
@@ -216,7 +216,7 @@ pub enum Recorded {
     /// A publisher's RTCP sender report: the common clock of its tracks (RFC 3550 §6.4.1).
     SenderReport {
         stream: StreamId,
-        kind: Kind,
+        kind: MediaKind,
         /// 32.32 fixed point seconds since 1900.
         ntp: u64,
         /// On the clock of [`RecordedPacket::timestamp`].
@@ -226,7 +226,7 @@ pub enum Recorded {
     /// The queue was full; so many packets of this track were not recorded.
     Dropped {
         stream: StreamId,
-        kind: Kind,
+        kind: MediaKind,
         packets: u64,
     },
 }
@@ -235,7 +235,7 @@ pub enum Recorded {
 #[derive(Clone, Debug)]
 pub struct RecordedPacket {
     pub stream: StreamId,
-    pub kind: Kind,
+    pub kind: MediaKind,
     /// Extended, continuous over changes of the simulcast layer; holes are lost packets.
     pub sequence: u64,
     /// Extended, in units of 1/90,000 s (video) or 1/48,000 s (audio); continuous likewise.

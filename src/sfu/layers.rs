@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{clock::SourceClock, keyframe::Throttle, vp8::Vp8};
+use super::{keyframe::Throttle, ntp_clock::SourceClock, vp8::Vp8};
 
 /// A layer is in use while packets come at least this often, and
 const ACTIVE: Duration = Duration::from_millis(1_500);
@@ -41,7 +41,7 @@ impl Layer {
 
     /// Notes a packet. The first value: no later packet has come before; the second: what suits whom
     /// may have changed.
-    pub fn note(
+    pub fn record(
         &mut self,
         now: Instant,
         (sequence, time): (u64, u64),
@@ -173,7 +173,7 @@ mod tests {
             let mut layer = Layer::new(u32::from(index), 90_000);
             let mut vp8 = Vp8::parse(&payload(1, 1, 0, true, true)).unwrap();
             vp8.size = (height > 0).then_some((height * 4 / 3, height));
-            layer.note(now, (1, 0), Some(&vp8));
+            layer.record(now, (1, 0), Some(&vp8));
             layers.insert(index, layer);
         }
         layers
@@ -200,12 +200,12 @@ mod tests {
         let mut layers = layers(start, &[180, 360, 720]);
         let later = start + Duration::from_secs(2);
         for index in [0, 1] {
-            layers.get_mut(index).unwrap().note(later, (2, 0), None);
+            layers.get_mut(index).unwrap().record(later, (2, 0), None);
         }
         assert!(layers.sweep(later));
         assert_eq!(layers.choose(None), Some(1));
         assert!(!layers.sweep(later));
-        let (newest, changed) = layers.get_mut(2).unwrap().note(later, (2, 0), None);
+        let (newest, changed) = layers.get_mut(2).unwrap().record(later, (2, 0), None);
         assert!(newest && changed);
         assert_eq!(layers.choose(None), Some(2));
     }
@@ -217,7 +217,7 @@ mod tests {
         let noticed = (1..=20).find(|_| layers.frame(0));
         assert_eq!(noticed, Some(15));
         assert_eq!(layers.choose(None), Some(0));
-        layers.get_mut(1).unwrap().note(start, (9, 9), None);
+        layers.get_mut(1).unwrap().record(start, (9, 9), None);
         assert_eq!(layers.choose(None), Some(1));
     }
 

@@ -12,18 +12,18 @@
 //! A session lives on one worker. Each worker has a port of its own, so the kernel hands every packet
 //! to the thread that needs it, and nothing on a packet's way takes a lock.
 
-mod clock;
+mod bind;
 mod demux;
 mod engine;
 mod forward;
 mod keyframe;
 mod layers;
-mod net;
+mod ntp_clock;
 mod peer;
 mod placement;
-mod record;
 mod router;
 mod sdp;
+mod tap;
 mod udp;
 mod vp8;
 mod worker;
@@ -42,7 +42,7 @@ use std::{
 use mio::{Poll, Waker};
 use tokio::sync::mpsc::Sender;
 
-pub use net::{WorkerSockets, bind};
+pub use bind::{WorkerSockets, bind};
 use placement::Placement;
 use worker::{Shared, Worker};
 
@@ -200,7 +200,7 @@ impl Media for Sfu {
             Ok(()) => {}
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => return Err(EngineBusy),
         }
-        placement.note(session, index, effect);
+        placement.record(session, index, effect);
         if !worker.shared.woken.swap(true, Ordering::AcqRel) {
             let _ = worker.waker.wake();
         }

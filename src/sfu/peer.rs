@@ -14,21 +14,21 @@ use str0m::{
     change::SdpOffer,
     config::{CryptoProvider, DtlsCert},
     format::Codec,
-    media::{KeyframeRequestKind, MediaKind, Mid, Pt, Rids},
+    media::{KeyframeRequestKind, MediaKind as RtcMediaKind, Mid, Pt, Rids},
     rtp::{ExtensionValues, RtpPacket, RtpWrite, Ssrc},
 };
 
 use super::{
-    clock::Offset,
     forward::{Forwarder, Incoming, Outgoing},
     layers::{Layer, Layers},
+    ntp_clock::Offset,
     router::StreamKey,
     sdp,
     vp8::Vp8,
 };
 use crate::session::{
     ConnectionId, StreamId,
-    media::{self, Kind},
+    media::{self, MediaKind},
 };
 
 /// Video packets kept for retransmission, per slot: half a second at 4 Mbit/s, more at less.
@@ -82,7 +82,7 @@ pub struct Track {
     pub mid: Mid,
     pub stream: StreamKey,
     pub id: StreamId,
-    pub kind: Kind,
+    pub kind: MediaKind,
     pub layers: Layers,
 }
 
@@ -126,10 +126,10 @@ fn random_start() -> u16 {
     u16::from_le_bytes(bytes) & 0x7fff
 }
 
-fn clock_rate(kind: Kind) -> u32 {
+fn clock_rate(kind: MediaKind) -> u32 {
     match kind {
-        Kind::Audio => 48_000,
-        Kind::Video => 90_000,
+        MediaKind::Audio => 48_000,
+        MediaKind::Video => 90_000,
     }
 }
 
@@ -195,8 +195,8 @@ impl Peer {
         }
         for slot in self.slots.iter_mut().flatten() {
             *slot = Slot {
-                audio: Lane::new(clock_rate(Kind::Audio)),
-                video: Lane::new(clock_rate(Kind::Video)),
+                audio: Lane::new(clock_rate(MediaKind::Audio)),
+                video: Lane::new(clock_rate(MediaKind::Video)),
             };
         }
     }
@@ -207,7 +207,7 @@ impl Peer {
     }
 
     /// Notes which m-line carries which track.
-    pub fn set_track(&mut self, mid: &str, stream: StreamKey, id: StreamId, kind: Kind) {
+    pub fn set_track(&mut self, mid: &str, stream: StreamKey, id: StreamId, kind: MediaKind) {
         let mid = Mid::from(mid);
         self.tracks
             .retain(|track| track.mid == mid || (track.id, track.kind) != (id, kind));
@@ -254,12 +254,12 @@ impl Peer {
             self.slots.resize_with(index + 1, || None);
         }
         let entry = self.slots[index].get_or_insert_with(|| Slot {
-            audio: Lane::new(clock_rate(Kind::Audio)),
-            video: Lane::new(clock_rate(Kind::Video)),
+            audio: Lane::new(clock_rate(MediaKind::Audio)),
+            video: Lane::new(clock_rate(MediaKind::Video)),
         });
         for (lane, mid, kind) in [
-            (&mut entry.audio, &slot.audio_mid, MediaKind::Audio),
-            (&mut entry.video, &slot.video_mid, MediaKind::Video),
+            (&mut entry.audio, &slot.audio_mid, RtcMediaKind::Audio),
+            (&mut entry.video, &slot.video_mid, RtcMediaKind::Video),
         ] {
             lane.mid = Mid::from(&**mid);
             let before = lane.sending.map(|(ssrc, _)| ssrc);
@@ -273,15 +273,15 @@ impl Peer {
         }
     }
 
-    fn lane(&mut self, slot: u16, kind: Kind) -> Option<&mut Lane> {
+    fn lane(&mut self, slot: u16, kind: MediaKind) -> Option<&mut Lane> {
         let slot = self.slots.get_mut(usize::from(slot))?.as_mut()?;
         Some(match kind {
-            Kind::Audio => &mut slot.audio,
-            Kind::Video => &mut slot.video,
+            MediaKind::Audio => &mut slot.audio,
+            MediaKind::Video => &mut slot.video,
         })
     }
 
-    pub fn forwarder(&mut self, slot: u16, kind: Kind) -> Option<&mut Forwarder> {
+    pub fn forwarder(&mut self, slot: u16, kind: MediaKind) -> Option<&mut Forwarder> {
         Some(&mut self.lane(slot, kind)?.forwarder)
     }
 
@@ -312,7 +312,7 @@ impl Peer {
     pub fn write(
         &mut self,
         slot: u16,
-        kind: Kind,
+        kind: MediaKind,
         outgoing: Outgoing,
         incoming: &Incoming,
         packet: &RtpPacket,
@@ -390,7 +390,7 @@ impl Peer {
     }
 
     /// Looks at a packet once for all its receivers. The second value: the track's layers changed.
-    pub fn look(
+    pub fn inspect(
         &mut self,
         source: Source,
         packet: &RtpPacket,
@@ -399,13 +399,13 @@ impl Peer {
         let track = self.tracks.get_mut(source.track)?;
         let layer = track.layers.get_mut(source.layer)?;
         let vp8 = match track.kind {
-            Kind::Audio => None,
-            Kind::Video => Some(Vp8::parse(&packet.payload)?),
+            MediaKind::Audio => None,
+            MediaKind::Video => Some(Vp8::parse(&packet.payload)?),
         };
         let (sequence, time) = (*packet.seq_no, packet.time.numer());
-        let (newest, mut changed) = layer.note(now, (sequence, time), vp8.as_ref());
+        let (newest, mut changed) = layer.record(now, (sequence, time), vp8.as_ref());
         let wallclock = layer.clock.wallclock(&mut self.offset, time, now);
-        if newest && packet.header.marker && track.kind == Kind::Video {
+        if newest && packet.header.marker && track.kind == MediaKind::Video {
             changed |= track.layers.frame(source.layer);
         }
         let incoming = Incoming {
@@ -437,7 +437,7 @@ impl Peer {
     }
 
     /// Asks the client for a key frame, unless it was asked just now. True if something is to be sent.
-    pub fn ask_key_frame(&mut self, track: usize, layer: u8, now: Instant) -> bool {
+    pub fn request_key_frame(&mut self, track: usize, layer: u8, now: Instant) -> bool {
         let Some(layer) = self
             .tracks
             .get_mut(track)
@@ -521,10 +521,10 @@ fn rtc(setting: &Setting, now: Instant) -> Rtc {
 }
 
 /// What an m-line is sent with: the payload type is the client's choice.
-fn sending(rtc: &mut Rtc, mid: Mid, kind: MediaKind) -> Option<(Ssrc, Pt)> {
+fn sending(rtc: &mut Rtc, mid: Mid, kind: RtcMediaKind) -> Option<(Ssrc, Pt)> {
     let codec = match kind {
-        MediaKind::Audio => Codec::Opus,
-        MediaKind::Video => Codec::Vp8,
+        RtcMediaKind::Audio => Codec::Opus,
+        RtcMediaKind::Video => Codec::Vp8,
     };
     let media = rtc.media(mid)?;
     if media.kind() != kind || media.disabled() || !media.direction().is_sending() {

@@ -76,7 +76,7 @@ impl Placement {
     }
 
     /// Notes a command that was queued for `worker`.
-    pub fn note(&mut self, session: &SessionId, worker: usize, effect: Effect) {
+    pub fn record(&mut self, session: &SessionId, worker: usize, effect: Effect) {
         let placed = self
             .sessions
             .entry(session.clone())
@@ -120,7 +120,7 @@ mod tests {
     fn send(placement: &mut Placement, session: &str, command: &EngineCommand) -> Option<usize> {
         let session = SessionId::from(session);
         let worker = placement.worker(&session, command)?;
-        placement.note(&session, worker, Effect::of(command));
+        placement.record(&session, worker, Effect::of(command));
         Some(worker)
     }
 

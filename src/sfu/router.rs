@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 
 use crate::session::{
     StreamId,
-    media::{Kind, SubscriptionSettings},
+    media::{MediaKind, SubscriptionSettings},
 };
 
 /// A peer's place in its worker.
@@ -24,10 +24,10 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    pub fn wants(&self, kind: Kind) -> bool {
+    pub fn wants(&self, kind: MediaKind) -> bool {
         match kind {
-            Kind::Audio => self.wanted.audio,
-            Kind::Video => self.wanted.video,
+            MediaKind::Audio => self.wanted.audio,
+            MediaKind::Video => self.wanted.video,
         }
     }
 }
@@ -48,18 +48,18 @@ pub struct Stream {
 
 impl Stream {
     /// Whether packets of this medium are passed on.
-    pub fn is_on(&self, kind: Kind) -> bool {
+    pub fn is_on(&self, kind: MediaKind) -> bool {
         match kind {
-            Kind::Audio => self.audio_on,
-            Kind::Video => self.video_on,
+            MediaKind::Audio => self.audio_on,
+            MediaKind::Video => self.video_on,
         }
     }
 
     /// Those who get the packets of a medium.
-    pub fn receivers(&self, kind: Kind) -> &[Receiver] {
+    pub fn receivers(&self, kind: MediaKind) -> &[Receiver] {
         match kind {
-            Kind::Audio => &self.audio,
-            Kind::Video => &self.video,
+            MediaKind::Audio => &self.audio,
+            MediaKind::Video => &self.video,
         }
     }
 
@@ -68,7 +68,7 @@ impl Stream {
             let wants = self.receivers.iter().filter(|r| r.wants(kind));
             wants.copied().collect()
         };
-        (self.audio, self.video) = (wanting(Kind::Audio), wanting(Kind::Video));
+        (self.audio, self.video) = (wanting(MediaKind::Audio), wanting(MediaKind::Video));
     }
 }
 
@@ -137,7 +137,7 @@ impl Router {
         let key = self.key_or_new(id);
         let before = self.by_slot.insert((receiver.peer, receiver.slot), key);
         if let Some(before) = before {
-            self.take_off(before, receiver.peer, receiver.slot);
+            self.remove_slot(before, receiver.peer, receiver.slot);
         }
         if let Some(stream) = self.stream_mut(key) {
             stream.receivers.push(receiver);
@@ -149,7 +149,7 @@ impl Router {
     /// Frees a slot.
     pub fn unsubscribe(&mut self, peer: PeerKey, slot: u16) {
         if let Some(key) = self.by_slot.remove(&(peer, slot)) {
-            self.take_off(key, peer, slot);
+            self.remove_slot(key, peer, slot);
         }
     }
 
@@ -173,7 +173,7 @@ impl Router {
             .copied()
     }
 
-    fn take_off(&mut self, key: StreamKey, peer: PeerKey, slot: u16) {
+    fn remove_slot(&mut self, key: StreamKey, peer: PeerKey, slot: u16) {
         if let Some(stream) = self.stream_mut(key) {
             stream
                 .receivers
@@ -235,7 +235,7 @@ mod tests {
         let (key, _) = router.subscribe(receiver(2, 0), id);
         assert_eq!(router.publish(1, id), Some(key));
         let stream = router.stream(key).unwrap();
-        assert_eq!(stream.receivers(Kind::Video), [receiver(2, 0)]);
+        assert_eq!(stream.receivers(MediaKind::Video), [receiver(2, 0)]);
     }
 
     #[test]
@@ -250,17 +250,25 @@ mod tests {
             router
                 .stream(first)
                 .unwrap()
-                .receivers(Kind::Audio)
+                .receivers(MediaKind::Audio)
                 .is_empty()
         );
         assert_eq!(
-            router.stream(second).unwrap().receivers(Kind::Audio).len(),
+            router
+                .stream(second)
+                .unwrap()
+                .receivers(MediaKind::Audio)
+                .len(),
             1
         );
         let (_, new) = router.subscribe(receiver(2, 0), b);
         assert!(!new);
         assert_eq!(
-            router.stream(second).unwrap().receivers(Kind::Audio).len(),
+            router
+                .stream(second)
+                .unwrap()
+                .receivers(MediaKind::Audio)
+                .len(),
             1
         );
         router.unsubscribe(2, 0);
@@ -268,7 +276,7 @@ mod tests {
             router
                 .stream(second)
                 .unwrap()
-                .receivers(Kind::Audio)
+                .receivers(MediaKind::Audio)
                 .is_empty()
         );
     }
@@ -280,8 +288,8 @@ mod tests {
         sound.wanted.video = false;
         let (key, _) = router.subscribe(sound, id);
         let stream = router.stream(key).unwrap();
-        assert_eq!(stream.receivers(Kind::Audio), [sound]);
-        assert!(stream.receivers(Kind::Video).is_empty());
+        assert_eq!(stream.receivers(MediaKind::Audio), [sound]);
+        assert!(stream.receivers(MediaKind::Video).is_empty());
     }
 
     #[test]
@@ -306,7 +314,7 @@ mod tests {
             router
                 .stream(key)
                 .unwrap()
-                .receivers(Kind::Video)
+                .receivers(MediaKind::Video)
                 .is_empty()
         );
         assert_eq!(router.shown(2, 0), None);
@@ -317,7 +325,7 @@ mod tests {
         let (mut router, id) = (Router::default(), StreamId::random());
         router.set_stream(id, false, true);
         let key = router.publish(1, id).unwrap();
-        assert!(!router.stream(key).unwrap().is_on(Kind::Audio));
-        assert!(router.stream(key).unwrap().is_on(Kind::Video));
+        assert!(!router.stream(key).unwrap().is_on(MediaKind::Audio));
+        assert!(router.stream(key).unwrap().is_on(MediaKind::Video));
     }
 }

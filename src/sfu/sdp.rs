@@ -144,7 +144,7 @@ mod tests {
     use super::*;
     use crate::session::{
         StreamId,
-        media::{Kind, PublishedTrack},
+        media::{MediaKind, PublishedTrack},
     };
 
     fn offer(sdp: &str) -> Offer {
@@ -179,7 +179,7 @@ mod tests {
         long.tracks = vec![PublishedTrack {
             mid: "x".repeat(17),
             stream_id: StreamId::random(),
-            kind: Kind::Audio,
+            kind: MediaKind::Audio,
         }];
         assert!(check(&long).is_err());
     }

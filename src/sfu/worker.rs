@@ -115,13 +115,13 @@ impl Worker {
             }
             let now = Instant::now();
             more_commands = self.carry_out_commands(now);
-            self.take_in_all(&mut inbox, &mut ready, now);
+            self.receive_all(&mut inbox, &mut ready, now);
             let mut now = now;
             if self.engine.expects_more() {
                 std::thread::sleep(GATHER);
                 now = Instant::now();
                 ready.fill(true);
-                self.take_in_all(&mut inbox, &mut ready, now);
+                self.receive_all(&mut inbox, &mut ready, now);
             }
             self.engine.expire(now);
             while self.engine.drain(now, PEERS) {
@@ -152,16 +152,16 @@ impl Worker {
         true
     }
 
-    fn take_in_all(&mut self, inbox: &mut Inbox, ready: &mut [bool], now: Instant) {
+    fn receive_all(&mut self, inbox: &mut Inbox, ready: &mut [bool], now: Instant) {
         for (index, ready) in ready.iter_mut().enumerate() {
             if *ready {
-                *ready = self.take_in(inbox, index, now);
+                *ready = self.receive(inbox, index, now);
             }
         }
     }
 
     /// True if there may be more.
-    fn take_in(&mut self, inbox: &mut Inbox, index: usize, now: Instant) -> bool {
+    fn receive(&mut self, inbox: &mut Inbox, index: usize, now: Instant) -> bool {
         let Some(socket) = self.sockets.get(index) else {
             return false;
         };

@@ -34,7 +34,7 @@ use parlor::{
     session::{
         ConnectionId, StreamId,
         media::{
-            EngineCommand, EngineEvent, Kind, Media, Recorded, Scope, Statistics,
+            EngineCommand, EngineEvent, Media, MediaKind, Recorded, Scope, Statistics,
             SubscriptionSettings,
         },
     },
@@ -316,7 +316,7 @@ fn judge(clients: &[Client], from: u64, to: u64) -> (Vec<Duration>, f64) {
     for client in clients.iter().filter(|client| !client.only_count) {
         let slots: BTreeSet<u16> = client.arrivals.iter().map(|a| a.slot).collect();
         for slot in slots {
-            for kind in [Kind::Audio, Kind::Video] {
+            for kind in [MediaKind::Audio, MediaKind::Video] {
                 let arrivals: Vec<_> = client
                     .arrivals
                     .iter()

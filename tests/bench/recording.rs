@@ -20,7 +20,7 @@ use parlor::{
     recorder::{Recorder, RecorderConfig, archive_dir, recover},
     session::{
         StreamId,
-        media::{Kind, Recorded, RecordedPacket},
+        media::{MediaKind, Recorded, RecordedPacket},
     },
 };
 use tokio::sync::mpsc::channel;
@@ -51,8 +51,8 @@ fn main() {
         let shows = ms % 100 < 60; // three times in 100 ms
         let parts = &frames[usize::from(!ms.is_multiple_of(5000))];
         let video = parts.iter().take(if shows { PACKETS } else { 0 });
-        let video = video.map(|part| (Kind::Video, part));
-        for (n, (kind, payload)) in video.chain([(Kind::Audio, &sound)]).enumerate() {
+        let video = video.map(|part| (MediaKind::Video, part));
+        for (n, (kind, payload)) in video.chain([(MediaKind::Audio, &sound)]).enumerate() {
             for stream in &people {
                 packets += 1;
                 bytes += payload.len();
@@ -60,8 +60,8 @@ fn main() {
                     stream: *stream,
                     kind,
                     sequence: sequences[kind as usize],
-                    timestamp: ms * if kind == Kind::Audio { 48 } else { 90 },
-                    marker: n == PACKETS - 1 || kind == Kind::Audio,
+                    timestamp: ms * if kind == MediaKind::Audio { 48 } else { 90 },
+                    marker: n == PACKETS - 1 || kind == MediaKind::Audio,
                     arrival: started + Duration::from_millis(ms),
                     payload: Arc::clone(payload),
                 };

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use parlor::session::{StreamId, media::Kind};
+use parlor::session::{StreamId, media::MediaKind};
 use serde_json::{Value, json};
 use tokio::{sync::watch, time::timeout};
 use tokio_tungstenite::tungstenite::{
@@ -56,7 +56,7 @@ pub struct Diary {
 /// A picture or a packet of sound that was sent.
 #[derive(Clone, Copy, Debug)]
 pub struct Sent {
-    pub kind: Kind,
+    pub kind: MediaKind,
     pub at: Instant,
 }
 
@@ -277,7 +277,7 @@ impl Call {
                 while next_sound <= now {
                     self.peer
                         .send_sound(&clip.sounds[sound % clip.sounds.len()]);
-                    sent.push(Kind::Audio);
+                    sent.push(MediaKind::Audio);
                     sound += 1;
                     next_sound += SOUND;
                 }
@@ -287,7 +287,7 @@ impl Call {
                         picture = 0;
                     }
                     self.peer.send_picture(&clip.pictures[picture]);
-                    sent.push(Kind::Video);
+                    sent.push(MediaKind::Video);
                     picture += 1;
                     next_picture += PICTURE;
                 }
@@ -308,7 +308,7 @@ impl Call {
         self.peer
     }
 
-    fn note_sent(&self, sent: &[Kind], at: Instant) {
+    fn note_sent(&self, sent: &[MediaKind], at: Instant) {
         self.diary.send_if_modified(|diary| {
             let is_new = !sent.is_empty() || !diary.connected;
             diary.connected = true;

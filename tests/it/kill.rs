@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use parlor::{archive::ArchiveId, session::media::Kind};
+use parlor::{archive::ArchiveId, session::media::MediaKind};
 use serde_json::Value;
 use tokio::{task::block_in_place, time::timeout};
 
@@ -149,12 +149,12 @@ struct Span {
 
 impl Span {
     /// What was certainly sent while it recorded, but for the last that a kill may cost.
-    fn certain(&self, sent: &[Sent], kind: Kind) -> usize {
+    fn certain(&self, sent: &[Sent], kind: MediaKind) -> usize {
         let until = self.ended.checked_sub(self.loss).unwrap_or(self.begun);
         let from = match kind {
-            Kind::Audio => self.begun,
+            MediaKind::Audio => self.begun,
             // Nothing can be seen before the key frame that the recorder asks for.
-            Kind::Video => self.begun + Duration::from_secs(1),
+            MediaKind::Video => self.begun + Duration::from_secs(1),
         };
         let certain = |s: &&Sent| s.kind == kind && s.at >= from && s.at < until;
         sent.iter().filter(certain).count()
@@ -164,7 +164,7 @@ impl Span {
 /// Compares a stream's file with what was sent. Returns how much is missing at its end.
 fn compare(file: &Path, stream: &Value, sent: &[Sent], span: &Span) -> Duration {
     decode(file);
-    for (kind, name) in [(Kind::Audio, "audio"), (Kind::Video, "video")] {
+    for (kind, name) in [(MediaKind::Audio, "audio"), (MediaKind::Video, "video")] {
         let (kept, certain) = (packets(file, name), span.certain(sent, kind));
         assert!(kept >= certain, "{name}: {kept} of {certain}, {stream}");
         let all = sent.iter().filter(|s| s.kind == kind).count();

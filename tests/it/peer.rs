@@ -21,14 +21,17 @@ use std::{
 
 use parlor::session::{
     StreamId,
-    media::{Kind, Offer, PublishedTrack, Slot},
+    media::{MediaKind, Offer, PublishedTrack, Slot},
 };
 use str0m::{
     Candidate, Event, Input, Output, Rtc, RtcConfig,
     change::{SdpAnswer, SdpPendingOffer},
     config::DtlsCert,
     format::Codec,
-    media::{Direction, KeyframeRequestKind, MediaKind, Mid, Rid, Simulcast, SimulcastLayer},
+    media::{
+        Direction, KeyframeRequestKind, MediaKind as RtcMediaKind, Mid, Rid, Simulcast,
+        SimulcastLayer,
+    },
     net::{Protocol, Receive},
     rtp::{ExtensionValues, RtpPacket, RtpWrite},
 };
@@ -51,7 +54,7 @@ pub fn nanos() -> u64 {
 #[derive(Clone, Debug)]
 pub struct Arrival {
     pub slot: u16,
-    pub kind: Kind,
+    pub kind: MediaKind,
     /// Extended.
     pub sequence: u64,
     pub time: u64,
@@ -70,7 +73,7 @@ impl Arrival {
 
     /// VP8: the first packet of a key frame.
     pub fn starts_key_frame(&self) -> bool {
-        self.kind == Kind::Video && self.payload[0] & 0x10 != 0 && self.payload[6] & 1 == 0
+        self.kind == MediaKind::Video && self.payload[0] & 0x10 != 0 && self.payload[6] & 1 == 0
     }
 }
 
@@ -78,7 +81,7 @@ impl Arrival {
 struct Sending {
     mid: Mid,
     rid: Option<Rid>,
-    kind: Kind,
+    kind: MediaKind,
     sequence: u64,
     time: u32,
     picture: u16,
@@ -96,7 +99,7 @@ pub struct Client {
     tracks: Vec<PublishedTrack>,
     slots: Vec<Slot>,
     sending: Vec<Sending>,
-    by_mid: HashMap<Mid, (u16, Kind)>,
+    by_mid: HashMap<Mid, (u16, MediaKind)>,
     pub connected: bool,
     /// The other side said goodbye.
     pub closed: bool,
@@ -164,11 +167,12 @@ impl Client {
         let mut changes = self.rtc.sdp_api();
         let mut sending = Vec::new();
         for &stream in streams {
-            for kind in [Kind::Audio, Kind::Video] {
-                let simulcast = (kind == Kind::Video && !layers.is_empty()).then(|| Simulcast {
-                    send: layers.iter().map(|rid| SimulcastLayer::new(rid)).collect(),
-                    recv: Vec::new(),
-                });
+            for kind in [MediaKind::Audio, MediaKind::Video] {
+                let simulcast =
+                    (kind == MediaKind::Video && !layers.is_empty()).then(|| Simulcast {
+                        send: layers.iter().map(|rid| SimulcastLayer::new(rid)).collect(),
+                        recv: Vec::new(),
+                    });
                 let rids: Vec<Option<Rid>> = match &simulcast {
                     Some(_) => layers.iter().map(|&rid| Some(Rid::from(rid))).collect(),
                     None => vec![None],
@@ -200,7 +204,7 @@ impl Client {
         }
         for _ in 0..slots {
             let slot = u16::try_from(self.slots.len()).unwrap();
-            let [audio, video] = [Kind::Audio, Kind::Video].map(|kind| {
+            let [audio, video] = [MediaKind::Audio, MediaKind::Video].map(|kind| {
                 let mid =
                     changes.add_media(media_kind(kind), Direction::RecvOnly, None, None, None);
                 self.by_mid.insert(mid, (slot, kind));
@@ -269,7 +273,7 @@ impl Client {
         let layer = layer.map(Rid::from);
         for index in 0..self.sending.len() {
             let sending = &mut self.sending[index];
-            if sending.kind != Kind::Video || sending.rid != layer {
+            if sending.kind != MediaKind::Video || sending.rid != layer {
                 continue;
             }
             let key = temporal_id == 0 && std::mem::take(&mut sending.key_wanted);
@@ -308,7 +312,7 @@ impl Client {
         let key = frame[0] & 1 == 0;
         for index in 0..self.sending.len() {
             let sending = &mut self.sending[index];
-            if sending.kind != Kind::Video {
+            if sending.kind != MediaKind::Video {
                 continue;
             }
             sending.key_wanted &= !key;
@@ -336,7 +340,7 @@ impl Client {
         let now = Instant::now();
         for index in 0..self.sending.len() {
             let sending = &mut self.sending[index];
-            if sending.kind != Kind::Audio {
+            if sending.kind != MediaKind::Audio {
                 continue;
             }
             sending.time = sending.time.wrapping_add(960);
@@ -358,7 +362,7 @@ impl Client {
 
     /// Whether a key frame was asked for since the last one.
     pub fn is_key_wanted(&self) -> bool {
-        let mut pictures = self.sending.iter().filter(|s| s.kind == Kind::Video);
+        let mut pictures = self.sending.iter().filter(|s| s.kind == MediaKind::Video);
         pictures.any(|sending| sending.key_wanted)
     }
 
@@ -412,7 +416,7 @@ impl Client {
     }
 
     /// Arrivals in a slot.
-    pub fn arrived(&self, slot: u16, kind: Kind) -> Vec<Arrival> {
+    pub fn arrived(&self, slot: u16, kind: MediaKind) -> Vec<Arrival> {
         let mine = |a: &&Arrival| (a.slot, a.kind) == (slot, kind);
         self.arrivals.iter().filter(mine).cloned().collect()
     }
@@ -518,10 +522,10 @@ pub fn certificate() -> DtlsCert {
     crypto.dtls_provider.generate_certificate().unwrap()
 }
 
-fn media_kind(kind: Kind) -> MediaKind {
+fn media_kind(kind: MediaKind) -> RtcMediaKind {
     match kind {
-        Kind::Audio => MediaKind::Audio,
-        Kind::Video => MediaKind::Video,
+        MediaKind::Audio => RtcMediaKind::Audio,
+        MediaKind::Video => RtcMediaKind::Video,
     }
 }
 
@@ -553,10 +557,10 @@ fn stamped(head: &[u8], size: usize) -> Vec<u8> {
 }
 
 /// When a payload was made, in [`nanos`]; of no meaning for real pictures and sound.
-fn stamp(kind: Kind, payload: &[u8]) -> u64 {
+fn stamp(kind: MediaKind, payload: &[u8]) -> u64 {
     let start = match kind {
-        Kind::Audio => 0,
-        Kind::Video => VP8_HEADER,
+        MediaKind::Audio => 0,
+        MediaKind::Video => VP8_HEADER,
     };
     let stamp = payload.get(start..).and_then(<[u8]>::first_chunk::<STAMP>);
     stamp.map_or(0, |stamp| u64::from_be_bytes(*stamp))

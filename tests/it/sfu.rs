@@ -11,7 +11,9 @@ use parlor::{
     opentok::SessionId,
     session::{
         ConnectionId, StreamId,
-        media::{EngineCommand, EngineEvent, Kind, Media, Recorded, Scope, SubscriptionSettings},
+        media::{
+            EngineCommand, EngineEvent, Media, MediaKind, Recorded, Scope, SubscriptionSettings,
+        },
     },
     sfu::{Sfu, SfuConfig, WorkerSockets},
 };
@@ -151,7 +153,7 @@ fn talk(
     });
 }
 
-fn sequences(client: &Client, slot: u16, kind: Kind) -> BTreeSet<u64> {
+fn sequences(client: &Client, slot: u16, kind: MediaKind) -> BTreeSet<u64> {
     let arrivals = client.arrived(slot, kind);
     arrivals.iter().map(|a| a.sequence).collect()
 }
@@ -176,10 +178,10 @@ fn a_subscriber_gets_every_packet_from_a_key_frame_on() {
         clients[1].arrivals.len() > 400
     });
 
-    let video = bob.arrived(0, Kind::Video);
+    let video = bob.arrived(0, MediaKind::Video);
     assert!(video[0].starts_key_frame());
     assert!(video[0].sequence < 32_768);
-    for kind in [Kind::Audio, Kind::Video] {
+    for kind in [MediaKind::Audio, MediaKind::Video] {
         assert!(is_unbroken(&sequences(&bob, 0, kind)), "{kind:?}");
     }
     let pictures: BTreeSet<u16> = video.iter().map(Arrival::picture_id).collect();
@@ -209,7 +211,7 @@ fn without_batching_every_packet_comes_through_as_well() {
     talk(0, &mut [&mut alice, &mut bob], |clients| {
         clients[1].arrivals.len() > 200
     });
-    assert!(is_unbroken(&sequences(&bob, 0, Kind::Video)));
+    assert!(is_unbroken(&sequences(&bob, 0, MediaKind::Video)));
 }
 
 #[test]
@@ -228,10 +230,10 @@ fn a_slot_shows_another_stream_and_its_numbers_go_on() {
     talk(0, &mut [&mut carol, &mut bob], |clients| {
         clients[1].arrivals.len() > before + 100
     });
-    for kind in [Kind::Audio, Kind::Video] {
+    for kind in [MediaKind::Audio, MediaKind::Video] {
         assert!(is_unbroken(&sequences(&bob, 0, kind)), "{kind:?}");
     }
-    let keys = bob.arrived(0, Kind::Video);
+    let keys = bob.arrived(0, MediaKind::Video);
     assert!(keys.iter().filter(|a| a.starts_key_frame()).count() >= 2);
 }
 
@@ -257,7 +259,7 @@ fn a_medium_that_is_off_is_dropped_and_comes_back_without_a_hole() {
     let mut settled = None;
     talk(0, &mut [&mut alice, &mut bob], |clients| {
         let count = |kind| clients[1].arrived(0, kind).len();
-        let now = (count(Kind::Audio), count(Kind::Video));
+        let now = (count(MediaKind::Audio), count(MediaKind::Video));
         // Sound has stopped once 30 packets of video came without any.
         if now.0 != before.0 {
             before = now;
@@ -269,10 +271,10 @@ fn a_medium_that_is_off_is_dropped_and_comes_back_without_a_hole() {
     switch(true, true);
     let heard = settled.unwrap().0;
     talk(0, &mut [&mut alice, &mut bob], |clients| {
-        clients[1].arrived(0, Kind::Audio).len() > heard + 30
+        clients[1].arrived(0, MediaKind::Audio).len() > heard + 30
     });
-    assert!(is_unbroken(&sequences(&bob, 0, Kind::Audio)));
-    assert!(is_unbroken(&sequences(&bob, 0, Kind::Video)));
+    assert!(is_unbroken(&sequences(&bob, 0, MediaKind::Audio)));
+    assert!(is_unbroken(&sequences(&bob, 0, MediaKind::Video)));
 }
 
 #[test]
@@ -321,7 +323,7 @@ fn an_ice_restart_from_another_address_keeps_the_call() {
         clients[1].arrivals.len() > before + 100
     });
     // Sound sent on the way is lost for good; after the move nothing is.
-    let heard = sequences(&bob, 0, Kind::Audio);
+    let heard = sequences(&bob, 0, MediaKind::Audio);
     let latest = heard.iter().rev().take(15).copied().collect();
     assert!(is_unbroken(&latest));
 }
@@ -342,7 +344,7 @@ fn a_new_peer_connection_of_the_same_client_takes_the_old_ones_place() {
     talk(0, &mut [&mut alice, &mut again], |clients| {
         clients[1].arrivals.len() > 50
     });
-    assert!(again.arrived(0, Kind::Video)[0].starts_key_frame());
+    assert!(again.arrived(0, MediaKind::Video)[0].starts_key_frame());
 }
 
 #[test]
@@ -366,7 +368,7 @@ fn a_layer_is_chosen_by_height_and_frame_rate() {
         }
     };
     let sizes = |client: &Client, last: usize| -> BTreeSet<usize> {
-        let video = client.arrived(0, Kind::Video);
+        let video = client.arrived(0, MediaKind::Video);
         let latest = video.iter().rev().take(last);
         latest.map(|a| a.payload.len()).collect()
     };
@@ -388,7 +390,7 @@ fn a_layer_is_chosen_by_height_and_frame_rate() {
         send(clients[0]);
         sizes(clients[1], 30) == BTreeSet::from([200])
     });
-    let video = bob.arrived(0, Kind::Video);
+    let video = bob.arrived(0, MediaKind::Video);
     let temporal: BTreeSet<u8> = video
         .iter()
         .rev()
@@ -396,7 +398,7 @@ fn a_layer_is_chosen_by_height_and_frame_rate() {
         .map(|a| a.payload[5] >> 6)
         .collect();
     assert_eq!(temporal, BTreeSet::from([0]));
-    assert!(is_unbroken(&sequences(&bob, 0, Kind::Video)));
+    assert!(is_unbroken(&sequences(&bob, 0, MediaKind::Video)));
     let times: Vec<u64> = video.iter().map(|a| a.time).collect();
     assert!(times.is_sorted());
 }
@@ -412,7 +414,7 @@ fn a_receivers_request_for_a_key_frame_reaches_the_publisher() {
         clients[1].arrivals.len() > 50
     });
     let keys = |client: &Client| {
-        let video = client.arrived(0, Kind::Video);
+        let video = client.arrived(0, MediaKind::Video);
         video.iter().filter(|a| a.starts_key_frame()).count()
     };
     let before = keys(&bob);
@@ -563,7 +565,7 @@ fn a_recording_gets_every_track_also_those_to_come() {
         recorded.len() > 800 && reports >= 2
     });
     for stream in [first, second] {
-        for kind in [Kind::Audio, Kind::Video] {
+        for kind in [MediaKind::Audio, MediaKind::Video] {
             let packets: Vec<_> = recorded
                 .iter()
                 .filter_map(|r| match r {
@@ -573,7 +575,7 @@ fn a_recording_gets_every_track_also_those_to_come() {
                 .collect();
             let numbers: BTreeSet<u64> = packets.iter().map(|p| p.sequence).collect();
             assert!(packets.len() > 50 && is_unbroken(&numbers), "{kind:?}");
-            if kind == Kind::Video {
+            if kind == MediaKind::Video {
                 assert_eq!(packets[0].payload[6] & 1, 0, "begins with a key frame");
                 assert!(packets.iter().any(|p| p.marker));
             }
@@ -618,12 +620,12 @@ fn a_recorder_that_lags_is_told_what_it_missed_and_holds_up_nobody() {
     talk(0, &mut [&mut alice, &mut bob], |clients| {
         clients[1].arrivals.len() > 300
     });
-    assert!(is_unbroken(&sequences(&bob, 0, Kind::Video)));
+    assert!(is_unbroken(&sequences(&bob, 0, MediaKind::Video)));
     let mut recorded = Vec::new();
     talk(0, &mut [&mut alice, &mut bob], |_| {
         drain(&queue, &mut recorded);
         let video = recorded.iter().any(
-            |r| matches!(r, Recorded::Dropped { kind: Kind::Video, packets, .. } if *packets > 100),
+            |r| matches!(r, Recorded::Dropped { kind: MediaKind::Video, packets, .. } if *packets > 100),
         );
         video && recorded.len() > 100
     });
@@ -632,11 +634,11 @@ fn a_recorder_that_lags_is_told_what_it_missed_and_holds_up_nobody() {
     let mut dropped = 0;
     for r in &recorded {
         match r {
-            Recorded::Packet(p) if p.kind == Kind::Video => {
+            Recorded::Packet(p) if p.kind == MediaKind::Video => {
                 numbers.insert(p.sequence);
             }
             Recorded::Dropped {
-                kind: Kind::Video,
+                kind: MediaKind::Video,
                 packets,
                 ..
             } => dropped += packets,

@@ -6,13 +6,13 @@
 )]
 
 mod real_media;
-pub mod studio;
+pub mod simulation;
 mod threads;
 
 use std::{collections::BTreeMap, fs, path::Path};
 
 use proptest::prelude::*;
-use studio::{Arrival, Film, Person, Studio, watch};
+use simulation::{Arrival, Film, Person, Simulation, watch};
 
 use super::{discard_journals, recover};
 use crate::archive::{
@@ -62,9 +62,9 @@ fn a_talk_is_recorded_whole_with_its_times() {
     ada.talks(1200, 20_000);
     ada.shows(1240, 20_000);
     ada.leaves(20_100);
-    let mut studio = Studio::open();
-    studio.take_all(&[&ada]);
-    let (dir, manifest) = studio.stop(25_000);
+    let mut simulation = Simulation::open();
+    simulation.take_all(&[&ada]);
+    let (dir, manifest) = simulation.stop(25_000);
 
     assert_eq!(manifest.duration_ms, 25_000);
     let (stream, film) = only(dir.path(), &manifest);
@@ -111,9 +111,9 @@ fn what_was_chosen_and_arranged_by_hand_is_the_same_from_the_journals() {
         classes: classes.clone(),
     };
     ada.note(16_000, classified);
-    let mut studio = Studio::open();
-    studio.take_all(&[&ada]);
-    let (dir, manifest) = studio.stop(21_000);
+    let mut simulation = Simulation::open();
+    simulation.take_all(&[&ada]);
+    let (dir, manifest) = simulation.stop(21_000);
 
     let span = |from_ms, to_ms| Span { from_ms, to_ms };
     let (recorded, film) = only(dir.path(), &manifest);
@@ -136,9 +136,9 @@ fn muted_from_the_start_and_heard_later_seen_later_still() {
     ada.switches(30_000, true, true);
     ada.shows(30_040, 35_000);
     ada.switches(35_000, true, false);
-    let mut studio = Studio::open();
-    studio.take_all(&[&ada]);
-    let (dir, manifest) = studio.stop(41_000);
+    let mut simulation = Simulation::open();
+    simulation.take_all(&[&ada]);
+    let (dir, manifest) = simulation.stop(41_000);
 
     let (stream, film) = only(dir.path(), &manifest);
     assert_eq!((stream.joined_ms, stream.starts_ms), (0, 10_015));
@@ -162,9 +162,9 @@ fn what_was_made_before_the_archive_began_is_not_squeezed_into_its_beginning() {
     for (at_us, _) in &mut ada.sent {
         *at_us = (*at_us).max(200_000) - 190_000;
     }
-    let mut studio = Studio::open();
-    studio.take_all(&[&ada]);
-    let (dir, manifest) = studio.stop(10_000);
+    let mut simulation = Simulation::open();
+    simulation.take_all(&[&ada]);
+    let (dir, manifest) = simulation.stop(10_000);
 
     let (stream, film) = only(dir.path(), &manifest);
     assert!(stream.starts_ms < 20, "{}", stream.starts_ms);
@@ -181,9 +181,9 @@ fn sound_alone_and_pictures_alone_are_films_too() {
     bob.joins(3000, false, true);
     bob.shows(3000, 9000);
     bob.leaves(9000);
-    let mut studio = Studio::open();
-    studio.take_all(&[&ada, &bob]);
-    let (dir, manifest) = studio.stop(12_000);
+    let mut simulation = Simulation::open();
+    simulation.take_all(&[&ada, &bob]);
+    let (dir, manifest) = simulation.stop(12_000);
 
     let [ada, bob] = &manifest.streams[..] else {
         panic!()
@@ -204,9 +204,9 @@ fn sound_alone_and_pictures_alone_are_films_too() {
 fn who_never_sends_anything_is_listed_without_a_file() {
     let mut ada = Person::new();
     ada.joins(500, true, true);
-    let mut studio = Studio::open();
-    studio.take_all(&[&ada]);
-    let (dir, manifest) = studio.stop(9000);
+    let mut simulation = Simulation::open();
+    simulation.take_all(&[&ada]);
+    let (dir, manifest) = simulation.stop(9000);
     let [stream] = &manifest.streams[..] else {
         panic!()
     };
@@ -217,7 +217,7 @@ fn who_never_sends_anything_is_listed_without_a_file() {
 
 #[test]
 fn an_archive_of_nothing_is_complete() {
-    let (dir, manifest) = Studio::open().stop(3000);
+    let (dir, manifest) = Simulation::open().stop(3000);
     assert_eq!(
         manifest,
         Manifest {
@@ -235,9 +235,9 @@ fn a_long_silence_stays_as_long_as_it_was() {
     ada.joins(0, true, false);
     ada.talks(0, 2000);
     ada.talks(602_000, 604_000);
-    let mut studio = Studio::open();
-    studio.take_all(&[&ada]);
-    let (dir, manifest) = studio.stop(604_000);
+    let mut simulation = Simulation::open();
+    simulation.take_all(&[&ada]);
+    let (dir, manifest) = simulation.stop(604_000);
     let (_, film) = only(dir.path(), &manifest);
     assert_eq!(film.audio[100].0, 602_000);
 }
@@ -252,13 +252,13 @@ fn the_film_of_somebody_who_left_is_complete_before_the_archive_is() {
     let mut bob = Person::new();
     bob.joins(0, true, false);
     bob.talks(0, 20_000);
-    let mut studio = Studio::open();
-    studio.take_all(&[&ada, &bob]);
+    let mut simulation = Simulation::open();
+    simulation.take_all(&[&ada, &bob]);
 
-    let film = watch(&studio.dir.path().join(format!("{}.webm", ada.stream)));
+    let film = watch(&simulation.dir.path().join(format!("{}.webm", ada.stream)));
 
     assert_eq!((film.audio.len(), film.video.len()), (250, 125));
-    let (dir, manifest) = studio.stop(20_000);
+    let (dir, manifest) = simulation.stop(20_000);
     assert_eq!(manifest.streams.len(), 2);
     let before = results(dir.path());
     assert_eq!(again(dir.path()), manifest);
@@ -273,9 +273,9 @@ fn a_picture_that_grows_and_shrinks_is_one_film() {
         let frame = super::vp8::tests::frame(n % 100 == 0, width, height, 900, n as u8);
         ada.picture(n * 40_000, &frame);
     }
-    let mut studio = Studio::open();
-    studio.take_all(&[&ada]);
-    let (dir, manifest) = studio.stop(12_000);
+    let mut simulation = Simulation::open();
+    simulation.take_all(&[&ada]);
+    let (dir, manifest) = simulation.stop(12_000);
     let (stream, film) = only(dir.path(), &manifest);
     assert_eq!(film.video.len(), 300);
     assert_eq!(film.size, Some((1280, 720)));
@@ -288,9 +288,9 @@ fn what_was_killed_is_recovered_as_often_as_one_likes() {
     ada.joins(0, true, true);
     ada.talks(0, 30_000);
     ada.shows(0, 30_000);
-    let mut studio = Studio::open();
-    studio.take_all(&[&ada]);
-    let dir = studio.kill();
+    let mut simulation = Simulation::open();
+    simulation.take_all(&[&ada]);
+    let dir = simulation.kill();
 
     let manifest = recover(dir.path()).unwrap();
 
@@ -319,9 +319,9 @@ fn journals_go_only_when_the_films_are_in_place() {
     let mut ada = Person::new();
     ada.joins(0, true, false);
     ada.talks(0, 3000);
-    let mut studio = Studio::open();
-    studio.take_all(&[&ada]);
-    let killed = studio.kill();
+    let mut simulation = Simulation::open();
+    simulation.take_all(&[&ada]);
+    let killed = simulation.kill();
     discard_journals(killed.path()).unwrap();
     let manifest = recover(killed.path()).unwrap();
     assert!(manifest.streams[0].has_audio, "the journals were kept");
@@ -338,9 +338,9 @@ fn journals_that_grew_after_the_files_were_made_are_kept_and_read_again() {
     let mut ada = Person::new();
     ada.joins(0, true, false);
     ada.talks(0, 3000);
-    let mut studio = Studio::open();
-    studio.take_all(&[&ada]);
-    let killed = studio.kill();
+    let mut simulation = Simulation::open();
+    simulation.take_all(&[&ada]);
+    let killed = simulation.kill();
     let journal = killed.path().join(format!("{}.audio.journal", ada.stream));
     let whole = fs::read(&journal).unwrap();
     // As if it had been recovered in the middle of the recording.
@@ -364,9 +364,9 @@ fn missing_journals_cost_only_what_they_held() {
     ada.joins(0, true, true);
     ada.talks(0, 5000);
     ada.shows(0, 5000);
-    let mut studio = Studio::open();
-    studio.take_all(&[&ada]);
-    let (dir, _) = studio.stop(5000);
+    let mut simulation = Simulation::open();
+    simulation.take_all(&[&ada]);
+    let (dir, _) = simulation.stop(5000);
     fs::remove_file(dir.path().join("notes.journal")).unwrap();
     fs::remove_file(dir.path().join(format!("{}.video.journal", ada.stream))).unwrap();
 
@@ -425,12 +425,12 @@ proptest! {
         network.spoil(&mut ada);
         network.spoil(&mut bob);
         let sounds: std::collections::BTreeSet<u64> = bob.sent.iter().filter_map(|(_, sent)| match sent {
-            Arrival::Packet { kind: crate::session::media::Kind::Audio, sequence, .. } => Some(*sequence),
+            Arrival::Packet { kind: crate::session::media::MediaKind::Audio, sequence, .. } => Some(*sequence),
             _ => None,
         }).collect();
-        let mut studio = Studio::open();
-        studio.take_all(&[&ada, &bob]);
-        let (dir, manifest) = studio.stop(32_500);
+        let mut simulation = Simulation::open();
+        simulation.take_all(&[&ada, &bob]);
+        let (dir, manifest) = simulation.stop(32_500);
 
         prop_assert_eq!(manifest.duration_ms, 32_500);
         for stream in &manifest.streams {
@@ -454,9 +454,9 @@ proptest! {
         ada.joins(0, true, true);
         ada.talks(0, 12_000);
         ada.shows(0, 12_000);
-        let mut studio = Studio::open();
-        studio.take_all(&[&ada]);
-        let (dir, manifest) = studio.stop(12_000);
+        let mut simulation = Simulation::open();
+        simulation.take_all(&[&ada]);
+        let (dir, manifest) = simulation.stop(12_000);
         let (_, whole) = only(dir.path(), &manifest);
         let mut left = Vec::new();
         for (cut, name) in cuts.iter().zip([

@@ -10,8 +10,8 @@ use std::{
 
 use ffmpeg::{ivf_frames, ogg_packets, run};
 
-use super::studio::{Person, Studio, watch};
-use crate::{archive::recording::Manifest, session::media::Kind};
+use super::simulation::{Person, Simulation, watch};
+use crate::{archive::recording::Manifest, session::media::MediaKind};
 
 /// `seconds` of a black picture and silence; a white flash and a beep of 100 ms begin together at
 /// each full second.
@@ -76,14 +76,14 @@ fn send(person: &mut Person, from_us: u64, late_us: u64, media: &(Vec<Vec<u8>>, 
     for (n, packet) in (0..).zip(packets) {
         person.sound(from_us + n * 20_000, packet);
         if n % 250 == 125 {
-            person.report(Kind::Audio, from_us + n * 20_000);
+            person.report(MediaKind::Audio, from_us + n * 20_000);
         }
     }
     let sound = person.sent.len();
     for (n, frame) in (0..).zip(frames) {
         person.picture(from_us + n * 1_000_000 / 30, frame);
         if n % 30 == 15 {
-            person.report(Kind::Video, from_us + n * 1_000_000 / 30);
+            person.report(MediaKind::Video, from_us + n * 1_000_000 / 30);
         }
     }
     for (at_us, _) in &mut person.sent[sound..] {
@@ -182,9 +182,9 @@ fn a_flash_and_a_beep_made_together_are_played_together() {
         let mut ada = Person::new();
         ada.joins(2000, true, true);
         send(&mut ada, 2_000_000, late_us, &media);
-        let mut studio = Studio::open();
-        studio.take_all(&[&ada]);
-        let (archive, manifest) = studio.stop(14_500);
+        let mut simulation = Simulation::open();
+        simulation.take_all(&[&ada]);
+        let (archive, manifest) = simulation.stop(14_500);
         let path = file(archive.path(), &manifest);
 
         let (flashes, beeps) = (flashes(&path), beeps(&path));
@@ -207,9 +207,9 @@ fn a_film_is_as_long_as_the_talk_and_decodes_without_an_error() {
     let media = flashes_and_beeps(dir.path(), "320x240", 10);
     let mut ada = Person::new();
     send(&mut ada, 0, 0, &media);
-    let mut studio = Studio::open();
-    studio.take_all(&[&ada]);
-    let (archive, manifest) = studio.stop(10_500);
+    let mut simulation = Simulation::open();
+    simulation.take_all(&[&ada]);
+    let (archive, manifest) = simulation.stop(10_500);
     let path = file(archive.path(), &manifest);
 
     let duration = probe(&path, &["-show_entries", "format=duration"]);
@@ -259,9 +259,9 @@ fn a_picture_that_changes_its_size_decodes_throughout() {
     }
     let mut ada = Person::new();
     send(&mut ada, 0, 0, &(frames, Vec::new()));
-    let mut studio = Studio::open();
-    studio.take_all(&[&ada]);
-    let (archive, manifest) = studio.stop(6000);
+    let mut simulation = Simulation::open();
+    simulation.take_all(&[&ada]);
+    let (archive, manifest) = simulation.stop(6000);
     let path = file(archive.path(), &manifest);
 
     let sizes = probe(&path, &["-show_entries", "frame=width,height"]);
@@ -288,9 +288,9 @@ fn lost_packets_leave_no_broken_picture() {
         n += 1;
         n % 37 != 0
     });
-    let mut studio = Studio::open();
-    studio.take_all(&[&ada]);
-    let (archive, manifest) = studio.stop(10_000);
+    let mut simulation = Simulation::open();
+    simulation.take_all(&[&ada]);
+    let (archive, manifest) = simulation.stop(10_000);
     let path = file(archive.path(), &manifest);
     let film = watch(&path);
     assert!(film.video.len() > 20 && film.audio.len() > 450);

@@ -11,7 +11,7 @@ use tokio::sync::mpsc::{Receiver, channel};
 
 use super::{
     super::{Recorder, RecorderConfig, archive_dir},
-    studio::{Person, watch},
+    simulation::{Person, watch},
 };
 use crate::{
     archive::{
@@ -20,7 +20,7 @@ use crate::{
     },
     session::{
         ConnectionId, StreamId,
-        media::{Kind, Recorded, RecordedPacket, Sink},
+        media::{MediaKind, Recorded, RecordedPacket, Sink},
     },
 };
 
@@ -36,7 +36,7 @@ fn recorder(data_dir: &Path) -> (Recorder, Receiver<RecorderEvent>) {
 fn sound(sink: &Sink, stream: StreamId, sequence: u64) {
     let packet = RecordedPacket {
         stream,
-        kind: Kind::Audio,
+        kind: MediaKind::Audio,
         sequence,
         timestamp: sequence * 960,
         marker: true,

@@ -7,13 +7,13 @@ use crate::{
     opentok::SessionId,
     session::{
         ConnectionId, StreamId,
-        media::{EngineCommand, EngineEvent, Kind, Offer, SubscriptionSettings},
+        media::{EngineCommand, EngineEvent, MediaKind, Offer, SubscriptionSettings},
     },
     sfu::{
         peer::Peer,
-        record::Tap,
         router::{PeerKey, Receiver, Router, StreamKey},
         sdp::MAX_SLOTS,
+        tap::Tap,
     },
 };
 
@@ -139,7 +139,7 @@ impl Engine {
         self.demux.expect(&peer.ufrag, &ufrag, key);
         peer.ufrag = ufrag;
         if answer.is_ok() {
-            self.take_in_tracks(room, key, offer, now);
+            self.apply_track_info(room, key, offer, now);
         }
         let Some(session) = self.room(room).map(|room| room.session.clone()) else {
             return;
@@ -164,7 +164,7 @@ impl Engine {
         self.drive(key, now);
     }
 
-    pub(super) fn take_in_tracks(
+    pub(super) fn apply_track_info(
         &mut self,
         room: usize,
         key: PeerKey,
@@ -225,7 +225,7 @@ impl Engine {
         let Some(peer) = self.peer(key) else {
             return;
         };
-        for kind in [Kind::Audio, Kind::Video] {
+        for kind in [MediaKind::Audio, MediaKind::Video] {
             let was = before.is_some_and(|before| before.wants(kind));
             if let Some(forwarder) = peer.forwarder(slot, kind)
                 && (new || !was)
@@ -240,7 +240,7 @@ impl Engine {
     /// The slot's next packet begins anew.
     pub(super) fn restart(&mut self, key: PeerKey, slot: u16) {
         if let Some(peer) = self.peer(key) {
-            for kind in [Kind::Audio, Kind::Video] {
+            for kind in [MediaKind::Audio, MediaKind::Video] {
                 if let Some(forwarder) = peer.forwarder(slot, kind) {
                     forwarder.restart();
                 }
@@ -254,7 +254,7 @@ impl Engine {
         };
         let stream = room.router.set_stream(id, audio, video);
         // Numbers go on where they stopped, so that silence is not taken for loss.
-        for (kind, on) in [(Kind::Audio, audio), (Kind::Video, video)] {
+        for (kind, on) in [(MediaKind::Audio, audio), (MediaKind::Video, video)] {
             if on {
                 continue;
             }
@@ -336,9 +336,9 @@ impl Engine {
             };
             let mut asked = false;
             for track in 0..peer.tracks.len() {
-                let video = peer.tracks[track].kind == Kind::Video;
+                let video = peer.tracks[track].kind == MediaKind::Video;
                 if video && let Some(best) = peer.tracks[track].layers.choose(None) {
-                    asked |= peer.ask_key_frame(track, best, now);
+                    asked |= peer.request_key_frame(track, best, now);
                 }
             }
             if asked {

@@ -10,12 +10,12 @@ use str0m::{
 
 use super::{Engine, mark};
 use crate::{
-    session::media::Kind,
+    session::media::MediaKind,
     sfu::{
         forward::Verdict,
         layers::temporal_id,
-        record::Origin,
         router::{PeerKey, Receiver, StreamKey},
+        tap::Origin,
     },
 };
 
@@ -30,14 +30,14 @@ impl Engine {
         let Some(source) = publisher.source(packet.header.ssrc) else {
             return;
         };
-        let Some((incoming, changed)) = publisher.look(source, packet, now) else {
+        let Some((incoming, changed)) = publisher.inspect(source, packet, now) else {
             return;
         };
         let Some(track) = publisher.tracks.get(source.track) else {
             return;
         };
         let (stream, id, kind) = (track.stream, track.id, track.kind);
-        if kind == Kind::Video {
+        if kind == MediaKind::Video {
             self.frame_is_open = !packet.header.marker;
         }
         let taps = self.rooms.get(index).and_then(Option::as_ref);
@@ -112,7 +112,7 @@ impl Engine {
         let mut asked = false;
         for layer in 0..8 {
             if layers & bit(layer) != 0 {
-                asked |= peer.ask_key_frame(track, layer, now);
+                asked |= peer.request_key_frame(track, layer, now);
             }
         }
         if asked {
@@ -128,12 +128,15 @@ impl Engine {
         let Some(Some(room)) = self.rooms.get(index) else {
             return;
         };
-        let receivers = room.router.stream(stream).map(|s| s.receivers(Kind::Video));
+        let receivers = room
+            .router
+            .stream(stream)
+            .map(|s| s.receivers(MediaKind::Video));
         let mut wanted = 0;
         for receiver in receivers.unwrap_or_default() {
             if let Some(Some(peer)) = self.peers.get_mut(receiver.peer)
                 && peer.listens(now)
-                && let Some(forwarder) = peer.forwarder(receiver.slot, Kind::Video)
+                && let Some(forwarder) = peer.forwarder(receiver.slot, MediaKind::Video)
                 && let Some(layer) = forwarder.awaits()
             {
                 wanted |= bit(layer);
@@ -149,7 +152,7 @@ impl Engine {
         let tracks = &self.peers.get(key)?.as_ref()?.tracks;
         let track = tracks
             .iter()
-            .position(|track| track.stream == stream && track.kind == Kind::Video)?;
+            .position(|track| track.stream == stream && track.kind == MediaKind::Video)?;
         Some((key, track))
     }
 
@@ -167,7 +170,7 @@ impl Engine {
             return;
         };
         let layer = peer
-            .forwarder(slot, Kind::Video)
+            .forwarder(slot, MediaKind::Video)
             .and_then(|forwarder| forwarder.layer());
         let Some(Some(room)) = self.rooms.get(index) else {
             return;
@@ -223,7 +226,10 @@ impl Engine {
             return;
         };
         let layers = &publisher.tracks[track].layers;
-        let receivers = room.router.stream(stream).map(|s| s.receivers(Kind::Video));
+        let receivers = room
+            .router
+            .stream(stream)
+            .map(|s| s.receivers(MediaKind::Video));
         let chosen: Vec<(Receiver, u8)> = receivers
             .unwrap_or_default()
             .iter()
@@ -231,7 +237,7 @@ impl Engine {
             .collect();
         for (receiver, layer) in chosen {
             if let Some(peer) = self.peer(receiver.peer)
-                && let Some(forwarder) = peer.forwarder(receiver.slot, Kind::Video)
+                && let Some(forwarder) = peer.forwarder(receiver.slot, MediaKind::Video)
             {
                 forwarder.aim(layer, temporal_id(receiver.wanted.frame_rate));
             }

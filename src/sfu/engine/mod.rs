@@ -23,8 +23,8 @@ use str0m::{
 use super::{
     demux::{Class, Demux},
     peer::{Peer, Setting},
-    record::Tap,
     router::{PeerKey, Router},
+    tap::Tap,
     udp::Outbox,
 };
 use crate::{
@@ -154,14 +154,14 @@ impl Engine {
             self.demux.learn(source, key);
         }
         if answered || Class::of(bytes) != Class::Stun {
-            self.heard(key, silent, now);
+            self.record_activity(key, silent, now);
         }
         if !self.batched {
             self.drain(now, usize::MAX);
         }
     }
 
-    fn heard(&mut self, key: PeerKey, was_silent: bool, now: Instant) {
+    fn record_activity(&mut self, key: PeerKey, was_silent: bool, now: Instant) {
         let Some(Some(peer)) = self.peers.get_mut(key) else {
             return;
         };

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, net::UdpSocket, time::Duration};
 
-use parlor::session::media::Kind;
+use parlor::session::media::MediaKind;
 
 use crate::{
     client::{Part, Participant},
@@ -67,7 +67,7 @@ async fn garbage_on_the_media_port_does_not_disturb_a_call() {
     assert!(unknown > 1_000, "{unknown} of {}", rounds * 200);
 
     let (bob, mut ada) = (bob.leave(), ada);
-    for kind in [Kind::Audio, Kind::Video] {
+    for kind in [MediaKind::Audio, MediaKind::Video] {
         let sequences: BTreeSet<u64> = bob.arrived(0, kind).iter().map(|a| a.sequence).collect();
         let (first, last) = (sequences.first().unwrap(), sequences.last().unwrap());
         // What is still on its way back after a loss is not missed.

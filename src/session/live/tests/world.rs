@@ -16,7 +16,7 @@ use crate::{
         ConnectionId, NewConnection, Refusal, StreamId,
         event::{ArchiveInfo, ReplyBody, SessionEvent, StreamInfo},
         live::{Closing, Effect, LiveSession, OutboundMessage, RecordingPhase, SocketId},
-        media::{EngineCommand, Kind, Offer, PublishedTrack, Scope, Slot},
+        media::{EngineCommand, MediaKind, Offer, PublishedTrack, Scope, Slot},
         request::{
             Candidate, Description, DescriptionKind, NewStream, PeerLink, PeerSettings, Request,
             Resume,
@@ -197,7 +197,7 @@ impl World {
         let tracks = client
             .own
             .iter()
-            .flat_map(|stream| [(*stream, Kind::Audio), (*stream, Kind::Video)])
+            .flat_map(|stream| [(*stream, MediaKind::Audio), (*stream, MediaKind::Video)])
             .enumerate()
             .map(|(mid, (stream_id, kind))| PublishedTrack {
                 mid: mid.to_string(),

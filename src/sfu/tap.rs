@@ -19,7 +19,7 @@ use crate::{
     archive::ArchiveId,
     session::{
         StreamId,
-        media::{Kind, Recorded, RecordedPacket, Scope, Sink},
+        media::{MediaKind, Recorded, RecordedPacket, Scope, Sink},
     },
 };
 
@@ -38,7 +38,7 @@ pub struct Tap {
     scope: Scope,
     /// What is recorded of the streams that were chosen by hand: sound, picture.
     chosen: FxHashMap<StreamId, (bool, bool)>,
-    tracks: FxHashMap<(StreamKey, Kind), TapTrack>,
+    tracks: FxHashMap<(StreamKey, MediaKind), TapTrack>,
     /// The recorder has hung up.
     pub closed: bool,
 }
@@ -46,7 +46,7 @@ pub struct Tap {
 #[derive(Debug)]
 struct TapTrack {
     stream: StreamId,
-    kind: Kind,
+    kind: MediaKind,
     forwarder: Forwarder,
     /// Packets the full queue did not take, not yet reported.
     dropped: u64,
@@ -63,7 +63,7 @@ struct TapTrack {
 pub struct Origin {
     pub key: StreamKey,
     pub stream: StreamId,
-    pub kind: Kind,
+    pub kind: MediaKind,
     /// The track's highest active layer.
     pub best_layer: u8,
 }
@@ -87,7 +87,7 @@ impl Tap {
         } else {
             self.chosen.remove(&stream);
         }
-        for kind in [Kind::Audio, Kind::Video] {
+        for kind in [MediaKind::Audio, MediaKind::Video] {
             if !self.takes(stream, kind) {
                 // What comes after a pause goes on without a hole.
                 let tracks = self.tracks.values_mut();
@@ -98,14 +98,14 @@ impl Tap {
         }
     }
 
-    fn takes(&self, stream: StreamId, kind: Kind) -> bool {
+    fn takes(&self, stream: StreamId, kind: MediaKind) -> bool {
         let (audio, video) = match self.scope.by_hand {
             true => self.chosen.get(&stream).copied().unwrap_or_default(),
             false => (true, true),
         };
         match kind {
-            Kind::Audio => audio && self.scope.audio,
-            Kind::Video => video && self.scope.video,
+            MediaKind::Audio => audio && self.scope.audio,
+            MediaKind::Video => video && self.scope.video,
         }
     }
 
@@ -157,7 +157,7 @@ impl Tap {
     /// Copies a sender report, on the clock of the recorded packets.
     pub fn report(
         &mut self,
-        origin: (StreamKey, Kind),
+        origin: (StreamKey, MediaKind),
         ssrc: u32,
         rtp: u64,
         ntp: SystemTime,
@@ -189,7 +189,7 @@ impl Tap {
     }
 
     /// The track falls silent for a while; what comes then goes on without a hole.
-    pub fn pause(&mut self, key: StreamKey, kind: Kind) {
+    pub fn pause(&mut self, key: StreamKey, kind: MediaKind) {
         if let Some(track) = self.tracks.get_mut(&(key, kind)) {
             track.forwarder.restart();
         }
@@ -197,7 +197,7 @@ impl Tap {
 
     /// Forgets a stream.
     pub fn remove(&mut self, key: StreamKey) {
-        for kind in [Kind::Audio, Kind::Video] {
+        for kind in [MediaKind::Audio, MediaKind::Video] {
             if let Some(mut track) = self.tracks.remove(&(key, kind)) {
                 track.report_dropped(&self.sink);
             }
@@ -215,8 +215,8 @@ impl Tap {
 impl TapTrack {
     fn new(origin: Origin, now: Instant) -> TapTrack {
         let clock_rate = match origin.kind {
-            Kind::Audio => 48_000,
-            Kind::Video => 90_000,
+            MediaKind::Audio => 48_000,
+            MediaKind::Video => 90_000,
         };
         TapTrack {
             stream: origin.stream,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{clock::Stamp, journal::Packet};
+use super::{clock_sync::Stamp, journal::Packet};
 
 /// More than eight seconds of the fastest stream; beyond it the oldest go on without waiting.
 const MAX_PACKETS: usize = 65_536;
@@ -10,14 +10,14 @@ const MAX_BYTES: usize = 64 * 1024 * 1024;
 
 /// Packets by their sequence number.
 #[derive(Default)]
-pub struct Waiting {
+pub struct JitterBuffer {
     packets: BTreeMap<u64, (Packet, Stamp)>,
     bytes: usize,
     /// The first sequence number that is not too late.
     next: u64,
 }
 
-impl Waiting {
+impl JitterBuffer {
     /// Whether a packet is neither too late nor there already.
     pub fn accepts(&self, sequence: u64) -> bool {
         sequence >= self.next && !self.packets.contains_key(&sequence)
@@ -49,9 +49,9 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::{recorder::clock::StreamClock, session::media::Kind};
+    use crate::{recorder::clock_sync::StreamClock, session::media::MediaKind};
 
-    fn push(waiting: &mut Waiting, sequence: u64, arrival_us: i64) -> bool {
+    fn push(waiting: &mut JitterBuffer, sequence: u64, arrival_us: i64) -> bool {
         let accepted = waiting.accepts(sequence);
         if accepted {
             let packet = Packet {
@@ -60,20 +60,20 @@ mod tests {
                 marker: true,
                 payload: Arc::from(&[0; 1000][..]),
             };
-            let stamp = StreamClock::default().arrived(Kind::Video, 0, arrival_us);
+            let stamp = StreamClock::default().arrived(MediaKind::Video, 0, arrival_us);
             waiting.push(packet, stamp);
         }
         accepted
     }
 
-    fn pop_all(waiting: &mut Waiting, until_us: i64) -> Vec<u64> {
+    fn pop_all(waiting: &mut JitterBuffer, until_us: i64) -> Vec<u64> {
         let popped = std::iter::from_fn(|| waiting.pop(until_us));
         popped.map(|(packet, _)| packet.sequence).collect()
     }
 
     #[test]
     fn packets_come_out_in_order_once_and_not_before_their_time() {
-        let mut waiting = Waiting::default();
+        let mut waiting = JitterBuffer::default();
         for (sequence, arrival_us) in [(7, 0), (9, 10), (8, 20), (11, 30)] {
             assert!(push(&mut waiting, sequence, arrival_us));
         }
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn a_flood_does_not_wait() {
-        let mut waiting = Waiting::default();
+        let mut waiting = JitterBuffer::default();
         for sequence in 0..80_000 {
             push(&mut waiting, sequence, 0);
             pop_all(&mut waiting, -1);
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn the_last_sequence_number_of_all_is_one_too() {
-        let mut waiting = Waiting::default();
+        let mut waiting = JitterBuffer::default();
         assert!(push(&mut waiting, u64::MAX, 0));
         assert_eq!(pop_all(&mut waiting, 0), [u64::MAX]);
     }

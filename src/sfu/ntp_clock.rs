@@ -37,7 +37,7 @@ impl Offset {
         }
     }
 
-    fn note(&mut self, arrival_us: i64, ntp_us: i64) {
+    fn record(&mut self, arrival_us: i64, ntp_us: i64) {
         let delay = arrival_us.saturating_sub(ntp_us);
         if arrival_us >= self.window_ends {
             if self.smallest.is_some() {
@@ -76,7 +76,7 @@ impl SourceClock {
             .duration_since(SystemTime::UNIX_EPOCH)
             .unwrap_or_default();
         let ntp_us = i64::try_from(since_1970.as_micros()).unwrap_or(0);
-        offset.note(micros(offset.origin, arrival), ntp_us);
+        offset.record(micros(offset.origin, arrival), ntp_us);
         self.report = Some((rtp, ntp_us));
     }
 
@@ -94,7 +94,7 @@ impl SourceClock {
                 let ticks = (time as u32).wrapping_sub(rtp) as i32;
                 let ntp_us = ntp_us.saturating_add(self.scale(i64::from(ticks)));
                 // A packet may have been quicker than every report.
-                offset.note(arrival_us, ntp_us);
+                offset.record(arrival_us, ntp_us);
                 ntp_us.saturating_add(offset.smallest.unwrap_or(0))
             }
             None => {

@@ -12,7 +12,7 @@ use crate::{
     archive::recording::{Manifest, TimelineEvent},
     session::{
         ConnectionId, StreamId,
-        media::{Kind, Recorded, RecordedPacket},
+        media::{MediaKind, Recorded, RecordedPacket},
     },
 };
 
@@ -20,31 +20,31 @@ use crate::{
 #[derive(Clone, Debug)]
 pub enum Arrival {
     Packet {
-        kind: Kind,
+        kind: MediaKind,
         sequence: u64,
         timestamp: u64,
         marker: bool,
         payload: Arc<[u8]>,
     },
     Report {
-        kind: Kind,
+        kind: MediaKind,
         ntp: u64,
         rtp: u64,
     },
     Note(TimelineEvent),
 }
 
-pub struct Studio {
+pub struct Simulation {
     pub dir: tempfile::TempDir,
     started: Instant,
     recording: Recording,
 }
 
-impl Studio {
-    pub fn open() -> Studio {
+impl Simulation {
+    pub fn open() -> Simulation {
         let dir = tempfile::tempdir().unwrap();
         let started = Instant::now();
-        Studio {
+        Simulation {
             recording: Recording::start(dir.path(), started).unwrap(),
             dir,
             started,
@@ -196,7 +196,7 @@ impl Person {
             let fill = u8::try_from(at_ms / 20 % 251).unwrap();
             self.sound(at_ms * 1000, &[&[0x78], &[fill; 60][..]].concat());
             if at_ms % 5000 == 2500 {
-                self.report(Kind::Audio, at_ms * 1000);
+                self.report(MediaKind::Audio, at_ms * 1000);
             }
         }
     }
@@ -209,13 +209,13 @@ impl Person {
             let frame = vp8::tests::frame(key, 640, 480, if key { 4000 } else { 1500 }, fill);
             self.picture(at_ms * 1000, &frame);
             if at_ms % 1000 == 480 {
-                self.report(Kind::Video, at_ms * 1000);
+                self.report(MediaKind::Video, at_ms * 1000);
             }
         }
     }
 
     pub fn sound(&mut self, made_us: u64, packet: &[u8]) {
-        self.packet(Kind::Audio, made_us, true, packet);
+        self.packet(MediaKind::Audio, made_us, true, packet);
     }
 
     pub fn picture(&mut self, made_us: u64, frame: &[u8]) {
@@ -223,11 +223,11 @@ impl Person {
         self.picture += 1;
         let payloads = vp8::tests::payloads(frame, id, 1200);
         for (n, payload) in payloads.iter().enumerate() {
-            self.packet(Kind::Video, made_us, n + 1 == payloads.len(), payload);
+            self.packet(MediaKind::Video, made_us, n + 1 == payloads.len(), payload);
         }
     }
 
-    fn packet(&mut self, kind: Kind, made_us: u64, marker: bool, payload: &[u8]) {
+    fn packet(&mut self, kind: MediaKind, made_us: u64, marker: bool, payload: &[u8]) {
         let sequence = self.sequence[kind as usize];
         self.sequence[kind as usize] += 1;
         let packet = Arrival::Packet {
@@ -240,7 +240,7 @@ impl Person {
         self.sent.push((made_us + WAY_US, packet));
     }
 
-    pub fn report(&mut self, kind: Kind, made_us: u64) {
+    pub fn report(&mut self, kind: MediaKind, made_us: u64) {
         let ntp = ((u128::from(made_us) + 3_900_000_000_000_000) << 32) / 1_000_000;
         let report = Arrival::Report {
             kind,
@@ -251,10 +251,10 @@ impl Person {
     }
 }
 
-fn timestamp(kind: Kind, made_us: u64) -> u64 {
+fn timestamp(kind: MediaKind, made_us: u64) -> u64 {
     match kind {
-        Kind::Audio => RTP_START + made_us * 48 / 1000,
-        Kind::Video => RTP_START / 2 + made_us * 9 / 100,
+        MediaKind::Audio => RTP_START + made_us * 48 / 1000,
+        MediaKind::Video => RTP_START / 2 + made_us * 9 / 100,
     }
 }
 

@@ -12,7 +12,7 @@
 
 use std::collections::VecDeque;
 
-use crate::session::media::Kind;
+use crate::session::media::MediaKind;
 
 /// How long an arrival counts as "lately", and the grain in which that is kept.
 const WINDOW_US: i64 = 60_000_000;
@@ -54,13 +54,13 @@ pub struct Stamp {
 
 impl StreamClock {
     /// Notes the arrival of a packet; packets must be told in the order of their arrival.
-    pub fn arrived(&mut self, kind: Kind, timestamp: u64, arrival_us: i64) -> Stamp {
+    pub fn arrived(&mut self, kind: MediaKind, timestamp: u64, arrival_us: i64) -> Stamp {
         self.track(kind)
             .arrived(rtp_us(kind, timestamp), arrival_us)
     }
 
     /// Notes a sender report.
-    pub fn report(&mut self, kind: Kind, ntp: u64, timestamp: u64) {
+    pub fn report(&mut self, kind: MediaKind, ntp: u64, timestamp: u64) {
         let ntp_us = i64::try_from((u128::from(ntp) * 1_000_000) >> 32).unwrap_or(i64::MAX);
         self.track(kind)
             .report(ntp_us.saturating_sub(rtp_us(kind, timestamp)));
@@ -69,26 +69,26 @@ impl StreamClock {
     /// The archive's time at which a packet was made. Packets of a track must be placed in the
     /// order of their sequence numbers, some seconds after their arrival: what is learnt meanwhile
     /// places them better.
-    pub fn place(&mut self, kind: Kind, stamp: Stamp) -> i64 {
+    pub fn place(&mut self, kind: MediaKind, stamp: Stamp) -> i64 {
         let (own, other) = match kind {
-            Kind::Audio => (&mut self.audio, &self.video),
-            Kind::Video => (&mut self.video, &self.audio),
+            MediaKind::Audio => (&mut self.audio, &self.video),
+            MediaKind::Video => (&mut self.video, &self.audio),
         };
         own.place(other, stamp)
     }
 
-    fn track(&mut self, kind: Kind) -> &mut TrackClock {
+    fn track(&mut self, kind: MediaKind) -> &mut TrackClock {
         match kind {
-            Kind::Audio => &mut self.audio,
-            Kind::Video => &mut self.video,
+            MediaKind::Audio => &mut self.audio,
+            MediaKind::Video => &mut self.video,
         }
     }
 }
 
-fn rtp_us(kind: Kind, timestamp: u64) -> i64 {
+fn rtp_us(kind: MediaKind, timestamp: u64) -> i64 {
     let rate = match kind {
-        Kind::Audio => 48_000,
-        Kind::Video => 90_000,
+        MediaKind::Audio => 48_000,
+        MediaKind::Video => 90_000,
     };
     i64::try_from(u128::from(timestamp) * 1_000_000 / rate).unwrap_or(i64::MAX)
 }
@@ -144,7 +144,7 @@ impl TrackClock {
         }
         self.last_arrival_us = arrival_us;
         let epoch = self.epochs.back_mut().expect("one was just made");
-        epoch.note_delay(arrival_us, delay_us);
+        epoch.record_delay(arrival_us, delay_us);
         Stamp {
             epoch: epoch.number,
             rtp_us,
@@ -227,7 +227,7 @@ impl TrackClock {
 }
 
 impl Epoch {
-    fn note_delay(&mut self, arrival_us: i64, delay_us: i64) {
+    fn record_delay(&mut self, arrival_us: i64, delay_us: i64) {
         let bucket = arrival_us.div_euclid(BUCKET_US);
         match self.buckets.back_mut() {
             Some((last, least_us)) if *last >= bucket => *least_us = delay_us.min(*least_us),
@@ -302,14 +302,14 @@ mod tests {
             }
         }
 
-        fn rtp(&self, kind: Kind, made_us: i64) -> u64 {
+        fn rtp(&self, kind: MediaKind, made_us: i64) -> u64 {
             let k = kind as usize;
             let us = made_us + made_us * self.ppm[k] / S + self.start_us[k];
             let rate = [48_000_i128, 90_000][k];
             u64::try_from(i128::from(us) * rate / i128::from(S)).unwrap()
         }
 
-        fn packet(&mut self, kind: Kind, made_us: i64) {
+        fn packet(&mut self, kind: MediaKind, made_us: i64) {
             let arrival_us = made_us + self.delay_us[kind as usize](made_us);
             let rtp = self.rtp(kind, made_us);
             let stamp = self.clock.arrived(kind, rtp, arrival_us);
@@ -318,7 +318,7 @@ mod tests {
         }
 
         fn place_until(&mut self, until_us: i64) {
-            for kind in [Kind::Audio, Kind::Video] {
+            for kind in [MediaKind::Audio, MediaKind::Video] {
                 let k = kind as usize;
                 while let Some(&(made_us, stamp)) = self.waiting[k].front()
                     && stamp.arrival_us <= until_us
@@ -330,7 +330,7 @@ mod tests {
             }
         }
 
-        fn report(&mut self, kind: Kind, made_us: i64) {
+        fn report(&mut self, kind: MediaKind, made_us: i64) {
             if self.reports {
                 let ntp_us = u128::try_from(self.ntp_start_us + made_us).unwrap();
                 let ntp = u64::try_from((ntp_us << 32) / 1_000_000).unwrap();
@@ -342,15 +342,15 @@ mod tests {
         fn talk(&mut self, from_us: i64, to_us: i64) {
             for n in (from_us / 20_000)..(to_us / 20_000) {
                 let now_us = n * 20_000;
-                self.packet(Kind::Audio, now_us);
+                self.packet(MediaKind::Audio, now_us);
                 if n % 2 == 0 {
-                    self.packet(Kind::Video, now_us);
+                    self.packet(MediaKind::Video, now_us);
                 }
                 if n % 50 == 25 {
-                    self.report(Kind::Video, now_us);
+                    self.report(MediaKind::Video, now_us);
                 }
                 if n % 250 == 125 {
-                    self.report(Kind::Audio, now_us);
+                    self.report(MediaKind::Audio, now_us);
                 }
             }
         }
@@ -369,7 +369,7 @@ mod tests {
                 .unwrap()
         }
 
-        fn worst_error_us(&self, kind: Kind) -> i64 {
+        fn worst_error_us(&self, kind: MediaKind) -> i64 {
             let placed = self.placed[kind as usize].iter();
             placed.map(|(made, at)| (at - made).abs()).max().unwrap()
         }
@@ -386,7 +386,7 @@ mod tests {
             "{}",
             publisher.worst_sync_us()
         );
-        assert!(publisher.worst_error_us(Kind::Video) <= 20_100);
+        assert!(publisher.worst_error_us(MediaKind::Video) <= 20_100);
     }
 
     #[test]
@@ -415,8 +415,8 @@ mod tests {
             "{}",
             publisher.worst_sync_us()
         );
-        assert!(publisher.worst_error_us(Kind::Audio) < 40_000);
-        assert!(publisher.worst_error_us(Kind::Video) < 40_000);
+        assert!(publisher.worst_error_us(MediaKind::Audio) < 40_000);
+        assert!(publisher.worst_error_us(MediaKind::Video) < 40_000);
         for placed in &publisher.placed {
             assert!(placed.windows(2).all(|two| two[0].1 < two[1].1));
         }
@@ -454,7 +454,7 @@ mod tests {
         let mut publisher = Publisher::new();
         publisher.talk(0, 20 * S);
         publisher.ntp_start_us += 700_000;
-        publisher.report(Kind::Video, 20 * S);
+        publisher.report(MediaKind::Video, 20 * S);
         publisher.ntp_start_us -= 700_000;
         publisher.talk(20 * S, 40 * S);
         publisher.finish();
@@ -465,12 +465,12 @@ mod tests {
     fn reports_that_put_sound_and_picture_seconds_apart_are_not_believed() {
         let mut publisher = Publisher::new();
         for n in 0..1000 {
-            publisher.packet(Kind::Audio, n * 20_000);
-            publisher.packet(Kind::Video, n * 20_000);
+            publisher.packet(MediaKind::Audio, n * 20_000);
+            publisher.packet(MediaKind::Video, n * 20_000);
             if n % 50 == 0 {
-                publisher.report(Kind::Audio, n * 20_000);
+                publisher.report(MediaKind::Audio, n * 20_000);
                 publisher.ntp_start_us += 30 * S;
-                publisher.report(Kind::Video, n * 20_000);
+                publisher.report(MediaKind::Video, n * 20_000);
                 publisher.ntp_start_us -= 30 * S;
             }
         }
@@ -484,12 +484,12 @@ mod tests {
             let mut publisher = Publisher::new();
             publisher.talk(0, 30 * S);
             for n in 0..(pause_us / 40_000) {
-                publisher.packet(Kind::Video, 30 * S + n * 40_000);
+                publisher.packet(MediaKind::Video, 30 * S + n * 40_000);
             }
             publisher.start_us[0] -= pause_us;
             publisher.talk(30 * S + pause_us, 90 * S + pause_us);
             publisher.finish();
-            assert!(publisher.worst_error_us(Kind::Audio) <= 36_000);
+            assert!(publisher.worst_error_us(MediaKind::Audio) <= 36_000);
             assert!(
                 publisher.worst_sync_us() <= 20_000,
                 "{}",
@@ -506,7 +506,10 @@ mod tests {
             publisher.start_us[1] += leap_us;
             publisher.talk(30 * S, 60 * S);
             publisher.finish();
-            assert!(publisher.worst_error_us(Kind::Video) <= 36_000, "{leap_us}");
+            assert!(
+                publisher.worst_error_us(MediaKind::Video) <= 36_000,
+                "{leap_us}"
+            );
         }
     }
 
@@ -521,7 +524,7 @@ mod tests {
             let mut clock = StreamClock::default();
             let mut now_us = 0;
             for (audio, timestamp, later_us, ntp) in packets {
-                let kind = if audio { Kind::Audio } else { Kind::Video };
+                let kind = if audio { MediaKind::Audio } else { MediaKind::Video };
                 now_us += later_us;
                 let stamp = clock.arrived(kind, timestamp, now_us);
                 clock.report(kind, ntp, timestamp / 2);
@@ -537,9 +540,9 @@ mod tests {
         publisher.ppm = [80, -40];
         publisher.talk(0, 30 * S);
         for n in (30 * 50)..(3600 * 50) {
-            publisher.packet(Kind::Audio, n * 20_000);
+            publisher.packet(MediaKind::Audio, n * 20_000);
             if n % 250 == 125 {
-                publisher.report(Kind::Audio, n * 20_000);
+                publisher.report(MediaKind::Audio, n * 20_000);
             }
         }
         publisher.talk(3600 * S, 3630 * S);
