@@ -70,7 +70,7 @@ impl Muxer {
 
     /// # Errors
     /// The disk's. The muxer is then of no more use; the journals are.
-    pub fn take(&mut self, record: &Record) -> io::Result<()> {
+    pub fn push(&mut self, record: &Record) -> io::Result<()> {
         self.now_us = self.now_us.max(record.at_us);
         while let Some(&(at_us, stream)) = self.closing.front()
             && at_us <= self.now_us
@@ -87,14 +87,14 @@ impl Muxer {
                 stream.advance(now_us - PACKET_WAIT_US, now_us - FRAME_WAIT_US)
             }
             Entry::Note(note) => {
-                self.note(record.at_us, note);
+                self.apply_event(record.at_us, note);
                 Ok(())
             }
             Entry::End => Ok(()),
         }
     }
 
-    fn note(&mut self, at_us: u64, note: &TimelineEvent) {
+    fn apply_event(&mut self, at_us: u64, note: &TimelineEvent) {
         match note {
             TimelineEvent::StreamCreated {
                 stream,

@@ -83,7 +83,7 @@ impl Recording {
     ///
     /// # Errors
     /// The disk's: recording cannot go on, but can be finished.
-    pub fn take(&mut self, recorded: Recorded) -> io::Result<()> {
+    pub fn record(&mut self, recorded: Recorded) -> io::Result<()> {
         let (stream, kind, at_us, item) = match recorded {
             Recorded::Packet(packet) => (
                 packet.stream,
@@ -126,8 +126,8 @@ impl Recording {
     /// Writes down what happened to a stream.
     ///
     /// # Errors
-    /// As [`Recording::take`].
-    pub fn note(&mut self, now: Instant, note: TimelineEvent) -> io::Result<()> {
+    /// As [`Recording::record`].
+    pub fn record_event(&mut self, now: Instant, note: TimelineEvent) -> io::Result<()> {
         let at_us = self.since_start_us(now);
         if let TimelineEvent::StreamDestroyed { stream } = note {
             self.destroyed_us.entry(stream).or_insert(at_us);
@@ -164,7 +164,7 @@ impl Recording {
             Entry::Note(_) | Entry::End => self.notes.append(&record)?,
         }
         if let Some(muxer) = &mut self.muxer
-            && let Err(error) = muxer.take(&record)
+            && let Err(error) = muxer.push(&record)
         {
             warn!(%error, "The files are not written along: they will be made from the journals");
             self.muxer = None;
@@ -175,7 +175,7 @@ impl Recording {
     /// Does what is due: flushing every 250 ms, and having the disk sync every 5 s.
     ///
     /// # Errors
-    /// As [`Recording::take`].
+    /// As [`Recording::record`].
     pub fn tick(&mut self, now: Instant) -> io::Result<()> {
         if now.duration_since(self.flushed) >= FLUSH_EVERY {
             self.flushed = now;
@@ -358,7 +358,7 @@ fn mux_journals(dir: &Path) -> io::Result<Manifest> {
         if record.entry == Entry::End {
             duration_us = Some(record.at_us);
         }
-        muxer.take(&record)?;
+        muxer.push(&record)?;
     }
     let manifest = muxer.finish(duration_us)?;
     write_manifest(dir, &manifest)?;

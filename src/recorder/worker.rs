@@ -129,7 +129,7 @@ impl recording::Recorder for Recorder {
 
     fn record(&self, archive: ArchiveId, now: Instant, event: TimelineEvent) {
         if let Some(mailbox) = lock(&self.mailboxes).get(&archive) {
-            lock(&mailbox.0).note(now, event);
+            lock(&mailbox.0).push_event(now, event);
         }
     }
 
@@ -146,16 +146,16 @@ impl recording::Recorder for Recorder {
 /// a swap. It stays small without a limit on its length: past [`MANY_NOTES`] only the last change of
 /// each kind is kept for each stream, and a session has so many streams and no more.
 #[derive(Default)]
-struct Mailbox(Mutex<Letters>);
+struct Mailbox(Mutex<PendingCommands>);
 
 #[derive(Default)]
-struct Letters {
+struct PendingCommands {
     notes: VecDeque<(Instant, TimelineEvent)>,
     stop: Option<Instant>,
 }
 
-impl Letters {
-    fn note(&mut self, now: Instant, note: TimelineEvent) {
+impl PendingCommands {
+    fn push_event(&mut self, now: Instant, note: TimelineEvent) {
         if self.notes.len() >= MANY_NOTES {
             let overruled = |(_, earlier): &(Instant, TimelineEvent)| note.overrules(earlier);
             if let Some(before) = self.notes.iter().rposition(overruled) {
@@ -262,22 +262,22 @@ impl Worker {
         recording: &mut Recording,
         looked: &mut Instant,
     ) -> Result<Option<Instant>, String> {
-        let letters = std::mem::take(&mut *lock(&self.mailbox.0));
-        for (at, note) in letters.notes {
-            recording.note(at, note).map_err(cannot_write)?;
+        let pending = std::mem::take(&mut *lock(&self.mailbox.0));
+        for (at, note) in pending.notes {
+            recording.record_event(at, note).map_err(cannot_write)?;
         }
-        if let Some(stop) = letters.stop {
+        if let Some(stop) = pending.stop {
             for recorded in self.inbox.try_iter().take(INBOX) {
                 if arrival(&recorded).is_none_or(|arrival| arrival <= stop) {
-                    recording.take(recorded).map_err(cannot_write)?;
+                    recording.record(recorded).map_err(cannot_write)?;
                 }
             }
             return Ok(Some(stop));
         }
         if let Ok(first) = self.inbox.recv_timeout(NAP) {
-            recording.take(first).map_err(cannot_write)?;
+            recording.record(first).map_err(cannot_write)?;
             for recorded in self.inbox.try_iter().take(INBOX) {
-                recording.take(recorded).map_err(cannot_write)?;
+                recording.record(recorded).map_err(cannot_write)?;
             }
         }
         let now = Instant::now();
@@ -336,7 +336,7 @@ mod tests {
     #[test]
     fn past_many_notes_only_the_last_change_of_a_stream_is_kept() {
         let streams = [StreamId::random(), StreamId::random()];
-        let mut letters = Letters::default();
+        let mut pending = PendingCommands::default();
         for n in 0..10_000 {
             let stream = streams[n % 2];
             let changed = TimelineEvent::StreamChanged {
@@ -344,13 +344,13 @@ mod tests {
                 has_audio: n >= 9_998,
                 has_video: false,
             };
-            letters.note(Instant::now(), changed);
+            pending.push_event(Instant::now(), changed);
         }
         let destroyed = TimelineEvent::StreamDestroyed { stream: streams[0] };
-        letters.note(Instant::now(), destroyed.clone());
+        pending.push_event(Instant::now(), destroyed.clone());
 
-        assert_eq!(letters.notes.len(), MANY_NOTES + 1);
-        assert_eq!(letters.notes.back().unwrap().1, destroyed);
+        assert_eq!(pending.notes.len(), MANY_NOTES + 1);
+        assert_eq!(pending.notes.back().unwrap().1, destroyed);
         let last = |(_, note): &(Instant, TimelineEvent)| {
             matches!(
                 note,
@@ -360,9 +360,6 @@ mod tests {
                 }
             )
         };
-        assert_eq!(
-            letters.notes.iter().filter(|letter| last(letter)).count(),
-            2
-        );
+        assert_eq!(pending.notes.iter().filter(|entry| last(entry)).count(), 2);
     }
 }

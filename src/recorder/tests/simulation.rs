@@ -60,7 +60,7 @@ impl Simulation {
                 timestamp,
                 marker,
                 payload,
-            } => self.recording.take(Recorded::Packet(RecordedPacket {
+            } => self.recording.record(Recorded::Packet(RecordedPacket {
                 stream,
                 kind,
                 sequence,
@@ -69,14 +69,14 @@ impl Simulation {
                 arrival: at,
                 payload,
             })),
-            Arrival::Report { kind, ntp, rtp } => self.recording.take(Recorded::SenderReport {
+            Arrival::Report { kind, ntp, rtp } => self.recording.record(Recorded::SenderReport {
                 stream,
                 kind,
                 ntp,
                 rtp,
                 arrival: at,
             }),
-            Arrival::Note(note) => self.recording.note(at, note),
+            Arrival::Note(note) => self.recording.record_event(at, note),
         }
         .unwrap();
         self.recording.tick(at).unwrap();
