@@ -303,10 +303,10 @@ pub struct Callbacks {
     )]
     pub callback_allow_private: bool,
 
-    /// Waits before the second try to deliver an event, the third, …; empty: as [`Schedule`](crate::callback::Schedule) has them.
-    /// No setting of operators.
+    /// The delays before the second attempt to deliver an event, the third, …; empty: the defaults of
+    /// [`Schedule`](crate::callback::Schedule). Only for tests.
     #[arg(skip)]
-    pub retry_waits: Vec<Duration>,
+    pub retry_delays: Vec<Duration>,
 }
 
 /// What calls run on.

@@ -1,29 +1,30 @@
-//! Callbacks: what happens in a project's sessions and to its archives is posted to the application's own server.
+//! Callbacks (webhooks): delivers the events of a project's sessions and archives to the application's server by HTTP POST.
 //!
 //! ```text
-//! live sessions ─▶ bounded queue ─▶ keeper ─┐
-//!                                           ├─▶ callback_events ─▶ carrier ─▶ the application's server
-//! archives: a trigger, with the status ─────┘        ▲                │
-//!                                                    └── later again ─┘ not taken
+//! live sessions ─▶ bounded queue ─▶ outbox writer ─┐
+//!                                                  ├─▶ callback_events ─▶ dispatcher ─▶ client ─▶ the application's server
+//! archives: a trigger, with the status ────────────┘        ▲                │
+//!                                                           └─ retry later ──┘
 //! ```
 //!
-//! What waits is in the database, so neither a restart nor a crash loses it. The event of an archive is written in one
-//! transaction with its status. An event of a session is written a moment after it happened (`keeper.rs`), since nothing may hold up a
-//! session: a crash loses those of the last moment, together with the sessions themselves. Events of one receiver are delivered one
-//! after the other, those of several at once (`carrier.rs`), until a day is over ([`Schedule`]); an event comes twice if the
-//! server dies between the answer and its note, and bears the same id then ([`signature`]).
+//! Waiting events are rows of the database (a transactional outbox), so they survive restarts and crashes. The event of an archive
+//! is written in the transaction that changes its status. The events of sessions are written within 100 ms (`outbox.rs`), because a
+//! session never waits for the database; a crash loses the events of these 100 ms. The dispatcher delivers the events of one URL one
+//! after another, and serves several URLs at once (`dispatcher.rs`). It retries an event for a day ([`Schedule`]). Delivery is
+//! at least once: if the server dies between the response and the deletion of the row, the event is delivered again with the same id
+//! ([`signature`]).
 
-mod address;
-mod body;
-mod carrier;
-mod keeper;
-mod post;
+mod client;
+mod dispatcher;
+mod outbox;
+mod payload;
 mod schedule;
 pub mod signature;
 mod store;
 #[cfg(test)]
 mod tests;
 mod topic;
+mod url_policy;
 
 use std::sync::{
     Arc, Mutex, Once, PoisonError,
@@ -37,12 +38,12 @@ use tokio::{
     task::JoinHandle,
 };
 
-use self::post::Poster;
+use self::client::Client;
 pub use self::{
-    address::{UrlError, check_url, reached_at},
     schedule::Schedule,
     store::{list, unregister, unregister_all},
     topic::Topic,
+    url_policy::{UrlError, check_url, reached_at},
 };
 use crate::{
     archive::ArchiveUpdate,
@@ -50,34 +51,34 @@ use crate::{
     session::{Monitor, MonitorEvent},
 };
 
-/// Reports of sessions that wait to be written: about a second of the largest crowd. Further ones are dropped, and counted.
-const REPORTS: usize = 4_096;
+/// Session events that wait for the outbox writer: about a second of the largest load. Further events are dropped and counted.
+const QUEUE_CAPACITY: usize = 4_096;
 
-/// Where one kind of event of a project goes. There is one for each kind at most.
+/// A registration: the URL that receives one topic of a project. A topic has at most one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Callback {
     /// A UUID.
     pub id: String,
     pub topic: Topic,
-    /// Checked by [`check_url`] when it was registered.
+    /// Valid by [`check_url`] when it was registered.
     pub url: String,
-    /// When it was first registered. Unix time, ms.
+    /// The time of the first registration. Unix time, ms.
     pub created_at_ms: i64,
 }
 
-/// Why nothing was registered.
+/// The reason why nothing was registered.
 #[derive(Debug, thiserror::Error)]
 pub enum RegisterError {
-    #[error("there is no key {0}; `parlor keys list` shows those of applications")]
+    #[error("there is no key {0}; `parlor keys list` shows the keys of applications")]
     NoSuchKey(u32),
     #[error(transparent)]
     Database(#[from] sqlx::Error),
 }
 
-/// Has events of these topics posted to `url`, which was checked. What waits for a topic goes there, too.
+/// Registers `url`, which [`check_url`] has accepted, for these topics. Events that wait for a topic go to the new URL too.
 ///
 /// # Errors
-/// [`RegisterError::NoSuchKey`] also for one that was revoked.
+/// [`RegisterError::NoSuchKey`] also for a revoked key.
 pub async fn register(
     db: &SqlitePool,
     api_key: u32,
@@ -92,49 +93,49 @@ pub async fn register(
     Ok(registered)
 }
 
-/// How events are delivered.
+/// The settings of delivery.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Private addresses may be asked, too.
+    /// Whether events may go to private addresses.
     pub allow_private: bool,
-    /// Where receivers reach this server, for the links to archives. `None`: nobody has said; archives come without a link.
-    pub base: Option<String>,
+    /// The URL under which receivers reach this server, for links to archives. `None`: unknown; archives come without a link.
+    pub public_url: Option<String>,
     pub schedule: Schedule,
-    /// Events of one topic of a project that wait at most; the oldest are dropped. One for each topic, so that a flood of
-    /// streams drops no archive's.
-    pub most_waiting: u32,
-    /// The clock on the wall: Unix time, ms.
+    /// The most events of one topic of a project that wait. Beyond it the oldest are dropped. The limit is per topic, so that a
+    /// flood of stream events drops no archive event.
+    pub max_waiting: u32,
+    /// The wall clock: Unix time, ms.
     pub now_ms: fn() -> i64,
 }
 
 impl Settings {
-    /// Ten thousand of a topic may wait, which is less than 30 MB.
-    pub fn new(base: Option<String>, now_ms: fn() -> i64) -> Settings {
+    /// Returns the default settings: 10,000 events of a topic may wait, which is less than 30 MB.
+    pub fn new(public_url: Option<String>, now_ms: fn() -> i64) -> Settings {
         Settings {
             allow_private: false,
-            base,
+            public_url,
             schedule: Schedule::default(),
-            most_waiting: 10_000,
+            max_waiting: 10_000,
             now_ms,
         }
     }
 }
 
-/// How it goes, since the start.
+/// Counts since the start of the server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     pub delivered: u64,
-    /// Tries that failed.
+    /// Delivery attempts that failed.
     pub failed: u64,
-    /// Events that nobody took for a day.
+    /// Events that were not delivered within a day.
     pub given_up: u64,
-    /// Events for which there was no room, in the queue or in the database.
+    /// Events dropped because the queue or the outbox was full.
     pub dropped: u64,
-    /// Events that wait now.
+    /// Events that wait for delivery now.
     pub waiting: u64,
 }
 
-/// What delivers events. Clones are the same handle.
+/// A handle on the outbox writer and the dispatcher. Clones share both.
 #[derive(Clone)]
 pub struct Callbacks(Arc<Inner>);
 
@@ -142,12 +143,12 @@ struct Inner {
     db: SqlitePool,
     settings: Settings,
     objects: ObjectWriter,
-    poster: Poster,
-    reports: mpsc::Sender<MonitorEvent>,
+    client: Client,
+    events: mpsc::Sender<MonitorEvent>,
     counters: Counters,
-    /// The operator was told that archives come without links.
-    no_links: Once,
-    /// There are new events.
+    /// Limits the warning about archives without links to one.
+    no_links_warning: Once,
+    /// Wakes the dispatcher after new events were written.
     work: Notify,
     closing: watch::Sender<bool>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
@@ -162,37 +163,38 @@ struct Counters {
 }
 
 impl Callbacks {
-    /// Begins to deliver, with what waits from before. `changes` are those of all archives.
+    /// Starts the outbox writer and the dispatcher, which begins with the events of earlier runs. `updates` come from all archives.
     ///
     /// # Errors
-    /// When no request could ever be sent.
+    /// Fails if the HTTP client cannot be built.
     pub fn start(
         db: SqlitePool,
         objects: ObjectWriter,
-        changes: broadcast::Receiver<ArchiveUpdate>,
+        updates: broadcast::Receiver<ArchiveUpdate>,
         settings: Settings,
     ) -> anyhow::Result<Callbacks> {
-        let (reports, waiting) = mpsc::channel(REPORTS);
-        let poster = Poster::new(settings.allow_private).context("preparing callbacks")?;
+        let (events, events_rx) = mpsc::channel(QUEUE_CAPACITY);
+        let client =
+            Client::new(settings.allow_private).context("building the HTTP client of callbacks")?;
         let callbacks = Callbacks(Arc::new(Inner {
             db,
             settings,
             objects,
-            poster,
-            reports,
+            client,
+            events,
             counters: Counters::default(),
-            no_links: Once::new(),
+            no_links_warning: Once::new(),
             work: Notify::new(),
             closing: watch::Sender::new(false),
             tasks: Mutex::default(),
         }));
-        let keeper = tokio::spawn(keeper::keep(callbacks.clone(), waiting, changes));
-        let carrier = tokio::spawn(carrier::carry(callbacks.clone()));
-        callbacks.tasks().extend([keeper, carrier]);
+        let writer = tokio::spawn(outbox::run(callbacks.clone(), events_rx, updates));
+        let dispatcher = tokio::spawn(dispatcher::run(callbacks.clone()));
+        callbacks.tasks().extend([writer, dispatcher]);
         Ok(callbacks)
     }
 
-    /// Writes down what was reported so far; what waits is delivered after the next start. Tries on their way have a moment to end.
+    /// Saves the queued events, and gives requests in flight 2 s to end. Waiting events are delivered after the next start.
     pub async fn close(&self) {
         self.0.closing.send_replace(true);
         let tasks = std::mem::take(&mut *self.tasks());
@@ -201,10 +203,10 @@ impl Callbacks {
         }
     }
 
-    /// How it goes.
+    /// Returns the counts.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// Fails if the database does not answer.
     pub async fn counts(&self) -> Result<Counts, sqlx::Error> {
         let Counters {
             delivered,
@@ -222,7 +224,7 @@ impl Callbacks {
         })
     }
 
-    /// Returns once [`Callbacks::close`] was called.
+    /// Completes once [`Callbacks::close`] is called.
     async fn closed(&self) {
         let _ = self
             .0
@@ -238,8 +240,8 @@ impl Callbacks {
 }
 
 impl Monitor for Callbacks {
-    fn report(&self, report: MonitorEvent) {
-        if self.0.reports.try_send(report).is_err() && !*self.0.closing.borrow() {
+    fn report(&self, event: MonitorEvent) {
+        if self.0.events.try_send(event).is_err() && !*self.0.closing.borrow() {
             count(&self.0.counters.dropped, 1);
         }
     }

@@ -1,38 +1,38 @@
-//! When an event is tried again.
+//! The retry schedule of webhooks.
 
 use std::time::Duration;
 
-/// How long the receivers of events are tried.
+/// The delays between the attempts to deliver an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
-    /// Before the second try, the third, …; the last is for all that follow.
-    pub waits: Vec<Duration>,
-    /// An event that is older is not tried again.
+    /// The delays before the second attempt, the third, …; the last one repeats.
+    pub delays: Vec<Duration>,
+    /// The age at which an event is given up.
     pub give_up_after: Duration,
-    /// How many failed tries of an event its followers wait for. Higher: order survives longer interruptions; lower: an event
-    /// that its receiver never takes holds up the others for less long.
-    pub holding_tries: u32,
+    /// The failed attempts during which an event blocks the later events of its URL. Higher: order survives longer outages; lower:
+    /// an event that always fails blocks the others for a shorter time.
+    pub blocking_attempts: u32,
 }
 
 impl Default for Schedule {
-    /// A dozen tries in a day. An event holds up others for the first 72 s: a restart of its receiver.
+    /// A dozen attempts in a day. A failing event blocks later events for 72 s, which is enough for a restart of the receiver.
     fn default() -> Self {
         let seconds = [2, 10, 60, 5 * 60, 15 * 60, 3600, 2 * 3600, 4 * 3600];
         Schedule {
-            waits: seconds.map(Duration::from_secs).to_vec(),
+            delays: seconds.map(Duration::from_secs).to_vec(),
             give_up_after: Duration::from_secs(24 * 60 * 60),
-            holding_tries: 4,
+            blocking_attempts: 4,
         }
     }
 }
 
 impl Schedule {
-    /// When an event is due that has failed `tries` times, the last time now; `None`: never again. Unix time, ms.
-    pub fn next_try(&self, tries: u32, happened_at_ms: i64, now_ms: i64) -> Option<i64> {
-        let place = usize::try_from(tries.saturating_sub(1)).unwrap_or(usize::MAX);
-        let wait = self.waits.get(place).or(self.waits.last())?;
-        let due = now_ms.saturating_add(millis(*wait));
-        let end = happened_at_ms.saturating_add(millis(self.give_up_after));
+    /// Returns the time of the next attempt after `attempts` have failed, the last one now; `None`: give up. Unix time, ms.
+    pub fn next_attempt(&self, attempts: u32, occurred_at_ms: i64, now_ms: i64) -> Option<i64> {
+        let index = usize::try_from(attempts.saturating_sub(1)).unwrap_or(usize::MAX);
+        let delay = self.delays.get(index).or(self.delays.last())?;
+        let due = now_ms.saturating_add(millis(*delay));
+        let end = occurred_at_ms.saturating_add(millis(self.give_up_after));
         (due <= end).then_some(due)
     }
 }
@@ -53,7 +53,7 @@ mod tests {
         let mut now = HAPPENED;
         let mut waits = Vec::new();
         while let Some(due) =
-            schedule.next_try(u32::try_from(waits.len()).unwrap() + 1, HAPPENED, now)
+            schedule.next_attempt(u32::try_from(waits.len()).unwrap() + 1, HAPPENED, now)
         {
             waits.push((due - now) / 1000);
             now = due;
@@ -66,17 +66,20 @@ mod tests {
     }
 
     #[test]
-    fn the_age_counts_and_not_the_number_of_tries() {
+    fn the_age_counts_and_not_the_number_of_attempts() {
         let schedule = Schedule::default();
         let day = 24 * 3_600_000;
         let last = HAPPENED + day - 2_000;
-        assert_eq!(schedule.next_try(1, HAPPENED, last), Some(HAPPENED + day));
-        assert_eq!(schedule.next_try(1, HAPPENED, last + 1), None);
-        // A clock that was set back, or ran away.
         assert_eq!(
-            schedule.next_try(1, HAPPENED, HAPPENED - day),
+            schedule.next_attempt(1, HAPPENED, last),
+            Some(HAPPENED + day)
+        );
+        assert_eq!(schedule.next_attempt(1, HAPPENED, last + 1), None);
+        // The clock was set back, or far ahead.
+        assert_eq!(
+            schedule.next_attempt(1, HAPPENED, HAPPENED - day),
             Some(HAPPENED - day + 2_000)
         );
-        assert_eq!(schedule.next_try(u32::MAX, HAPPENED, i64::MAX), None);
+        assert_eq!(schedule.next_attempt(u32::MAX, HAPPENED, i64::MAX), None);
     }
 }

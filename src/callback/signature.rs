@@ -1,19 +1,19 @@
-//! How a receiver knows that an event is of this server: the scheme of [Standard Webhooks](https://www.standardwebhooks.com),
+//! The signature of webhooks, by which a receiver verifies the sender: the scheme of [Standard Webhooks](https://www.standardwebhooks.com),
 //! for which there are libraries in most languages.
 //!
 //! ```text
-//! webhook-id         the event's; the same in every try, so that one that comes twice is noticed
-//! webhook-timestamp  of the try, Unix time in seconds, so that an old one is not taken for a new one
+//! webhook-id         the event's id; the same in every attempt, so that a receiver detects duplicates
+//! webhook-timestamp  the time of the attempt, Unix time in seconds, so that a receiver detects replays
 //! webhook-signature  "v1," and Base64 of HMAC-SHA256 over "ID.TIMESTAMP.BODY"
 //! ```
 //!
-//! The key is the API secret, which both sides have already. What is signed begins with an event's id and cannot be mistaken for
-//! what else is signed with it: a JWT begins with JSON in Base64, and a T1 token has another hash.
+//! The key is the API secret, which both sides have already. The signed text begins with an event id, so it differs from everything
+//! else that is signed with the secret: a JWT begins with JSON in Base64, and a T1 token has another hash.
 
 use aws_lc_rs::hmac;
 use base64::{Engine, engine::general_purpose::STANDARD};
 
-/// The value of `webhook-signature`.
+/// Returns the value of `webhook-signature`.
 pub fn sign(secret: &[u8], id: &str, timestamp_s: i64, body: &str) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
     let signed = format!("{id}.{timestamp_s}.{body}");

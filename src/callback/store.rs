@@ -1,12 +1,12 @@
-//! The SQL of callbacks: where events go, and the events that wait. Those of archives are put there by triggers (see
-//! `migrations/`), in one transaction with what they tell.
+//! The SQL of webhooks: registrations, and the outbox of waiting events. Triggers write the rows of archive events (see `migrations/`),
+//! in the transaction that changes the archive.
 
 use sqlx::SqlitePool;
 
 use super::{Callback, Topic};
 use crate::config::Secret;
 
-/// Registers each topic, or gives it another url. Fewer come back than asked for if there is no such project.
+/// Registers each topic, or changes its URL. Returns an empty list if the project does not exist or is revoked.
 pub(super) async fn register(
     db: &SqlitePool,
     api_key: u32,
@@ -44,10 +44,10 @@ pub(super) async fn register(
     Ok(registered)
 }
 
-/// A project's callbacks, in the order of their registration.
+/// Lists the callbacks of a project in the order of their registration.
 ///
 /// # Errors
-/// When the database does not answer.
+/// Fails if the database does not answer.
 pub async fn list(db: &SqlitePool, api_key: u32) -> Result<Vec<Callback>, sqlx::Error> {
     let rows = sqlx::query!(
         "SELECT id, topic, url, created_at_ms
@@ -62,7 +62,7 @@ pub async fn list(db: &SqlitePool, api_key: u32) -> Result<Vec<Callback>, sqlx::
         .map(|row| {
             Ok(Callback {
                 id: row.id,
-                topic: Topic::parse(&row.topic).ok_or_else(|| damaged("topic"))?,
+                topic: Topic::parse(&row.topic).ok_or_else(|| malformed("topic"))?,
                 url: row.url,
                 created_at_ms: row.created_at_ms,
             })
@@ -70,10 +70,10 @@ pub async fn list(db: &SqlitePool, api_key: u32) -> Result<Vec<Callback>, sqlx::
         .collect()
 }
 
-/// Ends one callback of a project; what waits for it is dropped. `false`: there is none.
+/// Removes a callback of a project and its waiting events. Returns `false` if it does not exist.
 ///
 /// # Errors
-/// When the database does not answer.
+/// Fails if the database does not answer.
 pub async fn unregister(db: &SqlitePool, api_key: u32, id: &str) -> Result<bool, sqlx::Error> {
     let removed = sqlx::query!(
         "DELETE FROM callbacks
@@ -86,10 +86,10 @@ pub async fn unregister(db: &SqlitePool, api_key: u32, id: &str) -> Result<bool,
     Ok(removed.rows_affected() == 1)
 }
 
-/// Ends all callbacks of a project; what waits for them is dropped.
+/// Removes all callbacks of a project and their waiting events.
 ///
 /// # Errors
-/// When the database does not answer.
+/// Fails if the database does not answer.
 pub async fn unregister_all(db: &SqlitePool, api_key: u32) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "DELETE FROM callbacks
@@ -101,17 +101,17 @@ pub async fn unregister_all(db: &SqlitePool, api_key: u32) -> Result<(), sqlx::E
     Ok(())
 }
 
-/// An event of a session, to be kept until it is delivered.
+/// A session event for the outbox.
 pub(super) struct NewEvent<'a> {
     pub callback: &'a str,
     pub api_key: u32,
     /// JSON.
     pub body: String,
     /// Unix time, ms.
-    pub happened_at_ms: i64,
+    pub occurred_at_ms: i64,
 }
 
-/// Keeps all of them, in their order, or none. A callback that is gone meanwhile is stepped over.
+/// Adds all events in their order, or none. Skips the events of callbacks that no longer exist.
 pub(super) async fn enqueue(db: &SqlitePool, events: &[NewEvent<'_>]) -> Result<(), sqlx::Error> {
     let mut transaction = db.begin().await?;
     for event in events {
@@ -125,7 +125,7 @@ pub(super) async fn enqueue(db: &SqlitePool, events: &[NewEvent<'_>]) -> Result<
             event.callback,
             event.api_key,
             event.body,
-            event.happened_at_ms,
+            event.occurred_at_ms,
         )
         .execute(&mut *transaction)
         .await?;
@@ -133,15 +133,15 @@ pub(super) async fn enqueue(db: &SqlitePool, events: &[NewEvent<'_>]) -> Result<
     transaction.commit().await
 }
 
-/// Drops the oldest events of one topic of a project, so that `most` are left. How many were dropped comes back.
+/// Drops the oldest events of one topic of a project until `max` are left. Returns the number of dropped events.
 pub(super) async fn trim(
     db: &SqlitePool,
     api_key: u32,
     topic: Topic,
-    most: u32,
+    max: u32,
 ) -> Result<u64, sqlx::Error> {
     let topic = topic.to_string();
-    let newest_too_much = sqlx::query!(
+    let newest_excess = sqlx::query!(
         "SELECT event.callback, event.seq
          FROM callbacks
          JOIN callback_events AS event ON event.callback = callbacks.id
@@ -150,32 +150,32 @@ pub(super) async fn trim(
          LIMIT 1 OFFSET $3",
         api_key,
         topic,
-        most,
+        max,
     )
     .fetch_optional(db)
     .await?;
-    let Some(newest_too_much) = newest_too_much else {
+    let Some(newest_excess) = newest_excess else {
         return Ok(0);
     };
     let dropped = sqlx::query!(
         "DELETE FROM callback_events
          WHERE callback = $1 AND seq <= $2",
-        newest_too_much.callback,
-        newest_too_much.seq,
+        newest_excess.callback,
+        newest_excess.seq,
     )
     .execute(db)
     .await?;
     Ok(dropped.rows_affected())
 }
 
-/// Whoever takes the events of a project at one url. Of several topics with the same url it is the same.
+/// One URL of a project, which may receive several topics.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Receiver {
     pub api_key: u32,
     pub url: String,
 }
 
-/// The receivers for which events wait.
+/// Lists the receivers that have waiting events.
 pub(super) async fn receivers(db: &SqlitePool) -> Result<Vec<Receiver>, sqlx::Error> {
     sqlx::query_as!(
         Receiver,
@@ -187,7 +187,7 @@ pub(super) async fn receivers(db: &SqlitePool) -> Result<Vec<Receiver>, sqlx::Er
     .await
 }
 
-/// How many events wait, of all projects.
+/// Counts the waiting events of all projects.
 pub(super) async fn count(db: &SqlitePool) -> Result<u64, sqlx::Error> {
     let count = sqlx::query_scalar!("SELECT COUNT(*) FROM callback_events")
         .fetch_one(db)
@@ -195,36 +195,36 @@ pub(super) async fn count(db: &SqlitePool) -> Result<u64, sqlx::Error> {
     Ok(u64::try_from(count).unwrap_or_default())
 }
 
-/// An event that waits, and all it takes to deliver it.
-pub(super) struct Waiting {
+/// A waiting event with everything that its delivery needs.
+pub(super) struct WaitingEvent {
     pub seq: i64,
-    /// The same in every try.
+    /// The same in every attempt.
     pub id: String,
-    /// The project's, as it is now.
+    /// The current secret of the project.
     pub secret: Secret,
-    /// The id of the archive whose status changed; `None`: it happened in a session.
+    /// The id of the archive whose status changed; `None`: a session event.
     pub archive: Option<String>,
-    /// JSON: what is posted, or what of the archive's row had changed.
+    /// JSON: the payload of a session event, or the changed columns of an archive.
     pub body: String,
     /// Unix time, ms.
-    pub happened_at_ms: i64,
-    /// Those that failed.
-    pub tries: u32,
+    pub occurred_at_ms: i64,
+    /// Failed attempts.
+    pub attempts: u32,
     /// Unix time, ms.
     pub due_at_ms: i64,
 }
 
-/// The event whose turn it is with a receiver: the oldest that is due, or has failed so seldom that the others wait for it.
+/// Returns the next event of a receiver: the oldest that is due or still blocks the later ones.
 pub(super) async fn next(
     db: &SqlitePool,
     receiver: &Receiver,
-    holding_tries: u32,
+    blocking_attempts: u32,
     now_ms: i64,
-) -> Result<Option<Waiting>, sqlx::Error> {
-    // The index of each callback has its oldest event at its head, however many wait behind it.
+) -> Result<Option<WaitingEvent>, sqlx::Error> {
+    // The index of a callback begins with its oldest event, so the length of the queue costs nothing.
     let row = sqlx::query!(
         r#"SELECT event.seq AS "seq!", event.id, project.api_secret, event.archive, event.body,
-                  event.created_at_ms, event.tries AS "tries: u32", event.due_at_ms
+                  event.created_at_ms, event.tries AS "attempts: u32", event.due_at_ms
            FROM callbacks AS callback
            JOIN callback_events AS event
              ON event.seq = (SELECT seq
@@ -238,24 +238,24 @@ pub(super) async fn next(
            LIMIT 1"#,
         receiver.api_key,
         receiver.url,
-        holding_tries,
+        blocking_attempts,
         now_ms,
     )
     .fetch_optional(db)
     .await?;
-    Ok(row.map(|row| Waiting {
+    Ok(row.map(|row| WaitingEvent {
         seq: row.seq,
         id: row.id,
         secret: Secret::from(row.api_secret),
         archive: row.archive,
         body: row.body,
-        happened_at_ms: row.created_at_ms,
-        tries: row.tries,
+        occurred_at_ms: row.created_at_ms,
+        attempts: row.attempts,
         due_at_ms: row.due_at_ms,
     }))
 }
 
-/// When the first of a receiver's events is due; `None`: none waits.
+/// Returns the earliest due time of a receiver's events; `None`: none waits.
 pub(super) async fn due_at_ms(
     db: &SqlitePool,
     receiver: &Receiver,
@@ -271,8 +271,8 @@ pub(super) async fn due_at_ms(
     .await
 }
 
-/// Forgets an event: it is delivered, or nobody waits for it any more.
-pub(super) async fn forget(db: &SqlitePool, seq: i64) -> Result<(), sqlx::Error> {
+/// Deletes an event that was delivered or given up.
+pub(super) async fn delete(db: &SqlitePool, seq: i64) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "DELETE FROM callback_events
          WHERE seq = $1",
@@ -283,11 +283,11 @@ pub(super) async fn forget(db: &SqlitePool, seq: i64) -> Result<(), sqlx::Error>
     Ok(())
 }
 
-/// Notes that a try has failed. One in the event's turn earns an early one (see [`hurry`]); one that was early does not.
-pub(super) async fn put_off(
+/// Saves a failed attempt. A regular attempt allows an early one (see [`retry_now`]); an early attempt does not.
+pub(super) async fn retry_later(
     db: &SqlitePool,
     seq: i64,
-    tries: u32,
+    attempts: u32,
     due_at_ms: i64,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
@@ -295,7 +295,7 @@ pub(super) async fn put_off(
          SET tries = $2, due_at_ms = $3, early = CASE early WHEN 'given' THEN '' ELSE 'earned' END
          WHERE seq = $1",
         seq,
-        tries,
+        attempts,
         due_at_ms,
     )
     .execute(db)
@@ -303,8 +303,8 @@ pub(super) async fn put_off(
     Ok(())
 }
 
-/// Has those of a receiver's events tried now that have earned it and are due later.
-pub(super) async fn hurry(
+/// Makes those events of a receiver due now that are allowed an early attempt.
+pub(super) async fn retry_now(
     db: &SqlitePool,
     receiver: &Receiver,
     now_ms: i64,
@@ -324,6 +324,6 @@ pub(super) async fn hurry(
     Ok(())
 }
 
-fn damaged(column: &str) -> sqlx::Error {
-    sqlx::Error::Decode(format!("a damaged {column}").into())
+fn malformed(column: &str) -> sqlx::Error {
+    sqlx::Error::Decode(format!("a malformed {column}").into())
 }

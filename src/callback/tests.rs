@@ -1,4 +1,4 @@
-//! Registrations, and the events that wait: against the real schema, with nobody to deliver them.
+//! Tests of registrations and of the outbox against the real schema, without a receiver.
 
 use std::{sync::Arc, time::Instant};
 
@@ -51,7 +51,7 @@ async fn add(db: &SqlitePool, callback: &Callback, number: i64) {
         callback: &callback.id,
         api_key: KEY,
         body: number.to_string(),
-        happened_at_ms: NOW + number,
+        occurred_at_ms: NOW + number,
     };
     store::enqueue(db, &[event]).await.unwrap();
 }
@@ -62,7 +62,7 @@ fn receiver(url: &str) -> Receiver {
 }
 
 /// The event whose turn it is with the usual receiver.
-async fn next(db: &SqlitePool, now_ms: i64) -> Option<store::Waiting> {
+async fn next(db: &SqlitePool, now_ms: i64) -> Option<store::WaitingEvent> {
     store::next(db, &receiver(URL), 2, now_ms).await.unwrap()
 }
 
@@ -105,7 +105,7 @@ async fn one_address_for_each_topic_and_none_of_another_project(db: SqlitePool) 
 }
 
 #[sqlx::test]
-async fn whatever_waits_goes_with_its_callback_and_with_its_project(db: SqlitePool) {
+async fn waiting_events_go_with_their_callback_and_with_their_project(db: SqlitePool) {
     projects(&db).await;
     let shop = project::add(&db, "Shop", NOW).await.unwrap().api_key;
     let made = register(&db, shop, &Topic::ALL, URL, NOW).await.unwrap();
@@ -116,7 +116,7 @@ async fn whatever_waits_goes_with_its_callback_and_with_its_project(db: SqlitePo
             callback: &callback.id,
             api_key: shop,
             body: String::new(),
-            happened_at_ms: NOW,
+            occurred_at_ms: NOW,
         };
         store::enqueue(&db, &[event]).await.unwrap();
     }
@@ -128,7 +128,7 @@ async fn whatever_waits_goes_with_its_callback_and_with_its_project(db: SqlitePo
         callback: &made[0].id,
         api_key: shop,
         body: String::new(),
-        happened_at_ms: NOW,
+        occurred_at_ms: NOW,
     };
     store::enqueue(&db, &[late]).await.unwrap();
 
@@ -141,7 +141,7 @@ async fn whatever_waits_goes_with_its_callback_and_with_its_project(db: SqlitePo
 }
 
 #[sqlx::test]
-async fn every_status_of_an_archive_is_kept_as_it_was(db: SqlitePool) {
+async fn every_status_of_an_archive_is_saved_as_it_was(db: SqlitePool) {
     projects(&db).await;
     registered(&db, KEY, Topic::ArchiveStatus).await;
     registered(&db, KEY, Topic::SessionCreated).await;
@@ -169,7 +169,7 @@ async fn every_status_of_an_archive_is_kept_as_it_was(db: SqlitePool) {
         assert_eq!(event.secret.expose(), "the secret of 123456");
         let then = serde_json::from_str(&event.body).unwrap();
         let then = find_as_of(&db, id, then).await.unwrap().unwrap();
-        assert_eq!(then.updated_at_ms, event.happened_at_ms);
+        assert_eq!(then.updated_at_ms, event.occurred_at_ms);
         told.push((
             then.status,
             then.reason,
@@ -177,7 +177,7 @@ async fn every_status_of_an_archive_is_kept_as_it_was(db: SqlitePool) {
             then.duration_ms,
         ));
         ids.push(event.id);
-        store::forget(&db, event.seq).await.unwrap();
+        store::delete(&db, event.seq).await.unwrap();
     }
     let row = |status, reason: &str, at, duration| (status, reason.to_owned(), at, duration);
     assert_eq!(
@@ -204,7 +204,7 @@ async fn every_status_of_an_archive_is_kept_as_it_was(db: SqlitePool) {
 }
 
 #[sqlx::test]
-async fn an_event_holds_up_others_for_its_first_tries_only(db: SqlitePool) {
+async fn an_event_blocks_others_for_its_first_attempts_only(db: SqlitePool) {
     projects(&db).await;
     let callback = registered(&db, KEY, Topic::StreamCreated).await;
     for number in [1, 2, 3] {
@@ -213,16 +213,16 @@ async fn an_event_holds_up_others_for_its_first_tries_only(db: SqlitePool) {
     let now = NOW + 1_000;
     let first = next(&db, now).await.unwrap().seq;
     assert_eq!(turn(&db, now).await.as_deref(), Some("1"));
-    store::put_off(&db, first, 1, now + 500).await.unwrap();
+    store::retry_later(&db, first, 1, now + 500).await.unwrap();
     assert_eq!(turn(&db, now).await, None, "they wait");
     assert_eq!(turn(&db, now + 500).await.as_deref(), Some("1"));
-    store::put_off(&db, first, 2, now + 500).await.unwrap();
+    store::retry_later(&db, first, 2, now + 500).await.unwrap();
     assert_eq!(turn(&db, now).await.as_deref(), Some("2"), "they pass");
     let due = store::due_at_ms(&db, &receiver(URL)).await.unwrap();
     assert_eq!(due, Some(NOW + 2));
     // When it is due again, it is the oldest.
     assert_eq!(turn(&db, now + 500).await.as_deref(), Some("1"));
-    store::forget(&db, first).await.unwrap();
+    store::delete(&db, first).await.unwrap();
     assert_eq!(turn(&db, now + 500).await.as_deref(), Some("2"));
     assert_eq!(
         turn(&db, NOW).await,
@@ -232,7 +232,7 @@ async fn an_event_holds_up_others_for_its_first_tries_only(db: SqlitePool) {
 }
 
 #[sqlx::test]
-async fn receivers_wait_for_nobody_else_and_topics_of_one_for_each_other(db: SqlitePool) {
+async fn receivers_are_independent_and_topics_of_one_receiver_are_in_order(db: SqlitePool) {
     projects(&db).await;
     let same = [Topic::StreamCreated, Topic::StreamDestroyed];
     let same = register(&db, KEY, &same, URL, NOW).await.unwrap();
@@ -253,10 +253,10 @@ async fn receivers_wait_for_nobody_else_and_topics_of_one_for_each_other(db: Sql
     assert_eq!(turn(&db, now).await.as_deref(), Some("1"));
     assert_eq!(far_next().await, "2");
     let first = next(&db, now).await.unwrap().seq;
-    store::put_off(&db, first, 1, now + 500).await.unwrap();
+    store::retry_later(&db, first, 1, now + 500).await.unwrap();
     assert_eq!(turn(&db, now).await, None, "the other topic waits");
     assert_eq!(far_next().await, "2");
-    store::forget(&db, first).await.unwrap();
+    store::delete(&db, first).await.unwrap();
     assert_eq!(turn(&db, now).await.as_deref(), Some("3"));
 
     // What waits goes where its topic goes.
@@ -275,22 +275,26 @@ async fn a_try_that_fails_in_its_turn_earns_one_that_is_early(db: SqlitePool) {
     add(&db, &callback, 1).await;
     let now = NOW + 1_000;
     let event = next(&db, now).await.unwrap().seq;
-    let hurry = async || {
+    let retry_now = async || {
         for url in [URL, "https://far.invalid/"] {
-            store::hurry(&db, &receiver(url), now).await.unwrap();
+            store::retry_now(&db, &receiver(url), now).await.unwrap();
         }
         store::due_at_ms(&db, &receiver(URL)).await.unwrap()
     };
-    assert_eq!(hurry().await, Some(NOW + 1), "it has not failed");
-    for tries in [3, 5, 7] {
-        store::put_off(&db, event, tries, now + 500).await.unwrap();
+    assert_eq!(retry_now().await, Some(NOW + 1), "it has not failed");
+    for attempts in [3, 5, 7] {
+        store::retry_later(&db, event, attempts, now + 500)
+            .await
+            .unwrap();
         let far = receiver("https://far.invalid/");
-        store::hurry(&db, &far, now).await.unwrap();
+        store::retry_now(&db, &far, now).await.unwrap();
         assert_eq!(turn(&db, now).await, None, "another receiver is back");
-        assert_eq!(hurry().await, Some(now), "it comes early");
-        let early = tries + 1;
-        store::put_off(&db, event, early, now + 500).await.unwrap();
-        assert_eq!(hurry().await, Some(now + 500), "it is not earned again");
+        assert_eq!(retry_now().await, Some(now), "it comes early");
+        let early = attempts + 1;
+        store::retry_later(&db, event, early, now + 500)
+            .await
+            .unwrap();
+        assert_eq!(retry_now().await, Some(now + 500), "it is not earned again");
     }
 }
 
@@ -310,7 +314,7 @@ async fn the_oldest_of_a_topic_are_dropped_if_they_are_too_many(db: SqlitePool) 
     assert_eq!(store::count(&db).await.unwrap(), 4);
     let oldest = next(&db, NOW + 10).await.unwrap();
     assert_eq!(oldest.body, "-1", "nothing of another topic is dropped");
-    store::forget(&db, oldest.seq).await.unwrap();
+    store::delete(&db, oldest.seq).await.unwrap();
     assert_eq!(turn(&db, NOW + 10).await.as_deref(), Some("4"));
 }
 
@@ -330,7 +334,7 @@ impl Recorder for Deaf {
     fn stop(&self, _: ArchiveId, _: Instant) {}
 }
 
-/// What delivers, if the settings are the usual ones but for `change`. It lives as long as the sender.
+/// Starts callbacks with the default settings, modified by `change`. They run as long as the sender lives.
 fn callbacks(
     db: &SqlitePool,
     change: impl FnOnce(&mut Settings),
@@ -348,10 +352,10 @@ fn callbacks(
     (callbacks, changes)
 }
 
-/// Waits for the counts to be so.
-async fn until(callbacks: &Callbacks, wished: impl Fn(Counts) -> bool) {
+/// Waits until the counts match.
+async fn until(callbacks: &Callbacks, matches: impl Fn(Counts) -> bool) {
     for _ in 0..6_000 {
-        if wished(callbacks.counts().await.unwrap()) {
+        if matches(callbacks.counts().await.unwrap()) {
             return;
         }
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
@@ -368,7 +372,7 @@ fn created(session: &SessionId, number: i64) -> MonitorEvent {
 }
 
 #[sqlx::test]
-async fn a_flood_never_makes_sessions_wait_and_what_was_taken_is_written_before_the_end(
+async fn a_flood_never_makes_sessions_wait_and_queued_events_are_saved_before_the_end(
     db: SqlitePool,
 ) {
     projects(&db).await;
@@ -376,7 +380,7 @@ async fn a_flood_never_makes_sessions_wait_and_what_was_taken_is_written_before_
     let (callbacks, _changes) = callbacks(&db, |_| {});
     let ours = SessionId::generate(KEY, "", NOW);
     let others = SessionId::generate(OTHER, "", NOW);
-    let room = i64::try_from(REPORTS).unwrap();
+    let room = i64::try_from(QUEUE_CAPACITY).unwrap();
     // Nothing else runs in between: this is one thread, and nothing is awaited.
     for number in 0..room + 10 {
         let session = if number % 2 == 0 { &ours } else { &others };
@@ -392,18 +396,18 @@ async fn a_flood_never_makes_sessions_wait_and_what_was_taken_is_written_before_
     let body: Value = serde_json::from_str(&first.body).unwrap();
     assert_eq!(body["sessionId"], ours.as_str());
     assert_eq!(body["timestamp"], NOW + 1_000_000);
-    assert_eq!(first.happened_at_ms, NOW + 1_000_000);
+    assert_eq!(first.occurred_at_ms, NOW + 1_000_000);
 
-    // Whoever reports later is not heard, and does not count as a loss.
+    // Events after the end are ignored and do not count as dropped.
     callbacks.report(created(&ours, 0));
     assert_eq!(callbacks.counts().await.unwrap(), counts);
 }
 
 #[sqlx::test]
-async fn no_more_wait_than_may(db: SqlitePool) {
+async fn no_more_events_wait_than_the_limit(db: SqlitePool) {
     projects(&db).await;
     registered(&db, KEY, Topic::SessionCreated).await;
-    let (callbacks, _changes) = callbacks(&db, |settings| settings.most_waiting = 5_000);
+    let (callbacks, _changes) = callbacks(&db, |settings| settings.max_waiting = 5_000);
     let session = SessionId::generate(KEY, "", NOW);
     for number in 0..4_000 {
         callbacks.report(created(&session, number));
@@ -416,11 +420,11 @@ async fn no_more_wait_than_may(db: SqlitePool) {
     let counts = callbacks.counts().await.unwrap();
     assert_eq!((counts.waiting, counts.dropped), (5_000, 1_000));
     let first = next(&db, i64::MAX).await.unwrap();
-    assert_eq!(first.happened_at_ms, NOW + 1_000_000 + 1_000);
+    assert_eq!(first.occurred_at_ms, NOW + 1_000_000 + 1_000);
 }
 
 #[sqlx::test]
-async fn what_nobody_takes_in_time_is_given_up_and_holds_up_nothing(db: SqlitePool) {
+async fn an_event_undelivered_for_too_long_is_given_up_and_blocks_nothing(db: SqlitePool) {
     projects(&db).await;
     // Refused at once: it is private, and a setting that allowed it is gone.
     let url = "http://127.0.0.1:9/";
@@ -432,9 +436,9 @@ async fn what_nobody_takes_in_time_is_given_up_and_holds_up_nothing(db: SqlitePo
         add(&db, &shown, number).await;
     }
     let (callbacks, _changes) = callbacks(&db, |settings| {
-        settings.schedule.holding_tries = 0;
+        settings.schedule.blocking_attempts = 0;
         settings.schedule.give_up_after = std::time::Duration::from_secs(2);
-        settings.schedule.waits = vec![std::time::Duration::from_millis(1_998)];
+        settings.schedule.delays = vec![std::time::Duration::from_millis(1_998)];
     });
     // The clock stands: the next try of the oldest would be a millisecond too late.
     until(&callbacks, |counts| counts.failed == 3).await;
@@ -451,12 +455,12 @@ async fn an_archive_has_a_link_if_it_is_known_where_receivers_reach_this_server(
     let archive = in_status(&db, Status::Available).await;
     let mut events = Vec::new();
     while let Some(event) = next(&db, NOW).await {
-        store::forget(&db, event.seq).await.unwrap();
+        store::delete(&db, event.seq).await.unwrap();
         events.push(event);
     }
-    for base in [None, Some("https://meet.example")] {
+    for public_url in [None, Some("https://meet.example")] {
         let (callbacks, _changes) = callbacks(&db, |settings| {
-            settings.base = base.map(str::to_owned);
+            settings.public_url = public_url.map(str::to_owned);
         });
         let mut links = Vec::new();
         for event in &events {
@@ -466,20 +470,21 @@ async fn an_archive_has_a_link_if_it_is_known_where_receivers_reach_this_server(
             links.push(link.map(|link| link.split('?').next().unwrap().to_owned()));
         }
         callbacks.close().await;
-        let file = base.map(|base| format!("{base}/archives/{}/files/archive.mp4", archive.id));
+        let file = public_url
+            .map(|public_url| format!("{public_url}/archives/{}/files/archive.mp4", archive.id));
         // It started, was stopped, and then has a file.
         assert_eq!(links, [None, None, file]);
     }
 }
 
-/// What tries an event once, and then not before the test is over.
-fn trying_once(settings: &mut Settings) {
-    settings.schedule.holding_tries = 0;
-    settings.schedule.waits = vec![std::time::Duration::from_secs(3_600)];
+/// Attempts each event once during the test.
+fn one_attempt(settings: &mut Settings) {
+    settings.schedule.blocking_attempts = 0;
+    settings.schedule.delays = vec![std::time::Duration::from_secs(3_600)];
 }
 
 #[sqlx::test]
-async fn what_cannot_be_read_is_put_off_and_given_up_like_what_nobody_takes(db: SqlitePool) {
+async fn an_unreadable_event_is_retried_and_given_up_like_an_undeliverable_one(db: SqlitePool) {
     projects(&db).await;
     let archives = registered(&db, KEY, Topic::ArchiveStatus).await;
     for started in [-10, -20] {
@@ -494,7 +499,7 @@ async fn what_cannot_be_read_is_put_off_and_given_up_like_what_nobody_takes(db: 
     }
     add(&db, &archives, -5).await;
     let (callbacks, _changes) = callbacks(&db, |settings| {
-        trying_once(settings);
+        one_attempt(settings);
         settings.allow_private = true;
         settings.schedule.give_up_after = std::time::Duration::from_millis(3_600_015);
     });
@@ -507,23 +512,23 @@ async fn what_cannot_be_read_is_put_off_and_given_up_like_what_nobody_takes(db: 
     assert_eq!(due, Some(NOW + 3_600_000));
 }
 
-/// A clock that stops every task but the first that looks at it: the carrier.
+/// A clock that panics in every task but the first that reads it: the dispatcher.
 fn clock_that_breaks_deliveries() -> i64 {
-    static CARRIER: std::sync::OnceLock<tokio::task::Id> = std::sync::OnceLock::new();
+    static DISPATCHER: std::sync::OnceLock<tokio::task::Id> = std::sync::OnceLock::new();
     let own = tokio::task::id();
-    assert_eq!(*CARRIER.get_or_init(|| own), own, "what a bug does");
+    assert_eq!(*DISPATCHER.get_or_init(|| own), own, "a bug");
     NOW
 }
 
 #[sqlx::test]
-async fn an_event_whose_delivery_panics_is_put_off_like_what_nobody_takes(db: SqlitePool) {
+async fn an_event_whose_delivery_panics_is_retried_like_an_undeliverable_one(db: SqlitePool) {
     projects(&db).await;
     let callback = registered(&db, KEY, Topic::StreamCreated).await;
     for number in [-2, -1] {
         add(&db, &callback, number).await;
     }
     let (callbacks, _changes) = callbacks(&db, |settings| {
-        trying_once(settings);
+        one_attempt(settings);
         settings.now_ms = clock_that_breaks_deliveries;
     });
     until(&callbacks, |counts| counts.failed == 2).await;

@@ -1,4 +1,4 @@
-//! What there is to hear of. The words are those with which OpenTok's server SDKs register callbacks.
+//! The topics of webhooks, named as OpenTok's server SDKs name them.
 
 use std::fmt;
 
@@ -53,7 +53,7 @@ impl Topic {
         all.find(|topic| topic.group() == group && topic.event() == event)
     }
 
-    pub(super) fn of_occurrence(kind: &MonitorEventKind) -> Topic {
+    pub(super) fn of_event(kind: &MonitorEventKind) -> Topic {
         match kind {
             MonitorEventKind::SessionCreated => Topic::SessionCreated,
             MonitorEventKind::SessionDestroyed => Topic::SessionDestroyed,
@@ -64,7 +64,7 @@ impl Topic {
         }
     }
 
-    /// The name in the database: group and event.
+    /// Parses the name in the database: group and event.
     pub(super) fn parse(text: &str) -> Option<Topic> {
         let (group, event) = text.split_once(' ')?;
         Topic::of(group, event)

@@ -91,14 +91,14 @@ pub(super) fn min_free_bytes(config: &Config) -> u64 {
 pub(super) fn callbacks(config: &Config, addr: SocketAddr) -> callback::Settings {
     let allow_private = config.callbacks.callback_allow_private;
     let public_url = config.network.public_url.clone();
-    let base = public_url.or_else(|| callback::reached_at(addr, allow_private));
+    let public_url = public_url.or_else(|| callback::reached_at(addr, allow_private));
     let mut schedule = Schedule::default();
-    if !config.callbacks.retry_waits.is_empty() {
-        schedule.waits.clone_from(&config.callbacks.retry_waits);
+    if !config.callbacks.retry_delays.is_empty() {
+        schedule.delays.clone_from(&config.callbacks.retry_delays);
     }
     callback::Settings {
         allow_private,
         schedule,
-        ..callback::Settings::new(base, clock::now_ms)
+        ..callback::Settings::new(public_url, clock::now_ms)
     }
 }

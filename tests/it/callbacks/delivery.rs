@@ -1,4 +1,4 @@
-//! Receivers that do not take an event at once.
+//! Webhooks to receivers that do not accept an event at once.
 
 use std::time::Duration;
 
@@ -15,16 +15,16 @@ use crate::{
     people::until,
 };
 
-/// A server that posts to this machine. It waits little before three tries, and an hour before all others.
+/// A server that delivers to this machine. Three retries follow after 20 ms each, all further ones after an hour.
 pub fn listening() -> Config {
     let mut config = Config::default();
     config.callbacks.callback_allow_private = true;
     let [little, long] = [Duration::from_millis(20), Duration::from_secs(3600)];
-    config.callbacks.retry_waits = vec![little, little, little, long];
+    config.callbacks.retry_delays = vec![little, little, little, long];
     config
 }
 
-/// Has these topics of a project posted to the receiver.
+/// Registers the receiver for these topics of a project.
 pub async fn listen(world: &World, api_key: u32, topics: &[Topic], receiver: &Receiver) {
     let db = world.server.app().db();
     callback::register(db, api_key, topics, &receiver.url, clock::now_ms())
@@ -32,12 +32,12 @@ pub async fn listen(world: &World, api_key: u32, topics: &[Topic], receiver: &Re
         .unwrap();
 }
 
-/// What came, and whether it was taken.
-fn told(heard: &[Delivery]) -> Vec<(&str, bool)> {
+/// The received events, and whether each was accepted.
+fn received(heard: &[Delivery]) -> Vec<(&str, bool)> {
     heard.iter().map(|d| (d.event(), d.taken)).collect()
 }
 
-/// A number of `/metrics`.
+/// Returns a number of `/metrics`.
 pub async fn meter(world: &World, name: &str) -> u64 {
     let url = format!("http://{}/metrics", world.server.addr());
     let text = world.http.get(url).send().await.unwrap();
@@ -47,7 +47,7 @@ pub async fn meter(world: &World, name: &str) -> u64 {
     rest.lines().next().unwrap().parse().unwrap()
 }
 
-/// Waits for a number of `/metrics`: what was taken is noted a moment after the receiver's answer.
+/// Waits for a number of `/metrics`: a delivery is counted a moment after the receiver's response.
 pub async fn until_meter(world: &World, name: &str, wanted: u64) {
     for _ in 0..3_000 {
         if meter(world, name).await == wanted {
@@ -59,7 +59,7 @@ pub async fn until_meter(world: &World, name: &str, wanted: u64) {
 }
 
 #[tokio::test]
-async fn what_is_not_taken_comes_again_with_the_same_id_and_before_the_next() {
+async fn a_failed_event_is_retried_with_the_same_id_and_before_the_next() {
     let world = World::with(listening()).await;
     let receiver = Receiver::start();
     let lure = Receiver::start();
@@ -74,7 +74,7 @@ async fn what_is_not_taken_comes_again_with_the_same_id_and_before_the_next() {
 
     let heard = receiver.until_taken("connectionCreated").await;
     assert_eq!(
-        told(&heard),
+        received(&heard),
         [
             ("sessionCreated", false),
             ("sessionCreated", false),
@@ -96,12 +96,12 @@ async fn what_is_not_taken_comes_again_with_the_same_id_and_before_the_next() {
 }
 
 #[tokio::test]
-async fn an_event_that_is_never_taken_holds_up_others_for_its_first_tries_only() {
+async fn a_failing_event_blocks_others_for_its_first_attempts_only() {
     let world = World::with(listening()).await;
     let receiver = Receiver::start();
     listen(&world, KEY, &Topic::ALL, &receiver).await;
-    // Behind the fourth try the others pass. When one of them is taken, it may be that the receiver was away, so that the event is
-    // tried once more; from then on it is the event that is wrong.
+    // After the fourth attempt the others overtake. The first delivery may mean that the receiver was down, so the event is attempted
+    // once more. Then it waits for its regular turn.
     let no = Mood::Status(400);
     let moods = [&no, &no, &no, &no, &Mood::Take, &no];
     receiver.will(moods.into_iter().cloned());
@@ -113,7 +113,7 @@ async fn an_event_that_is_never_taken_holds_up_others_for_its_first_tries_only()
     ann.leave().await;
     let more = receiver.until_taken("sessionDestroyed").await;
     assert_eq!(
-        told(&more),
+        received(&more),
         [
             ("sessionCreated", false),
             ("sessionCreated", false),
@@ -133,7 +133,7 @@ async fn an_event_that_is_never_taken_holds_up_others_for_its_first_tries_only()
 }
 
 #[tokio::test]
-async fn what_waits_comes_at_once_when_a_receiver_is_back() {
+async fn waiting_events_are_delivered_at_once_when_a_receiver_is_back() {
     let world = World::with(listening()).await;
     let receiver = Receiver::start();
     listen(&world, KEY, &Topic::ALL, &receiver).await;
@@ -145,7 +145,7 @@ async fn what_waits_comes_at_once_when_a_receiver_is_back() {
     ann.publish("").await;
     let heard = receiver.until_taken("connectionCreated").await;
     assert_eq!(
-        told(&heard[8..]),
+        received(&heard[8..]),
         [
             ("streamCreated", true),
             ("sessionCreated", true),
@@ -156,7 +156,7 @@ async fn what_waits_comes_at_once_when_a_receiver_is_back() {
 }
 
 #[tokio::test]
-async fn an_address_that_is_dead_delays_nothing_that_goes_elsewhere() {
+async fn a_dead_url_delays_no_other_url() {
     let world = World::with(listening()).await;
     let (dead, alive) = (Receiver::start(), Receiver::start());
     listen(&world, KEY, &Topic::ALL, &alive).await;
@@ -167,19 +167,23 @@ async fn an_address_that_is_dead_delays_nothing_that_goes_elsewhere() {
     for _ in 0..5 {
         people.push(world.join(&session, Role::Publisher).await);
     }
-    // Four tries each; from then on they wait for an hour.
+    // Four attempts each; then they wait for an hour.
     dead.until(|heard| heard.len() == 20).await;
     for (number, person) in people.iter_mut().enumerate() {
         person.publish("").await;
         alive.until(|heard| heard.len() == 2 + number).await;
     }
-    assert_eq!(dead.heard().len(), 20, "what another takes says nothing");
+    assert_eq!(
+        dead.heard().len(),
+        20,
+        "deliveries to another URL change nothing"
+    );
     assert!(alive.heard().iter().all(|delivery| delivery.taken));
     world.server.stop().await;
 }
 
 #[tokio::test]
-async fn a_topic_that_is_never_taken_has_one_early_try_for_each_in_its_turn() {
+async fn a_topic_that_always_fails_has_one_early_attempt_for_each_regular_one() {
     let world = World::with(listening()).await;
     let receiver = Receiver::start();
     listen(&world, KEY, &Topic::ALL, &receiver).await;
@@ -196,12 +200,12 @@ async fn a_topic_that_is_never_taken_has_one_early_try_for_each_in_its_turn() {
     }
     until_meter(&world, "callbacks_waiting", 6).await;
     let heard = receiver.heard();
-    let mut tries = std::collections::BTreeMap::new();
+    let mut attempts = std::collections::BTreeMap::new();
     for refused in heard.iter().filter(|delivery| !delivery.taken) {
-        *tries.entry(&refused.id).or_insert(0) += 1;
+        *attempts.entry(&refused.id).or_insert(0) += 1;
     }
-    assert_eq!(tries.len(), 6);
-    assert!(tries.values().all(|tries| *tries <= 5), "{tries:?}");
+    assert_eq!(attempts.len(), 6);
+    assert!(attempts.values().all(|count| *count <= 5), "{attempts:?}");
     world.server.stop().await;
 }
 
@@ -239,7 +243,7 @@ async fn a_receiver_that_hangs_costs_ten_seconds_and_others_nothing() {
 }
 
 #[tokio::test]
-async fn an_event_on_its_way_goes_elsewhere_only_after_that() {
+async fn an_event_in_flight_goes_to_its_new_url_only_after_that() {
     let world = World::with(listening()).await;
     let (before, after) = (Receiver::start(), Receiver::start());
     listen(&world, KEY, &[Topic::ConnectionCreated], &before).await;
@@ -258,7 +262,7 @@ async fn an_event_on_its_way_goes_elsewhere_only_after_that() {
 }
 
 #[tokio::test]
-async fn an_answer_without_end_is_not_read() {
+async fn an_endless_response_is_not_read() {
     let world = World::with(listening()).await;
     let receiver = Receiver::start();
     listen(&world, KEY, &Topic::ALL, &receiver).await;
@@ -272,7 +276,7 @@ async fn an_answer_without_end_is_not_read() {
 }
 
 #[tokio::test]
-async fn private_addresses_are_not_connected_to_also_if_they_are_registered() {
+async fn private_addresses_are_not_connected_to_even_if_they_are_registered() {
     // As it is while an operator allows it, and after that.
     let config = Config {
         callbacks: parlor::config::Callbacks {
@@ -291,7 +295,7 @@ async fn private_addresses_are_not_connected_to_also_if_they_are_registered() {
         () = refused => Ok(()),
         heard = receiver.until(|heard| !heard.is_empty()) => Err(heard),
     };
-    assert!(outcome.is_ok(), "somebody connected: {outcome:?}");
+    assert!(outcome.is_ok(), "the server connected: {outcome:?}");
     assert_eq!(meter(&world, "callbacks_delivered_total").await, 0);
     // The second may be written a moment later.
     until_meter(&world, "callbacks_waiting", 2).await;
@@ -299,9 +303,9 @@ async fn private_addresses_are_not_connected_to_also_if_they_are_registered() {
 }
 
 #[tokio::test]
-async fn a_renewed_secret_signs_what_waits_and_a_revoked_key_hears_nothing() {
+async fn a_renewed_secret_signs_waiting_events_and_a_revoked_key_receives_nothing() {
     let mut config = listening();
-    config.callbacks.retry_waits.truncate(1);
+    config.callbacks.retry_delays.truncate(1);
     let world = World::with(config).await;
     let receiver = Receiver::start();
     let db = world.server.app().db();

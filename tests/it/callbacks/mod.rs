@@ -1,4 +1,4 @@
-//! Callbacks, as the server of an application sees them: a receiver on this machine that takes what is posted, or does not.
+//! Webhooks as an application's server sees them: a receiver on this machine accepts events or refuses them.
 
 mod delivery;
 mod events;

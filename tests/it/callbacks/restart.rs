@@ -1,4 +1,4 @@
-//! The real program: after `kill -9` and after stops in order, what happened before is told; and on a machine that lacks something.
+//! Webhooks of the real program: earlier events are delivered after `kill -9`, after a shutdown, and on a machine without certificates.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ pub fn start_under(prefix: &[&str], data: &Data) -> (Process, OpenTok) {
     (server, sdk)
 }
 
-/// Has all events posted there.
+/// Registers a URL for all topics.
 pub fn listen(data: &Data, url: &str) {
     let (key, data) = (KEY.to_string(), data.path());
     let words = [
@@ -55,7 +55,7 @@ pub async fn enter(server: &Process, session: &Session) -> Participant {
     Participant::enter(&server.base, pass, Part::Publisher).await
 }
 
-/// Returns once so many events wait, and one was tried.
+/// Waits until this number of events wait and one attempt has failed.
 pub async fn until_waiting(server: &Process, wanted: u64) {
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     for _ in 0..3_000 {
@@ -104,7 +104,7 @@ async fn a_restart_loses_no_event() {
     until_waiting(&server, 4).await;
     let log = server.kill();
     drop(person);
-    assert!(log.contains("is not taken"), "{log}");
+    assert!(log.contains("Delivering a callback event failed"), "{log}");
 
     let listener = reserved.listen(100).unwrap().into_std();
     let receiver = Receiver::at(listener.unwrap());

@@ -1,4 +1,4 @@
-//! What is posted of a session. OpenTok's session monitoring.
+//! The webhooks' payloads of session events, as in OpenTok's session monitoring.
 
 use serde::Serialize;
 
@@ -12,9 +12,9 @@ use crate::{
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Body<'a> {
+struct Payload<'a> {
     session_id: &'a SessionId,
-    /// Text here, and a number in archives: so it is in OpenTok's.
+    /// A string here, and a number in archives, as in OpenTok.
     project_id: String,
     event: &'static str,
     /// Unix time, ms.
@@ -67,7 +67,7 @@ impl<'a> Stream<'a> {
     }
 }
 
-/// The reason in OpenTok's words, which have none for a server that stops: to applications it is a network that is gone.
+/// Maps a reason to OpenTok's reasons. OpenTok has none for a server that stops, so applications see a lost network.
 fn of_opentok(reason: EndReason) -> EndReason {
     match reason {
         EndReason::ServerStopping => EndReason::NetworkDisconnected,
@@ -75,54 +75,54 @@ fn of_opentok(reason: EndReason) -> EndReason {
     }
 }
 
-/// The JSON of what happened in a session of the project.
-pub fn of_report(report: &MonitorEvent, api_key: u32) -> String {
-    let body = Body {
-        session_id: &report.session,
+/// Returns the payload of a session event as JSON.
+pub fn of_event(event: &MonitorEvent, api_key: u32) -> String {
+    let payload = Payload {
+        session_id: &event.session,
         project_id: api_key.to_string(),
         event: "",
-        timestamp: report.at_ms,
+        timestamp: event.at_ms,
         reason: None,
         connection: None,
         stream: None,
     };
-    let body = match &report.kind {
-        MonitorEventKind::SessionCreated => Body {
+    let payload = match &event.kind {
+        MonitorEventKind::SessionCreated => Payload {
             event: "sessionCreated",
-            ..body
+            ..payload
         },
-        MonitorEventKind::SessionDestroyed => Body {
+        MonitorEventKind::SessionDestroyed => Payload {
             event: "sessionDestroyed",
-            ..body
+            ..payload
         },
-        MonitorEventKind::ConnectionCreated(connection) => Body {
+        MonitorEventKind::ConnectionCreated(connection) => Payload {
             event: "connectionCreated",
             connection: Some(connection.into()),
-            ..body
+            ..payload
         },
-        MonitorEventKind::ConnectionDestroyed { connection, reason } => Body {
+        MonitorEventKind::ConnectionDestroyed { connection, reason } => Payload {
             event: "connectionDestroyed",
             connection: Some(connection.into()),
             reason: Some(of_opentok(*reason)),
-            ..body
+            ..payload
         },
-        MonitorEventKind::StreamCreated { stream, connection } => Body {
+        MonitorEventKind::StreamCreated { stream, connection } => Payload {
             event: "streamCreated",
             stream: Some(Stream::new(stream, connection)),
-            ..body
+            ..payload
         },
         MonitorEventKind::StreamDestroyed {
             stream,
             connection,
             reason,
-        } => Body {
+        } => Payload {
             event: "streamDestroyed",
             stream: Some(Stream::new(stream, connection)),
             reason: Some(of_opentok(*reason)),
-            ..body
+            ..payload
         },
     };
-    serde_json::to_string(&body).expect("a body has string keys only")
+    serde_json::to_string(&payload).expect("a payload has string keys only")
 }
 
 #[cfg(test)]
@@ -133,7 +133,7 @@ mod tests {
     use crate::session::event::VideoType;
 
     #[test]
-    fn bodies_are_those_of_session_monitoring() {
+    fn payloads_are_those_of_session_monitoring() {
         let ann = ConnectionInfo {
             connection_id: ConnectionId::random(),
             creation_time: 1_470_257_688_143,
@@ -151,13 +151,13 @@ mod tests {
             height: 480,
             frame_rate: None,
         };
-        let told = |kind| -> Value {
-            let report = MonitorEvent {
+        let payload_of = |kind| -> Value {
+            let event = MonitorEvent {
                 session: SessionId::from("2_x"),
                 at_ms: 1_470_257_688_309,
                 kind,
             };
-            serde_json::from_str(&of_report(&report, 123_456)).unwrap()
+            serde_json::from_str(&of_event(&event, 123_456)).unwrap()
         };
         let connection = json!({
             "id": ann.connection_id, "createdAt": 1_470_257_688_143_i64, "data": "name=\"Ann\"\u{1f642}",
@@ -226,7 +226,7 @@ mod tests {
                 ),
             ),
         ] {
-            assert_eq!(told(kind), expected);
+            assert_eq!(payload_of(kind), expected);
         }
     }
 }

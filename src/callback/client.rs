@@ -1,13 +1,13 @@
-//! One try to bring an event to its receiver.
+//! The HTTP client of webhooks: sends one request for one delivery attempt.
 //!
-//! A name is resolved, what it stands for is looked at, and that is what is connected to: a name that stands for something
-//! else a moment later changes nothing. Redirects are not followed, since they lead elsewhere. Proxies of the environment
-//! are not used: one would resolve the name itself, somewhere where nothing can be looked at.
+//! The client resolves a host name, checks the resolved addresses, and connects to one of exactly these: a name that resolves to
+//! another address a moment later (DNS rebinding) changes nothing. The client does not follow redirects, because they lead to unchecked
+//! URLs. It does not use the proxies of the environment, because a proxy resolves names itself.
 
 use std::{error::Error, net::SocketAddr, sync::Arc, time::Duration};
 
 use reqwest::{
-    Client, StatusCode,
+    StatusCode,
     dns::{Addrs, Name, Resolve, Resolving},
     header::CONTENT_TYPE,
     redirect,
@@ -15,20 +15,20 @@ use reqwest::{
 use tokio::net::lookup_host;
 use tracing::warn;
 
-use super::address::{UrlError, check_url, is_public};
+use super::url_policy::{UrlError, check_url, is_public};
 
-/// From resolving the name to the head of the answer.
-const TIME_LIMIT: Duration = Duration::from_secs(10);
-/// How long an open connection is kept for the next event.
-const KEEP_FOR: Duration = Duration::from_secs(30);
+/// The time limit from resolving the name to the head of the response.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long an idle connection stays open for the next event.
+const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Brings events to their receivers.
-pub struct Poster {
-    client: Client,
+/// Sends events to their URLs.
+pub struct Client {
+    http: reqwest::Client,
     allow_private: bool,
 }
 
-/// A request that is signed and ready.
+/// A signed request.
 pub struct Request<'a> {
     pub url: &'a str,
     pub id: &'a str,
@@ -37,14 +37,14 @@ pub struct Request<'a> {
     pub body: String,
 }
 
-/// Why a receiver has not taken an event. The sentences are for the log, and have nothing secret in them: no path, no query.
+/// The reason why an event was not delivered. The messages go to the log, so they contain nothing secret: no path and no query.
 #[derive(Debug, thiserror::Error)]
-pub enum NotTaken {
-    #[error("it answers {0}")]
+pub enum DeliveryError {
+    #[error("the server responds {0}")]
     Status(StatusCode),
-    #[error("redirects are not followed, and it answers {0}")]
+    #[error("the server responds {0}, and redirects are not followed")]
     Redirect(StatusCode),
-    #[error("it does not answer within {} s", TIME_LIMIT.as_secs())]
+    #[error("the server does not respond within {} s", REQUEST_TIMEOUT.as_secs())]
     TooSlow,
     #[error("{0}")]
     Unreachable(String),
@@ -52,49 +52,54 @@ pub enum NotTaken {
     Refused(#[from] UrlError),
 }
 
-impl Poster {
+impl Client {
+    /// Builds the client.
+    ///
     /// # Errors
-    /// When not even a client without certificates can be made.
-    pub fn new(allow_private: bool) -> Result<Poster, reqwest::Error> {
-        Poster::with_names(allow_private, Arc::new(Resolver { allow_private }))
+    /// Fails if not even a client without root certificates can be built.
+    pub fn new(allow_private: bool) -> Result<Client, reqwest::Error> {
+        Client::with_resolver(allow_private, Arc::new(Resolver { allow_private }))
     }
 
-    fn with_names(allow_private: bool, names: Arc<dyn Resolve>) -> Result<Poster, reqwest::Error> {
-        let prepared = || {
-            Client::builder()
+    fn with_resolver(
+        allow_private: bool,
+        resolver: Arc<dyn Resolve>,
+    ) -> Result<Client, reqwest::Error> {
+        let builder = || {
+            reqwest::Client::builder()
                 .user_agent(concat!("Parlor/", env!("CARGO_PKG_VERSION")))
-                .timeout(TIME_LIMIT)
-                .pool_idle_timeout(KEEP_FOR)
+                .timeout(REQUEST_TIMEOUT)
+                .pool_idle_timeout(POOL_IDLE_TIMEOUT)
                 .pool_max_idle_per_host(1)
                 .redirect(redirect::Policy::none())
                 .referer(false)
                 .no_proxy()
-                .dns_resolver(Arc::clone(&names))
+                .dns_resolver(Arc::clone(&resolver))
         };
-        let client = prepared().build().or_else(|problem| {
-            let problem = innermost(&problem).to_string();
-            // Nobody may want callbacks, and calls do not need them.
+        let http = builder().build().or_else(|error| {
+            let error = innermost(&error);
+            // Calls work without callbacks, so this does not stop the server.
             warn!(
-                "Callbacks to https addresses will fail until this machine has certificates of authorities (the package \
-                 ca-certificates) and Parlor is started again: {problem}"
+                %error,
+                "Callbacks to https URLs will fail: install root certificates (the package ca-certificates) and restart Parlor"
             );
-            prepared().tls_certs_only([]).build()
+            builder().tls_certs_only([]).build()
         })?;
-        Ok(Poster {
-            client,
+        Ok(Client {
+            http,
             allow_private,
         })
     }
 
-    /// Posts an event. Of the answer only the status counts; its body is not read.
+    /// Posts an event. Only the status of the response counts; its body is not read.
     ///
     /// # Errors
-    /// [`NotTaken`] unless the receiver answers with a status of success.
-    pub async fn post(&self, request: Request<'_>) -> Result<(), NotTaken> {
-        // Addresses without a name never come to the resolver.
+    /// [`DeliveryError`] unless the server responds with a status of success (2xx).
+    pub async fn post(&self, request: Request<'_>) -> Result<(), DeliveryError> {
+        // The resolver does not see hosts that are IP addresses.
         check_url(request.url, self.allow_private)?;
-        let answer = self
-            .client
+        let response = self
+            .http
             .post(request.url)
             .header(CONTENT_TYPE, "application/json")
             .header("webhook-id", request.id)
@@ -103,32 +108,32 @@ impl Poster {
             .body(request.body)
             .send()
             .await?;
-        match answer.status() {
+        match response.status() {
             status if status.is_success() => Ok(()),
-            status if status.is_redirection() => Err(NotTaken::Redirect(status)),
-            status => Err(NotTaken::Status(status)),
+            status if status.is_redirection() => Err(DeliveryError::Redirect(status)),
+            status => Err(DeliveryError::Status(status)),
         }
     }
 }
 
-impl From<reqwest::Error> for NotTaken {
+impl From<reqwest::Error> for DeliveryError {
     fn from(error: reqwest::Error) -> Self {
         if error.is_timeout() {
-            return NotTaken::TooSlow;
+            return DeliveryError::TooSlow;
         }
         let cause = innermost(&error);
         if let Some(refused) = cause.downcast_ref::<UrlError>() {
-            return NotTaken::Refused(refused.clone());
+            return DeliveryError::Refused(refused.clone());
         }
         match cause.downcast_ref::<reqwest::Error>() {
-            // Its own text has the address in it.
-            Some(_) => NotTaken::Unreachable("the request could not be sent".to_owned()),
-            None => NotTaken::Unreachable(cause.to_string()),
+            // Its message contains the URL.
+            Some(_) => DeliveryError::Unreachable("the request could not be sent".to_owned()),
+            None => DeliveryError::Unreachable(cause.to_string()),
         }
     }
 }
 
-/// What is behind all that only says where it went wrong.
+/// Returns the root cause of an error.
 fn innermost(error: &reqwest::Error) -> &(dyn Error + 'static) {
     let mut cause: &(dyn Error + 'static) = error;
     while let Some(deeper) = cause.source() {
@@ -137,7 +142,7 @@ fn innermost(error: &reqwest::Error) -> &(dyn Error + 'static) {
     cause
 }
 
-/// Finds the addresses of names, and gives those that events may go to.
+/// Resolves host names to the addresses that events may go to.
 struct Resolver {
     allow_private: bool,
 }
@@ -152,7 +157,7 @@ impl Resolve for Resolver {
     }
 }
 
-/// Of what a name stands for, that which events may go to.
+/// Filters the addresses of a host name by the URL policy.
 fn allowed(
     name: &str,
     found: impl Iterator<Item = SocketAddr>,
@@ -175,13 +180,13 @@ mod tests {
 
     use super::*;
 
-    /// Every name stands for these addresses, one after the other.
-    struct Turning {
+    /// Resolves every name to these addresses in turn.
+    struct Rotating {
         addresses: Vec<SocketAddr>,
         asked: AtomicUsize,
     }
 
-    impl Resolve for Turning {
+    impl Resolve for Rotating {
         fn resolve(&self, name: Name) -> Resolving {
             let turn = self.asked.fetch_add(1, Ordering::Relaxed);
             let address = self.addresses[turn % self.addresses.len()];
@@ -190,7 +195,7 @@ mod tests {
         }
     }
 
-    async fn post(poster: &Poster, url: &str) -> NotTaken {
+    async fn post(client: &Client, url: &str) -> DeliveryError {
         let request = Request {
             url,
             id: "evt_1",
@@ -198,41 +203,41 @@ mod tests {
             signature: "v1,x",
             body: "{}".to_owned(),
         };
-        poster.post(request).await.unwrap_err()
+        client.post(request).await.unwrap_err()
     }
 
     #[tokio::test]
     async fn nothing_connects_to_a_private_address_whatever_its_name() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let names = Turning {
+        let names = Rotating {
             addresses: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
             asked: AtomicUsize::new(0),
         };
-        let poster = Poster::with_names(false, Arc::new(names)).unwrap();
+        let client = Client::with_resolver(false, Arc::new(names)).unwrap();
 
-        // The name looks like any, and is found to be of this machine each time it is connected to.
+        // The name looks public, and each connection resolves it to this machine.
         for _ in 0..2 {
-            let refused = post(&poster, &format!("http://inside.example:{port}/secret")).await;
+            let refused = post(&client, &format!("http://inside.example:{port}/secret")).await;
             assert!(
-                matches!(&refused, NotTaken::Refused(UrlError::Private(name)) if name == "inside.example"),
+                matches!(&refused, DeliveryError::Refused(UrlError::Private(name)) if name == "inside.example"),
                 "{refused:?}"
             );
             assert!(!refused.to_string().contains("secret"));
         }
         for host in ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]"] {
-            let refused = post(&poster, &format!("http://{host}:{port}/")).await;
-            assert!(matches!(refused, NotTaken::Refused(_)), "{refused:?}");
+            let refused = post(&client, &format!("http://{host}:{port}/")).await;
+            assert!(matches!(refused, DeliveryError::Refused(_)), "{refused:?}");
         }
         tokio::select! {
             biased;
-            _ = listener.accept() => panic!("somebody connected"),
+            _ = listener.accept() => panic!("the client connected"),
             () = std::future::ready(()) => {}
         }
     }
 
     #[tokio::test]
-    async fn what_this_machine_knows_of_a_name_is_filtered() {
+    async fn resolved_addresses_are_filtered() {
         let resolve = async |allow_private| {
             let resolver = Resolver { allow_private };
             resolver.resolve("localhost".parse().unwrap()).await
@@ -241,7 +246,7 @@ mod tests {
         assert!(refused.is::<UrlError>(), "{refused}");
         let mut found = resolve(true).await.unwrap();
         assert!(found.all(|address| address.ip().is_loopback()));
-        // Of several, those that are public.
+        // Of several addresses the public ones remain.
         let both = ["10.0.0.1:0", "1.1.1.1:0"].map(|text| text.parse().unwrap());
         let found = allowed("both.example", both.into_iter(), false).unwrap();
         assert_eq!(found.collect::<Vec<_>>(), both[1..]);

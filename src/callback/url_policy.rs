@@ -1,18 +1,18 @@
-//! Where events may go.
+//! The URLs of webhooks: which ones events may go to.
 //!
-//! Whoever has an API key names addresses that this server then asks. So that nobody gets through it at what stands
-//! beside it and behind the same firewall, events go to addresses of the public internet only, unless the operator says
-//! otherwise. A name tells nothing: what it stands for is looked at when it is connected to (`post.rs`). Receivers reach this
-//! server by the same rule, when there is nothing but the address at which it listens.
+//! The owner of an API key chooses URLs that this server then requests. Events go to the public internet only, unless the operator
+//! allows private addresses: otherwise a key would reach the machines behind the server's firewall (server-side request forgery). A
+//! host name proves nothing, so the client checks the resolved addresses (`client.rs`). The same rule says whether receivers reach
+//! this server by the address at which it listens.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use reqwest::Url;
 
-/// Characters of an address.
+/// The most characters of a URL.
 const MAX_URL: usize = 2048;
 
-/// Why events cannot go to an address.
+/// The reason why events cannot go to a URL.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UrlError {
     #[error(
@@ -23,7 +23,7 @@ pub enum UrlError {
     Credentials,
     #[error("the url of a callback has at most {MAX_URL} characters")]
     TooLong,
-    /// It, or all that its name stands for.
+    /// The host, or every address of the host name, is private.
     #[error(
         "{0} is not on the public internet: events go to private addresses only if the operator starts the server with \
          --callback-allow-private"
@@ -31,15 +31,15 @@ pub enum UrlError {
     Private(String),
 }
 
-/// Checks all that an address itself tells.
+/// Checks the URL itself, without resolving its host name.
 ///
 /// # Errors
-/// [`UrlError`] is for whoever gives the address.
+/// [`UrlError`] has a message for the caller who gave the URL.
 pub fn check_url(text: &str, allow_private: bool) -> Result<(), UrlError> {
     if text.chars().count() > MAX_URL {
         return Err(UrlError::TooLong);
     }
-    // The parser would drop some of these.
+    // The parser drops some of these.
     if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err(UrlError::NotWeb);
     }
@@ -51,7 +51,7 @@ pub fn check_url(text: &str, allow_private: bool) -> Result<(), UrlError> {
     if !url.username().is_empty() || url.password().is_some() {
         return Err(UrlError::Credentials);
     }
-    // The parser has made dotted quads of all ways to write one.
+    // The parser has normalized every notation of an IPv4 address.
     let literal = host.trim_matches(['[', ']']).parse::<IpAddr>();
     let is_private = match literal {
         Ok(address) => !is_public(address),
@@ -63,23 +63,22 @@ pub fn check_url(text: &str, allow_private: bool) -> Result<(), UrlError> {
     Ok(())
 }
 
-/// Names of this machine, on every machine (RFC 6761).
+/// Whether a host name means this machine (RFC 6761).
 fn is_local(host: &str) -> bool {
     let host = host.trim_end_matches('.');
     host == "localhost" || host.ends_with(".localhost")
 }
 
-/// Where the receivers of events reach a server that listens here.
+/// Returns the URL under which receivers reach a server that listens at this address.
 ///
-/// `None`: the address is that of no machine (0.0.0.0 is all that this one has), or is a private one, while receivers are on the
-/// public internet.
+/// `None`: the address is unspecified (0.0.0.0), or it is private and receivers are on the public internet.
 pub fn reached_at(listening: SocketAddr, allow_private: bool) -> Option<String> {
     let ip = listening.ip();
     let is_reached = is_public(ip) || allow_private && !ip.to_canonical().is_unspecified();
     is_reached.then(|| format!("http://{listening}"))
 }
 
-/// Whether an address is one of the public internet, and of one receiver: by IANA's special-purpose address registries.
+/// Whether an address is a public unicast address, by IANA's special-purpose address registries.
 pub fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
@@ -93,7 +92,7 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
         (a, b, c),
         (0 | 10 | 127, _, _)            // this network, private, loopback
             | (100, 64..=127, _)        // carriers' NAT
-            | (169, 254, _)             // link-local; here clouds tell their secrets
+            | (169, 254, _)             // link-local; clouds serve their metadata here
             | (172, 16..=31, _)         // private
             | (192, 0, 0 | 2)           // protocols, documentation
             | (192, 31, 196)            // AS112
@@ -110,7 +109,7 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
 
 fn is_public_v6(address: Ipv6Addr) -> bool {
     match address.segments() {
-        // What translators of protocols make of IPv4 (RFC 6052), where a network has nothing else.
+        // IPv4 addresses embedded for translation (RFC 6052), which IPv6-only networks use.
         [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
             let [a, b] = high.to_be_bytes();
             let [c, d] = low.to_be_bytes();
@@ -121,7 +120,7 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         | [0x2001, 0x0db8, ..]
         | [0x2002, ..]
         | [0x3fff, 0..=0x0fff, ..] => false,
-        // Global unicast. Everything outside is of one machine, one network or many receivers, or IPv4 in disguise.
+        // Global unicast. Everything else is local, multicast or an embedded IPv4 address.
         [0x2000..=0x3fff, ..] => true,
         _ => false,
     }
@@ -244,7 +243,7 @@ mod tests {
         ] {
             assert_eq!(check_url(good, false), Ok(()), "{good}");
         }
-        for (wrong, problem) in [
+        for (wrong, error) in [
             ("", UrlError::NotWeb),
             ("example.org", UrlError::NotWeb),
             ("ftp://example.org/", UrlError::NotWeb),
@@ -256,7 +255,7 @@ mod tests {
             ("https://user@example.org/", UrlError::Credentials),
             ("https://:word@example.org/", UrlError::Credentials),
         ] {
-            assert_eq!(check_url(wrong, true), Err(problem), "{wrong}");
+            assert_eq!(check_url(wrong, true), Err(error), "{wrong}");
         }
         let long = format!("https://example.org/{}", "x".repeat(MAX_URL));
         assert_eq!(check_url(&long, true), Err(UrlError::TooLong));
