@@ -130,6 +130,15 @@ pub struct Network {
     )]
     pub public_address: Vec<IpAddr>,
 
+    /// Local IP addresses for media [default: the IP of --listen; all addresses if that is 0.0.0.0 or [::], or behind a proxy on this machine]
+    #[arg(
+        long,
+        env = "PARLOR_MEDIA_ADDRESS",
+        value_name = "IP",
+        value_delimiter = ','
+    )]
+    pub media_address: Vec<IpAddr>,
+
     /// Reverse proxies whose X-Forwarded-For and Forwarded headers name the client: addresses or networks such as 10.1.0.0/16
     #[arg(
         long,
@@ -381,6 +390,7 @@ impl Default for Config {
                 listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
                 public_url: None,
                 public_address: Vec::new(),
+                media_address: Vec::new(),
                 trusted_proxies: TrustedProxies::default(),
                 metrics_token: None,
                 media_workers: 0,

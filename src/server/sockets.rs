@@ -2,7 +2,7 @@
 
 use std::{
     io::ErrorKind,
-    net::{SocketAddr, TcpListener},
+    net::{IpAddr, SocketAddr, TcpListener},
 };
 
 use anyhow::{Context, anyhow, bail};
@@ -34,7 +34,12 @@ pub(super) fn bind(
             return Ok((listener, None));
         }
         let port = listener.local_addr()?.port();
-        match sfu::bind(port, workers, &network.public_address) {
+        match sfu::bind(
+            port,
+            workers,
+            &media_addresses(network),
+            &network.public_address,
+        ) {
             Ok(sockets) => return Ok((listener, Some(sockets))),
             Err(error) if error.kind() == ErrorKind::AddrInUse && attempts > 0 => {}
             Err(error) if error.kind() == ErrorKind::AddrInUse => {
@@ -42,6 +47,20 @@ pub(super) fn bind(
             }
             Err(error) => return Err(error).context("listening for media"),
         }
+    }
+}
+
+/// The local addresses of media; none: all of them. Behind a proxy on this machine only pages are on the loopback: media come
+/// from elsewhere without the proxy.
+fn media_addresses(network: &config::Network) -> Vec<IpAddr> {
+    let listen = network.listen.ip();
+    let behind_proxy = listen.is_loopback() && network.public_url.is_some();
+    if !network.media_address.is_empty() {
+        network.media_address.clone()
+    } else if listen.is_unspecified() || behind_proxy {
+        Vec::new()
+    } else {
+        vec![listen]
     }
 }
 
@@ -62,4 +81,39 @@ fn in_use(protocol: &str, address: SocketAddr, port: u16) -> anyhow::Error {
         address.ip(),
         port.wrapping_add(1).max(1024)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn media_follow_the_listening_address() {
+        for (listen, public_url, given, expected) in [
+            ("127.0.0.1:8080", None, "", "127.0.0.1"),
+            ("192.0.2.1:8080", None, "", "192.0.2.1"),
+            (
+                "192.0.2.1:8080",
+                Some("https://meet.example"),
+                "",
+                "192.0.2.1",
+            ),
+            ("0.0.0.0:8080", None, "", ""),
+            ("[::]:8080", None, "", ""),
+            ("127.0.0.1:8080", Some("https://meet.example"), "", ""),
+            ("0.0.0.0:8080", None, "192.0.2.7", "192.0.2.7"),
+        ] {
+            let mut network = Config::default().network;
+            network.listen = listen.parse().unwrap();
+            network.public_url = public_url.map(str::to_owned);
+            network.media_address = given.parse().into_iter().collect();
+            let expected: Vec<IpAddr> = expected.parse().into_iter().collect();
+            assert_eq!(
+                media_addresses(&network),
+                expected,
+                "{listen} {public_url:?}"
+            );
+        }
+    }
 }

@@ -17,10 +17,12 @@ pub struct WorkerSockets {
     pub sockets: Vec<UdpSocket>,
     /// Addresses a router in front of this machine maps to it, one to one.
     pub public: Vec<SocketAddr>,
+    /// Whether addresses that this machine gets later are bound, too (Wi-Fi, DHCP, VPN).
+    pub follows_addresses: bool,
 }
 
-/// Binds sockets for `workers` workers on 127.0.0.1 and on every address of this machine that peers
-/// can reach: worker `i` on `port + i` (with port 0: on any).
+/// Binds sockets for `workers` workers on each of `addresses`: worker `i` on `port + i` (with port 0: on any). No addresses: 127.0.0.1 and
+/// every address of this machine that peers can reach.
 ///
 /// `public_addresses`, of routers that pass packets on to this machine, are advertised as well.
 ///
@@ -29,9 +31,14 @@ pub struct WorkerSockets {
 pub fn bind(
     port: u16,
     workers: u16,
+    addresses: &[IpAddr],
     public_addresses: &[IpAddr],
 ) -> io::Result<Vec<WorkerSockets>> {
-    let addresses = local_addresses();
+    let follows_addresses = addresses.is_empty();
+    let addresses = match addresses {
+        [] => local_addresses(),
+        given => given.to_vec(),
+    };
     (0..workers.max(1))
         .map(|worker| {
             let port = match port {
@@ -40,7 +47,9 @@ pub fn bind(
                     io::Error::new(io::ErrorKind::InvalidInput, "there is no port above 65535")
                 })?,
             };
-            bind_worker(port, &addresses, public_addresses)
+            let mut bound = bind_worker(port, &addresses, public_addresses)?;
+            bound.follows_addresses = follows_addresses;
+            Ok(bound)
         })
         .collect()
 }
@@ -53,10 +62,9 @@ fn bind_worker(
     let mut bound = WorkerSockets::default();
     let mut chosen = port;
     for &address in addresses {
-        match UdpSocket::bind((address, chosen)) {
+        match bind_socket(SocketAddr::new(address, chosen)) {
             Ok(socket) => {
                 chosen = socket.local_addr()?.port();
-                enlarge(&socket);
                 bound.sockets.push(socket);
             }
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => return Err(error),
@@ -77,7 +85,15 @@ fn bind_worker(
     Ok(bound)
 }
 
-fn local_addresses() -> Vec<IpAddr> {
+/// Binds a socket with large buffers.
+pub(super) fn bind_socket(address: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = UdpSocket::bind(address)?;
+    enlarge(&socket);
+    Ok(socket)
+}
+
+/// 127.0.0.1 and every address of this machine that peers can reach.
+pub(super) fn local_addresses() -> Vec<IpAddr> {
     let mut addresses = vec![IpAddr::V4(Ipv4Addr::LOCALHOST)];
     let interfaces = if_addrs::get_if_addrs().unwrap_or_else(|error| {
         warn!("The machine's addresses cannot be listed: {error}");
@@ -111,7 +127,7 @@ mod tests {
 
     #[test]
     fn each_worker_has_a_port_of_its_own_on_every_address() {
-        let workers = bind(0, 2, &["203.0.113.9".parse().unwrap()]).unwrap();
+        let workers = bind(0, 2, &[], &["203.0.113.9".parse().unwrap()]).unwrap();
         let ports: Vec<u16> = workers
             .iter()
             .map(|worker| {
@@ -129,10 +145,23 @@ mod tests {
     }
 
     #[test]
+    fn only_the_given_addresses_are_bound() {
+        let addresses = ["127.0.0.1", "127.0.0.2"].map(|text| text.parse().unwrap());
+
+        let workers = bind(0, 2, &addresses, &[]).unwrap();
+
+        for worker in workers {
+            let bound = worker.sockets.iter();
+            let bound: Vec<_> = bound.map(|s| s.local_addr().unwrap().ip()).collect();
+            assert_eq!(bound, addresses);
+        }
+    }
+
+    #[test]
     fn a_port_in_use_is_an_error() {
-        let first = bind(0, 1, &[]).unwrap();
+        let first = bind(0, 1, &[], &[]).unwrap();
         let port = first[0].sockets[0].local_addr().unwrap().port();
-        let error = bind(port, 1, &[]).unwrap_err();
+        let error = bind(port, 1, &[], &[]).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
     }
 }

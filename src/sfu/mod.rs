@@ -127,6 +127,7 @@ impl Sfu {
                 commands: queue,
                 events: events.clone(),
                 shared: shared.clone(),
+                follows_addresses: bound.follows_addresses,
             };
             let thread = std::thread::Builder::new()
                 .name(format!("sfu-{index}"))

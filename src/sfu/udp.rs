@@ -51,6 +51,11 @@ impl Inbox {
         }
     }
 
+    /// Makes room for the headers of one more socket.
+    pub fn add_socket(&mut self) {
+        self.headers.push(MultiHeaders::preallocate(BATCH, None));
+    }
+
     /// Takes in what has arrived; false when there is no more.
     pub fn receive(&mut self, index: usize, socket: &Socket) -> bool {
         self.packets.clear();

@@ -10,6 +10,7 @@
 
 use std::{
     io,
+    net::{IpAddr, SocketAddr},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -20,11 +21,12 @@ use std::{
 
 use mio::{Events, Interest, Poll, Token};
 use tokio::sync::mpsc::{Sender, error::TrySendError};
-use tracing::warn;
+use tracing::{debug, info, warn};
 
 use super::{
+    bind::{bind_socket, local_addresses},
     engine::Engine,
-    udp::{Inbox, Socket},
+    udp::{self, Inbox, Socket},
 };
 use crate::{
     opentok::SessionId,
@@ -41,6 +43,10 @@ const BATCHES: usize = 4;
 const GATHER: Duration = Duration::from_micros(150);
 /// Peers whose packets are encrypted before they are sent.
 const PEERS: usize = 8;
+/// The time between two looks for new addresses of this machine. One look takes about 0.1 ms.
+const ADDRESS_INTERVAL: Duration = Duration::from_secs(5);
+/// The maximum number of sockets of a worker.
+const MAX_SOCKETS: usize = 32;
 /// Events kept while nobody takes them; more are dropped.
 const EVENTS: usize = 4_096;
 
@@ -73,6 +79,8 @@ pub struct Worker {
     pub commands: Receiver<(SessionId, EngineCommand)>,
     pub events: Sender<EngineEvent>,
     pub shared: Arc<Shared>,
+    /// Whether addresses that this machine gets later are bound, too.
+    pub follows_addresses: bool,
 }
 
 /// The time at which a worker starts.
@@ -99,6 +107,7 @@ impl Worker {
         let mut ready = vec![true; self.sockets.len()];
         let mut more_commands = false;
         let mut wakeups = Events::with_capacity(64);
+        let mut addresses_due = Instant::now() + ADDRESS_INTERVAL;
         while !self.shared.stop.load(Ordering::Acquire) {
             let wait = match more_commands || ready.contains(&true) {
                 true => Duration::ZERO,
@@ -123,6 +132,10 @@ impl Worker {
                 ready.fill(true);
                 self.receive_all(&mut inbox, &mut ready, now);
             }
+            if self.follows_addresses && now >= addresses_due {
+                addresses_due = now + ADDRESS_INTERVAL;
+                self.follow_addresses(&mut inbox, &mut ready);
+            }
             self.engine.expire(now);
             while self.engine.drain(now, PEERS) {
                 self.engine.outbox.flush(&self.sockets);
@@ -131,6 +144,54 @@ impl Worker {
             self.hand_out_events();
             self.publish_statistics();
         }
+        Ok(())
+    }
+
+    /// Binds a socket on each address that this machine got since the last look.
+    fn follow_addresses(&mut self, inbox: &mut Inbox, ready: &mut Vec<bool>) {
+        let present = local_addresses();
+        let bound = self.engine.addresses().to_vec();
+        let Some(port) = bound.first().map(SocketAddr::port) else {
+            return;
+        };
+        let is_bound = |ip: &IpAddr| bound.iter().any(|address| address.ip() == *ip);
+        for ip in present.iter().filter(|ip| !is_bound(ip)) {
+            // The socket of an address that is gone makes room.
+            let gone = |(_, address): &(usize, &SocketAddr)| !present.contains(&address.ip());
+            let index = self.engine.addresses().iter().enumerate().find(gone);
+            let index = index.map_or(self.sockets.len(), |(index, _)| index);
+            if index >= MAX_SOCKETS {
+                return;
+            }
+            let address = SocketAddr::new(*ip, port);
+            match self.bind(index, address) {
+                Ok(()) => info!(media.address = %address, "Media listen on a new address"),
+                Err(error) => {
+                    debug!(media.address = %address, %error, "Binding a new address failed");
+                    continue;
+                }
+            }
+            if index == ready.len() {
+                inbox.add_socket();
+                ready.push(true);
+            } else {
+                ready[index] = true;
+            }
+        }
+    }
+
+    fn bind(&mut self, index: usize, address: SocketAddr) -> io::Result<()> {
+        let mut socket = udp::adopt(bind_socket(address)?)?;
+        let registry = self.poll.registry();
+        registry.register(&mut socket.io, Token(index), Interest::READABLE)?;
+        match self.sockets.get_mut(index) {
+            Some(former) => {
+                let _ = registry.deregister(&mut former.io);
+                *former = socket;
+            }
+            None => self.sockets.push(socket),
+        }
+        self.engine.set_address(index, address);
         Ok(())
     }
 

@@ -173,7 +173,7 @@ struct Engine {
 
 impl Engine {
     fn new() -> Engine {
-        let mut bound = parlor::sfu::bind(0, 1, &[]).unwrap();
+        let mut bound = parlor::sfu::bind(0, 1, &[], &[]).unwrap();
         for worker in &mut bound {
             worker.sockets.truncate(1);
         }

@@ -64,8 +64,12 @@ impl Process {
     /// As a command line that `prefix` begins, which must end in the program itself (`exec`).
     pub fn start_under(prefix: &[&str], data: &Path, arguments: &[&str]) -> Process {
         let data = data.to_str().unwrap();
-        let usual = ["--listen", "127.0.0.1:0", "--data", data];
-        let mut process = Process::spawn(prefix, &[&usual[..], arguments].concat());
+        let listen: &[&str] = match arguments.contains(&"--listen") {
+            true => &[],
+            false => &["--listen", "127.0.0.1:0"],
+        };
+        let words = [listen, &["--data", data], arguments].concat();
+        let mut process = Process::spawn(prefix, &words);
         let line = process.line_with("Parlor is running at ");
         let (_, base) = line.split_once("http").unwrap();
         process.base = format!("http{}", base.trim());
@@ -205,6 +209,10 @@ impl Process {
     /// What it has written to standard error.
     pub fn log(&self) -> String {
         fs::read_to_string(self.log.path()).unwrap()
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// The most memory that it has held so far.

@@ -46,6 +46,7 @@ impl House {
         let sockets = WorkerSockets {
             sockets: vec![socket],
             public: Vec::new(),
+            follows_addresses: false,
         };
         let (sender, events) = channel(1_024);
         House {

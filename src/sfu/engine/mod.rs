@@ -98,6 +98,20 @@ impl Engine {
         }
     }
 
+    /// The addresses of the sockets, by their index.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.setting.addresses
+    }
+
+    /// Advertises the address of a new socket to peers that connect from now on. `index` is the socket's: that of a former
+    /// socket, or the next one.
+    pub fn set_address(&mut self, index: usize, address: SocketAddr) {
+        match self.setting.addresses.get_mut(index) {
+            Some(former) => *former = address,
+            None => self.setting.addresses.push(address),
+        }
+    }
+
     /// When [`expire`](Engine::expire) has something to do.
     pub fn next_timeout(&self) -> Instant {
         let first = self.timers.peek().map(|Reverse((at, _))| *at);

@@ -1,5 +1,6 @@
 //! What goes wrong, and what then happens.
 
+mod addresses;
 mod composing;
 mod connections;
 mod disk;
