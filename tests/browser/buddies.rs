@@ -77,7 +77,7 @@ pub async fn is_told(tab: &Tab, words: &str) {
     tab.until("!document.querySelector('#call').checkVisibility()")
         .await;
     tab.until(&format!(
-        "document.querySelector('#notice').checkVisibility() && document.querySelector('#notice').innerText.includes('{words}')"
+        "document.querySelector('#notice').checkVisibility() && document.querySelector('#notice').innerText.includes({words:?})"
     ))
     .await;
 }

@@ -180,7 +180,7 @@ async fn who_does_not_want_to_be_disturbed_or_seen_is_not_and_finds_the_missed_c
     ann.goto(&format!("{}/buddies/call/{user}", world.base))
         .await;
     ann.click("#asked-call").await;
-    is_told(&ann, "Bob is not here.").await;
+    is_told(&ann, "Bob is offline.").await;
 
     // Missed, listed, called back.
     bob.until("document.querySelector('#missed').innerText.includes('you were away or invisible')")
