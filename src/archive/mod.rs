@@ -23,6 +23,7 @@ mod query_cost;
 pub mod recording;
 pub mod remote;
 pub mod retention;
+mod run_time;
 mod service;
 pub mod snapshot;
 mod status;
@@ -34,6 +35,7 @@ pub use crate::common::id::ArchiveId;
 pub use composer::Quality;
 pub use layout::Layout;
 pub use model::{Archive, Composing, NewArchive, Origin};
+pub use run_time::RunTimes;
 pub use service::{ArchiveUpdate, Archives, Recover, SessionChange, Settings};
 pub use status::{Reason, Status};
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 use tokio::{sync::mpsc, task::JoinHandle};
 
 use crate::{
-    archive::recording,
+    archive::{RunTimes, recording},
+    clock,
     config::Config,
     platform::{Backend, Embedded, Remote},
     session,
@@ -71,11 +72,13 @@ async fn stop_overlong_archives(embedded: Embedded, max_minutes: u32) {
     if max_minutes == 0 {
         return;
     }
+    let max = Duration::from_secs(u64::from(max_minutes) * 60);
+    let mut times = RunTimes::default();
     let mut ticks = tokio::time::interval(DURATION_CHECK_INTERVAL);
     loop {
         ticks.tick().await;
         embedded
-            .stop_overlong(i64::from(max_minutes) * 60_000)
+            .stop_overlong(&mut times, max, clock::instant())
             .await;
     }
 }

@@ -1,13 +1,18 @@
 //! Archives of this process. A change of a row starts or stops the recorder, and the recorder's events change the row.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context;
 use tracing::{error, warn};
 
 use super::Embedded;
 use crate::{
-    archive::{Archive, ArchiveId, NewArchive, Reason, SessionChange, StreamMode, recording},
+    archive::{
+        Archive, ArchiveId, NewArchive, Reason, RunTimes, SessionChange, StreamMode, recording,
+    },
     clock,
     opentok::{MediaMode, SessionId},
     platform::PlatformError,
@@ -158,8 +163,8 @@ impl Embedded {
         Ok(running)
     }
 
-    /// Stops the archives that have run for longer than `longest_ms`.
-    pub async fn stop_overlong(&self, longest_ms: i64) {
+    /// Stops the archives that have been recording for `max` or longer.
+    pub async fn stop_overlong(&self, times: &mut RunTimes, max: Duration, now: Instant) {
         let running = match self.recorded_here().await {
             Ok(running) => running,
             Err(error) => {
@@ -167,11 +172,12 @@ impl Embedded {
                 return;
             }
         };
-        let now_ms = clock::now_ms();
-        for archive in running {
-            if now_ms - archive.created_at_ms < longest_ms {
-                continue;
-            }
+        let ids: Vec<_> = running.iter().map(|archive| archive.id).collect();
+        let overlong = times.overlong(&ids, max, now);
+        for archive in running
+            .iter()
+            .filter(|archive| overlong.contains(&archive.id))
+        {
             if let Err(error) = self.stop(archive.id, Reason::MaximumDuration).await {
                 warn!(archive.id = %archive.id, %error, "Stopping an archive at its maximum duration failed");
                 continue;

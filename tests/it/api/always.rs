@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use parlor::{
-    archive::{Archive, Reason, Status},
+    archive::{Archive, Reason, RunTimes, Status},
+    clock,
     config::Config,
     opentok::{
         ArchiveMode, ArchiveObject, ArchiveStatus, ListOptions, Resolution, Role, Session,
@@ -121,7 +122,12 @@ async fn an_archive_that_has_become_too_long_is_followed_by_the_next() {
     let first = next(&mut changes, Status::Started).await;
     ann.event("archiveStarted").await;
 
-    world.server.embedded().unwrap().stop_overlong(0).await;
+    world
+        .server
+        .embedded()
+        .unwrap()
+        .stop_overlong(&mut RunTimes::default(), Duration::ZERO, clock::instant())
+        .await;
 
     let stopped = next(&mut changes, Status::Stopped).await;
     assert_eq!(stopped.id, first.id);
