@@ -1,7 +1,9 @@
 //! Makes the files to download in the background. A semaphore limits how many at once; each file has several attempts.
 
+use std::time::Duration;
+
 use tokio::sync::watch;
-use tracing::{debug, error, warn};
+use tracing::{debug, warn};
 
 use super::Archives;
 use crate::archive::{
@@ -12,6 +14,29 @@ use crate::archive::{
     recording::Manifest,
     store,
 };
+
+/// The first and the longest wait after the database refused.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+const MAX_WAIT: Duration = Duration::from_secs(60);
+
+/// Asks the database until it answers: neither a lock nor a full disk loses a file that took an hour to compose. The wait
+/// ends with the task.
+async fn until_answered<T, F>(mut ask: impl FnMut() -> F) -> T
+where
+    F: Future<Output = Result<T, sqlx::Error>>,
+{
+    let mut wait = FIRST_WAIT;
+    loop {
+        match ask().await {
+            Ok(answer) => return answer,
+            Err(error) => {
+                warn!(%error, wait_s = wait.as_secs(), "Saving the state of composing failed; retrying");
+            }
+        }
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(MAX_WAIT);
+    }
+}
 
 impl Archives {
     pub(super) async fn end_composing(&self, id: ArchiveId) {
@@ -31,67 +56,65 @@ impl Archives {
         let this = self.clone();
         // The lock is held until the task is in the map, so the task removes itself later.
         let task = tokio::spawn(async move {
-            if let Err(problem) = this.compose_with_tries(id).await {
-                error!(archive.id = %id, error = %problem, "Composing archive failed");
-            }
+            this.compose_with_retries(id).await;
             this.tasks().composing.remove(&id);
         });
         tasks.composing.insert(id, task);
     }
 
-    async fn compose_with_tries(&self, id: ArchiveId) -> Result<(), sqlx::Error> {
+    async fn compose_with_retries(&self, id: ArchiveId) {
         let mut waits = self.inner.settings.retry_after.iter();
         loop {
             let permit = self.inner.permits.acquire().await;
-            let outcome = self.compose_once(id).await?;
+            let outcome = self.compose_once(id).await;
             drop(permit);
             let Some(problem) = outcome else {
-                return Ok(());
+                return;
             };
             warn!(archive.id = %id, error = ?problem, "Composing archive failed; retrying");
-            self.record_composing(id, 0, &problem.to_string()).await?;
+            let text = problem.to_string();
+            until_answered(|| self.record_composing(id, 0, &text)).await;
             let wait = match problem {
                 ComposeError::ToolMissing { .. } => None,
                 ComposeError::Failed(_) | ComposeError::TookTooLong { .. } => waits.next(),
             };
             let Some(wait) = wait else {
-                return Ok(());
+                return;
             };
             tokio::time::sleep(*wait).await;
         }
     }
 
     /// Returns `None` when there is nothing more to do.
-    async fn compose_once(&self, id: ArchiveId) -> Result<Option<ComposeError>, sqlx::Error> {
+    async fn compose_once(&self, id: ArchiveId) -> Option<ComposeError> {
         let db = &self.inner.db;
         // Read it again: it may have been deleted while it waited for a permit.
-        let Some(archive) = store::find(db, id).await? else {
-            return Ok(None);
-        };
+        let archive = until_answered(|| store::find(db, id)).await?;
         if archive.status != Status::Stopped || !archive.has_tracks() {
-            return Ok(None);
+            return None;
         }
-        let manifest = store::manifest(db, &archive).await?;
-        self.record_composing(id, 0, "").await?;
-        let composed = match self.run(archive, manifest).await? {
+        let manifest = until_answered(|| store::manifest(db, &archive)).await;
+        until_answered(|| self.record_composing(id, 0, "")).await;
+        let composed = match self.run(archive, manifest).await {
             Ok(composed) => composed,
-            Err(problem) => return Ok(Some(problem)),
+            Err(problem) => return Some(problem),
         };
-        match lifecycle::make_available(db, id, &composed, self.now_ms()).await {
+        let changed = until_answered(|| async {
+            match lifecycle::make_available(db, id, &composed, self.now_ms()).await {
+                Err(ChangeError::Database(error)) => Err(error),
+                other => Ok(other),
+            }
+        });
+        match changed.await {
             Ok(archive) => {
                 self.notify(archive);
             }
-            Err(ChangeError::Database(error)) => return Err(error),
             Err(refused) => debug!(archive.id = %id, error = %refused, "Composed file ignored"),
         }
-        Ok(None)
+        None
     }
 
-    async fn run(
-        &self,
-        archive: Archive,
-        manifest: Manifest,
-    ) -> Result<Result<Composed, ComposeError>, sqlx::Error> {
+    async fn run(&self, archive: Archive, manifest: Manifest) -> Result<Composed, ComposeError> {
         let id = archive.id;
         let (percent, mut percents) = watch::channel(0);
         let work = self.make(archive, manifest, &percent);
@@ -99,11 +122,14 @@ impl Archives {
         loop {
             tokio::select! {
                 biased;
-                outcome = &mut work => return Ok(outcome),
+                outcome = &mut work => return outcome,
                 // The sender lives until this function returns.
                 _ = percents.changed() => {
                     let percent = *percents.borrow_and_update();
-                    self.record_composing(id, percent.min(100), "").await?;
+                    // A later percentage replaces one that is lost.
+                    if let Err(error) = self.record_composing(id, percent.min(100), "").await {
+                        debug!(archive.id = %id, %error, "Saving the progress of composing failed");
+                    }
                 }
             }
         }

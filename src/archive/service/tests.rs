@@ -229,6 +229,25 @@ async fn composing_is_tried_three_times_and_then_explained(db: SqlitePool) {
 }
 
 #[sqlx::test]
+async fn a_database_that_refuses_for_a_while_loses_no_composed_file(db: SqlitePool) {
+    let mut fixture = TestArchives::new(&db, None);
+    let id = fixture.recorded().await;
+    assert_eq!(fixture.asked.recv().await.unwrap().archive, id);
+    let rename = |from: &str, to: &str| format!("ALTER TABLE {from} RENAME TO {to}");
+    let run = |statement: String| sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&db);
+    run(rename("archives", "away")).await.unwrap();
+    fixture.composer.may.add_permits(1);
+    while fixture.composer.may.available_permits() > 0 {
+        tokio::task::yield_now().await;
+    }
+
+    run(rename("away", "archives")).await.unwrap();
+
+    fixture.until(id, Status::Available).await;
+    assert!(fixture.asked.try_recv().is_err(), "it is composed once");
+}
+
+#[sqlx::test]
 async fn without_ffmpeg_an_archive_stays_playable_and_says_why(db: SqlitePool) {
     let mut fixture = TestArchives::new(&db, None);
     let program = "ffmpeg".to_owned();
