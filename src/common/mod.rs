@@ -4,4 +4,5 @@ pub mod connection_data;
 pub mod id;
 pub mod json;
 pub mod name;
+pub mod rate_limit;
 pub mod trusted_proxies;

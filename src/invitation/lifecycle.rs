@@ -108,7 +108,7 @@ impl Switchboard {
         self.advance(now);
         self.may_call(from, to)?;
         self.limit
-            .check(from, now.at)
+            .check(&from, now.at)
             .map_err(|retry_after| InviteRefusal::TooMany { retry_after })
     }
 

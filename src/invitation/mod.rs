@@ -19,7 +19,6 @@
 
 mod chat;
 mod lifecycle;
-mod limit;
 mod message;
 mod missed;
 mod recently_ended;

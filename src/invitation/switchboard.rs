@@ -12,12 +12,12 @@ use super::{
     InvitationMessage, InvitationOutcome, InviteRefusal,
     chat::{Chats, NewParticipant},
     lifecycle::{Invitation, PendingInvitations},
-    limit::Limit,
     missed::MissedCalls,
     recording_consent::RecordingConsents,
 };
 use crate::{
     clock::Now,
+    common::rate_limit::{KeyedRateLimiter, LimitedAction},
     opentok::SessionId,
     presence::{Activity, Availability, DisconnectReason, Person, Roster, TabConnected, UserId},
     session::ConnectionId,
@@ -34,7 +34,7 @@ pub struct Switchboard {
     pub(super) chats: Chats,
     pub(super) consents: RecordingConsents,
     pub(super) missed: MissedCalls,
-    pub(super) limit: Limit,
+    pub(super) limit: KeyedRateLimiter<UserId>,
     /// Sessions made for an invitation that is not sent yet, and who made them.
     pub(super) reservations: HashMap<SessionId, UserId>,
     /// The same, the oldest first; those whose invitation was sent mean nothing.
@@ -61,7 +61,7 @@ impl Default for Switchboard {
             chats: Chats::default(),
             consents: RecordingConsents::default(),
             missed: MissedCalls::default(),
-            limit: Limit::new(),
+            limit: KeyedRateLimiter::new(LimitedAction::Invite),
             reservations: HashMap::new(),
             reserved_at: VecDeque::new(),
             events: Vec::new(),
@@ -189,7 +189,7 @@ impl Switchboard {
         self.advance(now);
         self.may_send(by)?;
         self.limit
-            .check(by, now.at)
+            .check(&by, now.at)
             .map_err(|retry_after| InviteRefusal::TooMany { retry_after })
     }
 

@@ -1,127 +1,87 @@
-//! How much one client may ask, and how fast.
+//! The rate limits of one connection.
 //!
-//! The limits are a connection's, not a socket's: resuming does not fill them up again.
+//! They belong to the connection and not to its socket, so a reconnect does not reset them.
 
 use std::time::Instant;
 
-/// Messages of every kind, per second. More than the burst at once ends the connection.
-const MESSAGES_PER_S: f64 = 200.0;
-const MESSAGES_BURST: f64 = 400.0;
+use crate::common::rate_limit::{LimitedAction, RateLimiter};
 
-/// Signals, per second. More are refused one by one.
-const SIGNALS_PER_S: f64 = 50.0;
-const SIGNALS_BURST: f64 = 100.0;
-
-/// Offers, per second: each costs the media engine a negotiation.
-const OFFERS_PER_S: f64 = 5.0;
-const OFFERS_BURST: f64 = 10.0;
-
-/// Whom a connection may want to greet.
+/// The other connections of a session, as one connection knows them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Crowd {
-    /// How many others are there.
+    /// The number of connections at present.
     pub others: usize,
-    /// How many have come since the session began.
+    /// The number of connections since the session began.
     pub came: u64,
 }
 
-/// Messages to other browsers, per second: somebody who joins a call of dozens meets them all at once.
-const RELAYS_PER_S: f64 = 50.0;
-const RELAYS_BURST: f64 = 300.0;
-
-/// What a connection may still do now.
+/// The rate limits of one connection.
 ///
-/// Pages of the presence kit greet everybody who is there with a signal each, and everybody who
-/// comes: so the bursts of messages and signals grow by one for each other connection. They do when
-/// the connection next does something, so that a coming costs nothing for those who do nothing.
+/// A page of the presence kit sends a signal to every connection that is present, and to each one that joins. So the bursts of
+/// messages and signals are larger by the number of other connections.
 pub struct Limits {
-    messages: Bucket,
-    signals: Bucket,
-    offers: Bucket,
-    relays: Bucket,
-    /// How many had come when this was last looked at.
-    came: u64,
+    messages: RateLimiter,
+    signals: RateLimiter,
+    offers: RateLimiter,
+    relays: RateLimiter,
+    /// The crowd at the last message.
+    crowd: Crowd,
 }
 
 impl Limits {
     pub fn new(crowd: Crowd, now: Instant) -> Self {
-        let others = count(crowd.others);
         Limits {
-            messages: Bucket::full(MESSAGES_PER_S, MESSAGES_BURST + others, now),
-            signals: Bucket::full(SIGNALS_PER_S, SIGNALS_BURST + others, now),
-            offers: Bucket::full(OFFERS_PER_S, OFFERS_BURST, now),
-            relays: Bucket::full(RELAYS_PER_S, RELAYS_BURST, now),
-            came: crowd.came,
+            messages: RateLimiter::new(LimitedAction::Message, now),
+            signals: RateLimiter::new(LimitedAction::Signal, now),
+            offers: RateLimiter::new(LimitedAction::Offer, now),
+            relays: RateLimiter::new(LimitedAction::Relay, now),
+            crowd,
         }
     }
 
-    /// A message of any kind, a signal among them.
+    /// Counts a message of any kind, signals included.
     pub fn message(&mut self, crowd: Crowd, now: Instant) -> bool {
-        self.look_around(crowd);
-        self.messages.take(now)
+        self.update_crowd(crowd, now);
+        self.messages.take(self.extra_burst(), now).is_ok()
     }
 
-    /// One of the messages is a signal.
+    /// Counts a signal.
     pub fn signal(&mut self, now: Instant) -> bool {
-        self.signals.take(now)
+        self.signals.take(self.extra_burst(), now).is_ok()
     }
 
-    /// One of the messages is for another browser.
+    /// Counts a message to another browser.
     pub fn relay(&mut self, now: Instant) -> bool {
-        self.relays.take(now)
+        self.relays.take(0, now).is_ok()
     }
 
+    /// Counts an offer.
     pub fn offer(&mut self, now: Instant) -> bool {
-        self.offers.take(now)
+        self.offers.take(0, now).is_ok()
     }
 
-    /// Makes room for a greeting to everybody who has come since.
-    fn look_around(&mut self, crowd: Crowd) {
-        let newcomers = count(crowd.came.saturating_sub(self.came));
-        self.came = crowd.came;
-        let others = count(crowd.others);
-        for (bucket, burst) in [
-            (&mut self.messages, MESSAGES_BURST),
-            (&mut self.signals, SIGNALS_BURST),
-        ] {
-            bucket.burst = burst + others;
-            bucket.tokens = (bucket.tokens + newcomers).min(bucket.burst);
+    /// Follows the crowd. The burst shrinks with each connection that leaves, so one counted action is given back for each.
+    fn update_crowd(&mut self, crowd: Crowd, now: Instant) {
+        let joined = usize::try_from(crowd.came.saturating_sub(self.crowd.came));
+        let before = self
+            .crowd
+            .others
+            .saturating_add(joined.unwrap_or(usize::MAX));
+        let left = saturate(before.saturating_sub(crowd.others));
+        if left > 0 {
+            self.messages.give_back(left, now);
+            self.signals.give_back(left, now);
         }
+        self.crowd = crowd;
+    }
+
+    fn extra_burst(&self) -> u32 {
+        saturate(self.crowd.others)
     }
 }
 
-fn count(people: impl TryInto<u32>) -> f64 {
-    f64::from(people.try_into().unwrap_or(u32::MAX))
-}
-
-/// Holds up to `burst` tokens and gains `per_s` each second.
-struct Bucket {
-    per_s: f64,
-    burst: f64,
-    tokens: f64,
-    filled_at: Instant,
-}
-
-impl Bucket {
-    fn full(per_s: f64, burst: f64, now: Instant) -> Self {
-        Bucket {
-            per_s,
-            burst,
-            tokens: burst,
-            filled_at: now,
-        }
-    }
-
-    fn take(&mut self, now: Instant) -> bool {
-        let gained = now.saturating_duration_since(self.filled_at).as_secs_f64() * self.per_s;
-        self.tokens = (self.tokens + gained).min(self.burst);
-        self.filled_at = self.filled_at.max(now);
-        if self.tokens < 1.0 {
-            return false;
-        }
-        self.tokens -= 1.0;
-        true
-    }
+fn saturate(connections: usize) -> u32 {
+    connections.try_into().unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
