@@ -1,6 +1,6 @@
 //! The state that all handlers share.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use sqlx::SqlitePool;
 
@@ -9,7 +9,7 @@ use crate::{
     buddies::Buddies,
     config::Config,
     data::DataFolder,
-    moderator::SignInLimiter,
+    moderator::SignInGuard,
     platform::{Metric, Platform, Rooms},
     project::Project,
 };
@@ -26,8 +26,8 @@ pub struct App {
     pub buddies: Buddies,
     /// Reads the metrics of the live sessions and the media engine, for `/metrics`.
     pub engine_metrics: Arc<dyn Fn() -> Vec<Metric> + Send + Sync>,
-    /// Failed sign-in attempts; locked briefly at each.
-    pub sign_ins: Mutex<SignInLimiter>,
+    /// Limits sign-ins.
+    pub sign_ins: SignInGuard,
 }
 
 impl App {

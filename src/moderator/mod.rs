@@ -1,10 +1,12 @@
-//! Moderators: the people with an account, who may record and moderate.
+//! Moderators: the accounts that may record and moderate.
 //!
-//! The first one is made with a one-time sign-in link that the server prints when there is none yet;
-//! further ones with the command line. Passwords are kept as argon2id hashes, links as SHA-256.
+//! The server prints a one-time sign-in link that creates the first account. The command line creates further ones. Passwords are
+//! stored as argon2id hashes, links as SHA-256.
 
-mod limiter;
+mod sign_in_guard;
 mod store;
+
+use std::time::Instant;
 
 use argon2::{
     Argon2,
@@ -15,9 +17,9 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sqlx::SqlitePool;
 use tokio::sync::Semaphore;
 
-use crate::common::name::{Name, NameError};
+use crate::common::name::{Name, NameError, fold};
 
-pub use limiter::{SignInLimiter, TooManyAttempts};
+pub use sign_in_guard::{KnownDevice, SignInClient, SignInGuard, SignInRefused};
 
 /// Characters of a password, at least.
 pub const SHORTEST_PASSWORD: usize = 8;
@@ -28,7 +30,7 @@ const LONGEST_PASSWORD: usize = 1024;
 /// How long a sign-in link works. ms.
 const LINK_LIFETIME_MS: i64 = 60 * 60 * 1000;
 
-/// Passwords hashed at once: each takes 19 MiB and a core, and strangers may ask for it.
+/// The passwords that are hashed at the same time: each takes 19 MiB and a core.
 static HASHING: Semaphore = Semaphore::const_new(2);
 
 /// A moderator's account.
@@ -52,6 +54,8 @@ pub enum AccountError {
     #[error("this link was already used or has expired")]
     BadLink,
     #[error(transparent)]
+    SignInRefused(#[from] SignInRefused),
+    #[error(transparent)]
     Database(#[from] sqlx::Error),
     #[error(transparent)]
     Internal(#[from] anyhow::Error),
@@ -73,22 +77,33 @@ pub async fn put(
     Ok(())
 }
 
-/// The account that this name and password belong to; `None` if they belong to none.
+/// Returns the account of this name and password; `None` if one of them is wrong. An attempt counts in `guard`.
 ///
-/// An unknown name takes as long as a wrong password, so that names cannot be found out.
+/// An unknown name takes as long as a wrong password, so that the response does not reveal which names exist.
 ///
 /// # Errors
-/// The database, or the system has no thread to spare.
-pub async fn check(
+/// [`AccountError::SignInRefused`], or a failure of the database or of the hashing thread.
+pub async fn sign_in(
     db: &SqlitePool,
+    guard: &SignInGuard,
     name: &str,
     password: &str,
+    client: SignInClient,
+    now: Instant,
 ) -> Result<Option<Moderator>, AccountError> {
     if password.len() > LONGEST_PASSWORD {
         return Ok(None);
     }
-    let found = store::find_by_name(db, &account_name(name)).await?;
+    let name = account_name(name);
+    let found = store::find_by_name(db, &name).await?;
     let kept = found.as_ref().map(|account| account.password_hash.clone());
+    let found = found.map(Moderator::from);
+    let account = match &found {
+        Some(account) => account.stamp.clone(),
+        None => fold(&name.chars().take(100).collect::<String>()),
+    };
+    let client = client.for_account(found.as_ref().map(|account| account.id));
+    let attempt = guard.begin(&account, &client, now)?;
     let password = password.to_owned();
     let _permit = HASHING.acquire().await.map_err(anyhow::Error::from)?;
     let is_right = tokio::task::spawn_blocking(move || match kept {
@@ -100,7 +115,10 @@ pub async fn check(
     })
     .await
     .map_err(anyhow::Error::from)?;
-    Ok(found.filter(|_| is_right).map(Moderator::from))
+    if is_right {
+        attempt.succeeded();
+    }
+    Ok(found.filter(|_| is_right))
 }
 
 /// # Errors
@@ -211,6 +229,50 @@ mod tests {
     use super::*;
 
     const PASSWORD: &str = "correct horse";
+
+    async fn check(
+        db: &SqlitePool,
+        name: &str,
+        password: &str,
+    ) -> Result<Option<Moderator>, AccountError> {
+        let (guard, now) = (SignInGuard::default(), crate::clock::instant());
+        sign_in(db, &guard, name, password, SignInClient::default(), now).await
+    }
+
+    #[sqlx::test]
+    async fn of_guesses_at_once_only_the_first_are_checked_and_a_new_password_ends_the_wait(
+        db: SqlitePool,
+    ) {
+        put(&db, "ada", PASSWORD, 1).await.unwrap();
+        let (guard, now) = (SignInGuard::default(), crate::clock::instant());
+        let attempt = async |password: &str| {
+            sign_in(&db, &guard, "ada", password, SignInClient::default(), now).await
+        };
+        let guesses = (0..200).map(|guess| {
+            let password = if guess == 199 {
+                PASSWORD
+            } else {
+                "wrong horse"
+            };
+            attempt(password)
+        });
+        let outcomes = futures_util::future::join_all(guesses).await;
+        let is_refused =
+            |outcome: &Result<_, _>| matches!(outcome, Err(AccountError::SignInRefused(_)));
+        assert!(
+            outcomes
+                .iter()
+                .filter(|outcome| !is_refused(outcome))
+                .count()
+                <= 8
+        );
+        assert!(is_refused(&outcomes[199]), "the right one came last");
+        while !is_refused(&attempt("wrong horse").await) {}
+        assert!(is_refused(&attempt(PASSWORD).await));
+
+        put(&db, "ada", "another horse", 2).await.unwrap();
+        assert!(attempt("another horse").await.unwrap().is_some());
+    }
 
     #[sqlx::test]
     async fn only_the_right_password_opens_an_account(db: SqlitePool) {

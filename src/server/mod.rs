@@ -7,11 +7,7 @@ mod http;
 mod settings;
 mod sockets;
 
-use std::{
-    net::SocketAddr,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use actix_web::{dev::ServerHandle, web};
 use anyhow::Context;
@@ -28,7 +24,7 @@ use crate::{
     clock::Clock,
     config::Config,
     data::DataFolder,
-    moderator::SignInLimiter,
+    moderator::SignInGuard,
     platform::{
         Backend, Embedded, LocalSessions, NullMedia, Remote, RemoteParts, Rooms, engine_metrics,
     },
@@ -144,7 +140,7 @@ impl Server {
             archives,
             buddies,
             engine_metrics: Arc::new(move || engine_metrics(&measured)),
-            sign_ins: Mutex::new(SignInLimiter::default()),
+            sign_ins: SignInGuard::default(),
         });
         let serving = http::serve(
             listener,

@@ -14,7 +14,7 @@ use crate::{
     buddies::InviteError,
     common::name::NameError,
     invitation::{AnswerError, InvitationOutcome, InviteRefusal, JoinError, RecordingError},
-    moderator::{AccountError, TooManyAttempts},
+    moderator::{AccountError, SignInRefused},
     platform::{PlatformError, RoomsError},
     room::RoomError,
 };
@@ -54,8 +54,8 @@ pub enum WebError {
     BadInput(String),
     #[error("that's too long")]
     TooLarge,
-    #[error("too many failed attempts")]
-    TooManyAttempts(#[from] TooManyAttempts),
+    #[error(transparent)]
+    SignInRefused(#[from] SignInRefused),
     #[error("{0}")]
     Conflict(String),
     /// A room cannot be created, renamed or deleted now.
@@ -135,7 +135,7 @@ impl WebError {
     pub fn retry_after(&self) -> Option<u64> {
         match self {
             WebError::Rejected { retry_after, .. } => *retry_after,
-            WebError::TooManyAttempts(attempts) => Some(attempts.wait.as_secs() + 1),
+            WebError::SignInRefused(refused) => Some(refused.wait().as_secs() + 1),
             _ => None,
         }
     }
@@ -209,17 +209,17 @@ impl WebError {
                 "Make it shorter and try again.",
                 HOME,
             ),
-            E::TooManyAttempts(attempts) => {
-                let minutes = match attempts.wait.as_secs().div_ceil(60) {
-                    1 => "1 minute".to_owned(),
-                    minutes => format!("{minutes} minutes"),
+            E::SignInRefused(refused) => {
+                const RESET: &str = "ask your administrator to reset the password.";
+                let time = match (refused, refused.wait().as_secs().div_ceil(60)) {
+                    (SignInRefused::Busy, _) => "a few seconds.".to_owned(),
+                    (_, 1) => format!("1 minute, or {RESET}"),
+                    (_, minutes) => format!("{minutes} minutes, or {RESET}"),
                 };
                 return Problem {
                     status: StatusCode::TOO_MANY_REQUESTS,
                     cause: sentence(&self.to_string()),
-                    remedy: format!(
-                        "Try again in {minutes}, or ask your administrator to reset the password."
-                    ),
+                    remedy: format!("Try again in {time}"),
                     button: "Back to sign-in",
                     href: "/sign-in".to_owned(),
                 };
@@ -350,6 +350,7 @@ impl From<AccountError> for WebError {
                 WebError::BadInput(error.to_string())
             }
             AccountError::NameTaken(_) => WebError::Conflict(error.to_string()),
+            AccountError::SignInRefused(refused) => refused.into(),
             AccountError::Database(error) => error.into(),
             AccountError::Internal(error) => WebError::Internal(error),
         }

@@ -1,7 +1,5 @@
 //! Signing in and out, and the one-time link with which the first moderator creates an account.
 
-use std::time::Instant;
-
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use askama::Template;
 use serde::Deserialize;
@@ -17,8 +15,8 @@ use super::{
 };
 use crate::{
     app::App,
-    clock::now_ms,
-    moderator::{self, AccountError},
+    clock::{instant, now_ms},
+    moderator::{self, AccountError, SignInClient},
 };
 
 #[derive(Template)]
@@ -88,13 +86,20 @@ pub async fn sign_in(
     request: HttpRequest,
     Form(form): Form<SignInForm>,
 ) -> Result<HttpResponse, WebError> {
-    let address = client_address(&request, &app).map(|address| address.to_string());
-    let address = address.unwrap_or_default();
-    if form.link.is_empty() {
-        attempts(&app).check(&form.name, &address, now())?;
-    }
     let outcome = if form.link.is_empty() {
-        moderator::check(app.db(), &form.name, &form.password).await?
+        let client = SignInClient {
+            address: client_address(&request, &app),
+            device: visitor.device(),
+        };
+        moderator::sign_in(
+            app.db(),
+            &app.sign_ins,
+            &form.name,
+            &form.password,
+            client,
+            instant(),
+        )
+        .await?
     } else {
         let made =
             moderator::use_link(app.db(), &form.link, &form.name, &form.password, now_ms()).await;
@@ -116,20 +121,18 @@ pub async fn sign_in(
         }
     };
     let Some(account) = outcome else {
-        attempts(&app).failed(&form.name, &address, now());
         let problem = "Wrong name or password.".to_owned();
         return show_form_again(&app, &visitor, form, problem, StatusCode::UNAUTHORIZED).await;
     };
-    attempts(&app).succeeded(&account.name);
     visitor.sign_in(&account)?;
     info!(moderator.id = account.id, "A moderator signed in");
     Ok(see_other(&return_path(&form.back)))
 }
 
 /// `POST /sign-out`
-pub async fn sign_out(visitor: Visitor, _: Form<EmptyForm>) -> HttpResponse {
-    visitor.sign_out();
-    see_other("/")
+pub async fn sign_out(visitor: Visitor, _: Form<EmptyForm>) -> Result<HttpResponse, WebError> {
+    visitor.sign_out()?;
+    Ok(see_other("/"))
 }
 
 async fn show_form_again(
@@ -149,15 +152,4 @@ async fn show_form_again(
     })?;
     *response.status_mut() = status;
     Ok(response)
-}
-
-fn attempts(app: &App) -> std::sync::MutexGuard<'_, moderator::SignInLimiter> {
-    app.sign_ins
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
-/// The clock of the limiter.
-fn now() -> Instant {
-    crate::clock::instant()
 }

@@ -22,7 +22,7 @@ use crate::{
     clock::now_ms,
     config::Config,
     data::DataFolder,
-    moderator::{self, SignInLimiter},
+    moderator::{self, SignInGuard},
     opentok::{Role, SessionId},
     platform::{
         LocalPresence, Platform, PlatformError, PlatformInfo, Recording, Rooms, Signal,
@@ -207,7 +207,7 @@ impl Site {
             buddies: buddies.await.unwrap(),
             data,
             engine_metrics: Arc::new(Vec::new),
-            sign_ins: Mutex::new(SignInLimiter::default()),
+            sign_ins: SignInGuard::default(),
         });
         let shared = app.clone();
         let server = HttpServer::new(move || {
@@ -472,6 +472,30 @@ async fn wrong_passwords_are_counted() {
     let right = [("name", "ada"), ("password", PASSWORD)];
     let answer = guest.post("/sign-in", &right).await;
     assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
+}
+
+#[actix_web::test]
+async fn guessers_do_not_shut_out_a_device_that_has_signed_in_before() {
+    let site = Site::start().await;
+    let host = site.moderator().await;
+    host.post("/sign-out", &[]).await;
+    assert_eq!(host.get("/host").await.status(), StatusCode::SEE_OTHER);
+    let guesser = site.somebody();
+    let wrong = [("name", "ada"), ("password", "wrong horse")];
+    while guesser.post("/sign-in", &wrong).await.status() != StatusCode::TOO_MANY_REQUESTS {}
+
+    let right = [("name", "ada"), ("password", PASSWORD)];
+    let answer = host.post("/sign-in", &right).await;
+    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+    let answer = site.somebody().post("/sign-in", &right).await;
+    assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
+    // The remedy that the page names.
+    moderator::put(site.app.db(), "ada", "another horse", 2)
+        .await
+        .unwrap();
+    let renewed = [("name", "ada"), ("password", "another horse")];
+    let answer = site.somebody().post("/sign-in", &renewed).await;
+    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
 }
 
 #[actix_web::test]

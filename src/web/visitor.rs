@@ -15,7 +15,7 @@ use super::{
 use crate::{
     app::App,
     common::name::Name,
-    moderator::{self, Moderator},
+    moderator::{self, KnownDevice, Moderator},
     presence::UserId,
 };
 
@@ -24,6 +24,7 @@ const USER: &str = "user";
 const BUDDY: &str = "buddy";
 const MODERATOR: &str = "moderator";
 const CSRF: &str = "csrf";
+const DEVICE: &str = "device";
 
 /// A browser, signed in or not. Its session is in a cookie, encrypted and signed.
 pub struct Visitor {
@@ -93,9 +94,7 @@ impl Visitor {
         if let Some(token) = self.session.get::<String>(CSRF).ok().flatten() {
             return Ok(token);
         }
-        let mut random = [0_u8; 24];
-        rand::fill(&mut random).expect("the system has random bytes");
-        let token = URL_SAFE_NO_PAD.encode(random);
+        let token = random_token();
         self.session.insert(CSRF, &token)?;
         Ok(token)
     }
@@ -131,11 +130,35 @@ impl Visitor {
             stamp: account.stamp.clone(),
         };
         self.session.renew();
+        if self
+            .device()
+            .is_none_or(|device| device.account != account.id)
+        {
+            let device = KnownDevice {
+                id: random_token(),
+                account: account.id,
+            };
+            self.session.insert(DEVICE, device)?;
+        }
         Ok(self.session.insert(MODERATOR, kept)?)
     }
 
-    pub fn sign_out(&self) {
-        self.session.purge();
+    /// This browser, if it has signed in to an account before.
+    pub fn device(&self) -> Option<KnownDevice> {
+        self.session.get(DEVICE).ok().flatten()
+    }
+
+    /// Forgets everything but that this browser has signed in before.
+    ///
+    /// # Errors
+    /// The cookie would become too large.
+    pub fn sign_out(&self) -> Result<(), WebError> {
+        let device = self.device();
+        self.session.clear();
+        if let Some(device) = device {
+            self.session.insert(DEVICE, device)?;
+        }
+        Ok(())
     }
 
     /// The layout of a page for this visitor.
@@ -146,6 +169,12 @@ impl Visitor {
         let moderator = self.moderator(app).await?.map(|account| account.name);
         Ok(Layout::new(section, moderator, self.csrf()?))
     }
+}
+
+fn random_token() -> String {
+    let mut random = [0_u8; 24];
+    rand::fill(&mut random).expect("the system has random bytes");
+    URL_SAFE_NO_PAD.encode(random)
 }
 
 impl FromRequest for Visitor {
