@@ -299,7 +299,7 @@ impl Archives {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Callbacks")]
 pub struct Callbacks {
-    /// Events may be posted to private addresses, too: true or false. Then whoever has an API key can send requests to this machine and its network.
+    /// Events may be posted to private addresses, and archives copied from them: true or false. Then the owner of an API key can send requests to this machine and its network.
     #[arg(
         long,
         env = "PARLOR_CALLBACK_ALLOW_PRIVATE",

@@ -15,7 +15,8 @@ use reqwest::{
 use tokio::net::lookup_host;
 use tracing::warn;
 
-use super::url_policy::{UrlError, check_url, is_public};
+use super::url_policy::{UrlError, check_url};
+use crate::common::public_address::is_public;
 
 /// The time limit from resolving the name to the head of the response.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);

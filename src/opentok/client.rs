@@ -6,7 +6,7 @@
 //! refused with an error ([`TokenOptions`]), an archive stays readable after it was stopped or deleted
 //! ([`Archive`](super::Archive)), and a failed stop does not say that a start failed.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use reqwest::Method;
 use serde::Deserialize;
@@ -82,6 +82,7 @@ impl OpenTok {
                 connect_timeout: Duration::from_secs(5),
                 timeout: Duration::from_secs(30),
                 user_agent: USER_AGENT.to_owned(),
+                file_addresses: None,
             },
         }
     }
@@ -166,6 +167,13 @@ impl OpenTokBuilder {
     /// The text after the SDK's own name in `User-Agent`, such as `my-app/1.0`.
     pub fn user_agent(mut self, addition: &str) -> Self {
         self.settings.user_agent = format!("{USER_AGENT} {addition}");
+        self
+    }
+
+    /// Downloads files only from these addresses and from the host of the API. Such downloads use no proxy. The default is all
+    /// addresses.
+    pub fn file_addresses(mut self, allows: fn(IpAddr) -> bool) -> Self {
+        self.settings.file_addresses = Some(allows);
         self
     }
 

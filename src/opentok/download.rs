@@ -65,3 +65,48 @@ fn stalled() -> Error {
         timed_out: true,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_file_at_a_private_address_is_not_requested_unless_it_is_the_servers_own() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = |host: &str| {
+            OpenTok::builder(123_456, "secret")
+                .api_url(format!("http://{host}:{port}"))
+                .file_addresses(|address| !address.is_loopback())
+                .build()
+                .unwrap()
+        };
+        let literal = format!("http://127.0.0.1:{port}/file");
+        let name = format!("http://localhost:{port}/file");
+        for (opentok, url) in [
+            (server("localhost"), &literal),
+            (server("127.0.0.1"), &name),
+        ] {
+            let refused = opentok.download(url).await.unwrap_err();
+            assert!(refused.to_string().contains("public internet"), "{refused}");
+        }
+
+        let answer = tokio::spawn(async move {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let mut request = [0; 1024];
+            let length = socket.read(&mut request).await.unwrap();
+            let response = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+            socket.write_all(response.as_bytes()).await.unwrap();
+            String::from_utf8_lossy(&request[..length]).into_owned()
+        });
+        let mut file = server("127.0.0.1").download(&literal).await.unwrap();
+        assert_eq!(file.chunk().await.unwrap(), Some(b"ok".to_vec()));
+        // The first connection is this one's.
+        assert!(answer.await.unwrap().contains("127.0.0.1"));
+    }
+}

@@ -3,11 +3,12 @@
 //! Every client has its own connections, URL and credentials (in the Ruby SDK 2.2.0 all clients
 //! shared those of the last one).
 
-use std::{fmt, time::Duration};
+use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 
 use form_urlencoded::Serializer;
 use reqwest::{
-    Client, Method, Response, Url,
+    Client, ClientBuilder, Method, Response, Url,
+    dns::{Addrs, Name, Resolve, Resolving},
     header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER},
     redirect,
 };
@@ -34,6 +35,7 @@ const REDIRECTS: usize = 3;
 #[derive(Clone)]
 pub(super) struct Http {
     client: Client,
+    files: FileClient,
     url: Url,
     credentials: Credentials,
 }
@@ -46,6 +48,26 @@ pub(super) struct Settings {
     /// The timeout of a whole request.
     pub(super) timeout: Duration,
     pub(super) user_agent: String,
+    /// The addresses that files are fetched from, besides the host of `api_url`; `None`: all.
+    pub(super) file_addresses: Option<AddressFilter>,
+}
+
+/// Whether requests may go to an address.
+pub(super) type AddressFilter = fn(IpAddr) -> bool;
+
+/// The client that fetches files. The server chooses their URLs.
+#[derive(Clone)]
+struct FileClient {
+    client: Client,
+    hosts: HostFilter,
+}
+
+/// Whether requests may go to a host.
+#[derive(Clone)]
+struct HostFilter {
+    /// The host that the caller chose. It may have any address.
+    trusted: String,
+    addresses: Option<AddressFilter>,
 }
 
 pub(super) struct Call<'a> {
@@ -106,15 +128,34 @@ impl Http {
             .ok_or_else(|| {
                 Error::Argument("api_url must be an http or https address".to_owned())
             })?;
-        let client = Client::builder()
-            .user_agent(settings.user_agent)
-            .connect_timeout(settings.connect_timeout)
-            .timeout(settings.timeout)
-            .redirect(redirect::Policy::custom(follow))
-            .build()
-            .map_err(|error| Error::Argument(innermost(&error)))?;
+        let builder = || {
+            Client::builder()
+                .user_agent(&settings.user_agent)
+                .connect_timeout(settings.connect_timeout)
+                .timeout(settings.timeout)
+                .redirect(redirect::Policy::custom(follow))
+        };
+        let build = |builder: ClientBuilder| {
+            builder
+                .build()
+                .map_err(|error| Error::Argument(innermost(&error)))
+        };
+        let client = build(builder())?;
+        let hosts = HostFilter {
+            trusted: url.host_str().unwrap_or_default().to_owned(),
+            addresses: settings.file_addresses,
+        };
+        let files = FileClient {
+            client: match hosts.addresses {
+                // A proxy would resolve names itself, without the filter.
+                Some(_) => build(builder().no_proxy().dns_resolver(Arc::new(hosts.clone())))?,
+                None => client.clone(),
+            },
+            hosts,
+        };
         Ok(Http {
             client,
+            files,
             url,
             credentials,
         })
@@ -163,7 +204,14 @@ impl Http {
             .ok()
             .filter(|url| ["http", "https"].contains(&url.scheme()))
             .ok_or_else(|| Error::Argument("a file's url must be http or https".to_owned()))?;
-        Ok(self.client.get(url).timeout(longest).send().await?)
+        let host = url.host_str().unwrap_or_default();
+        // The resolver does not see hosts that are IP addresses.
+        if let Ok(address) = host.trim_matches(['[', ']']).parse()
+            && !self.files.hosts.allows(host, address)
+        {
+            return Err(Error::Argument(private_address(host)));
+        }
+        Ok(self.files.client.get(url).timeout(longest).send().await?)
     }
 
     async fn attempt(&self, call: &Call<'_>) -> Result<Reply, NoReply> {
@@ -216,6 +264,34 @@ impl Http {
         }
         Ok(url)
     }
+}
+
+impl HostFilter {
+    fn allows(&self, host: &str, address: IpAddr) -> bool {
+        host == self.trusted || self.addresses.is_none_or(|allows| allows(address))
+    }
+}
+
+/// Resolves a name to those of its addresses that requests may go to.
+impl Resolve for HostFilter {
+    fn resolve(&self, name: Name) -> Resolving {
+        let hosts = self.clone();
+        Box::pin(async move {
+            let host = name.as_str();
+            let found = tokio::net::lookup_host((host, 0)).await?;
+            let allowed: Vec<_> = found
+                .filter(|address| hosts.allows(host, address.ip()))
+                .collect();
+            if allowed.is_empty() {
+                return Err(private_address(host).into());
+            }
+            Ok(Box::new(allowed.into_iter()) as Addrs)
+        })
+    }
+}
+
+fn private_address(host: &str) -> String {
+    format!("the file is at {host}, which is not on the public internet")
 }
 
 impl fmt::Debug for Http {

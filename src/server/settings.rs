@@ -60,6 +60,7 @@ pub(super) fn remote(config: &Config) -> anyhow::Result<Option<RemoteSettings>> 
         },
         api_url: opentok_api_url.clone(),
         library: config.platform.library(),
+        allow_private_files: config.callbacks.callback_allow_private,
     }))
 }
 

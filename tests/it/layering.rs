@@ -62,7 +62,14 @@ const INSIDE: &[(&str, &[&str])] = &[
     ),
     (
         "callback",
-        &["archive", "archive_object", "config", "opentok", "session"],
+        &[
+            "archive",
+            "archive_object",
+            "common",
+            "config",
+            "opentok",
+            "session",
+        ],
     ),
 ];
 

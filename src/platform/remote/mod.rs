@@ -44,6 +44,7 @@ use super::{
 use crate::{
     archive::{Archive, ArchiveId, Archives, Resolution},
     clock::Clock,
+    common::public_address::is_public,
     opentok::{self, OpenTok, Role, SessionId, SessionOptions, TokenKind, TokenOptions},
     project::{self, Project, SessionRecord},
     session::ConnectionId,
@@ -68,6 +69,8 @@ pub struct RemoteSettings {
     pub api_url: String,
     /// URL of the browser library.
     pub library: String,
+    /// Whether archive files may be downloaded from private addresses. The host of the API may always have one.
+    pub allow_private_files: bool,
 }
 
 /// The parts of this server that the remote platform uses.
@@ -111,12 +114,16 @@ impl Remote {
             project,
             api_url,
             library,
+            allow_private_files,
         } = settings;
-        let opentok = OpenTok::builder(project.api_key, project.api_secret.expose())
+        let mut opentok = OpenTok::builder(project.api_key, project.api_secret.expose())
             .api_url(&api_url)
             .timeout(REQUEST_TIMEOUT)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .build()?;
+            .connect_timeout(CONNECT_TIMEOUT);
+        if !allow_private_files {
+            opentok = opentok.file_addresses(is_public);
+        }
+        let opentok = opentok.build()?;
         info!(
             platform.url = opentok.api_url(),
             "Calls and archives are on another video platform"
