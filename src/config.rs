@@ -1,13 +1,15 @@
-//! Every setting: a flag, an environment variable and a line of `--help`. All have defaults that
-//! give a working room on this machine.
+//! The settings: each is a flag, an environment variable and a line of `--help`. The defaults give a working room on this machine.
 
 use std::{
+    ffi::OsString,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
     time::Duration,
 };
 
-use clap::{Args, Parser, Subcommand};
+use clap::{
+    Args, CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind, parser::ValueSource,
+};
 
 use crate::{
     common::trusted_proxies::TrustedProxies,
@@ -28,14 +30,38 @@ pub struct CommandLine {
     pub config: Config,
 }
 
+impl CommandLine {
+    /// Parses the arguments of this process, and ends it with a message if they are not valid.
+    pub fn parse_checked() -> CommandLine {
+        CommandLine::check(std::env::args_os()).unwrap_or_else(|error| error.exit())
+    }
+
+    /// Options of the server count behind `serve`, where there is one.
+    fn check(arguments: impl IntoIterator<Item = OsString>) -> Result<CommandLine, clap::Error> {
+        let mut command = CommandLine::command();
+        let matches = command.try_get_matches_from_mut(arguments)?;
+        let is_set = |argument: &clap::Arg| {
+            let id = argument.get_id().as_str();
+            id != "folder" && matches.value_source(id) == Some(ValueSource::CommandLine)
+        };
+        if matches.subcommand_name() == Some("serve") && command.get_arguments().any(is_set) {
+            return Err(command.error(
+                ErrorKind::ArgumentConflict,
+                "write the options behind `serve`, or leave `serve` out",
+            ));
+        }
+        CommandLine::from_arg_matches(&matches)
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Runs the server; what `parlor` without a command does.
-    Serve,
-    /// Adds or lists the people who may record and moderate.
+    /// Run the server (default)
+    Serve(Box<Config>),
+    /// Manage the accounts of moderators. May run beside a running server
     #[command(subcommand)]
     Moderator(ModeratorCommand),
-    /// Makes, lists, renews and revokes API keys of applications, and says where their events go. Without a command: shows the key and the secret of the pages.
+    /// Manage API keys and webhooks; without a command, show the API key and secret of the pages. May run beside a running server
     Keys {
         #[command(subcommand)]
         command: Option<KeysCommand>,
@@ -44,23 +70,23 @@ pub enum Command {
 
 #[derive(Debug, Subcommand)]
 pub enum KeysCommand {
-    /// Makes a key and its secret, and shows them this once.
+    /// Create an API key and secret; the secret is shown only once
     Add {
-        /// What the application is called; 1–100 characters.
+        /// Name of the application, 1 to 100 characters
         name: String,
     },
-    /// Lists the keys of applications, without their secrets.
+    /// List the API keys of applications, without secrets
     List,
-    /// Makes another secret for a key, and shows it this once. The one before is good for nothing at once.
+    /// Replace the secret of a key; the old secret stops working immediately
     Renew { key: u32 },
-    /// Lets nobody in by a key any more. Its archives stay.
+    /// Revoke a key (its archives are kept)
     Revoke { key: u32 },
-    /// Posts all that happens in a key's sessions and to its archives to an address; without one, shows what is posted where.
+    /// Send all events of a key to a URL; without a URL, show the callbacks of the key
     Callback {
         key: u32,
-        /// http or https.
+        /// http or https URL of the receiver
         url: Option<String>,
-        /// Nothing is posted any more.
+        /// Disable all callbacks of the key
         #[arg(long, conflicts_with = "url")]
         off: bool,
     },
@@ -68,16 +94,16 @@ pub enum KeysCommand {
 
 #[derive(Debug, Subcommand)]
 pub enum ModeratorCommand {
-    /// Adds a moderator, or gives one a new password. The password is read from standard input.
+    /// Add a moderator, or change a moderator's password. Reads the password from the terminal or standard input
     Add {
-        /// The name to sign in with; 1–100 characters.
+        /// Name to sign in with, 1 to 60 characters
         name: String,
     },
-    /// Lists the moderators.
+    /// List the moderators
     List,
-    /// Removes a moderator; the account is signed out everywhere.
+    /// Remove a moderator and sign the account out everywhere
     Remove { name: String },
-    /// Makes a sign-in link that works once, within an hour.
+    /// Create a one-time sign-in link, valid for 1 hour. Set PARLOR_PUBLIC_URL as for the server
     Link,
 }
 
@@ -97,36 +123,34 @@ pub struct Config {
     #[command(flatten)]
     pub platform: Platform,
 
-    /// What is logged: a level, or `tracing` directives such as `warn,parlor::sfu=debug`.
+    /// Log level, or `tracing` directives such as `warn,parlor::sfu=debug`
     #[arg(
         long,
         env = "PARLOR_LOG",
         value_name = "FILTER",
-        default_value = "info",
-        global = true
+        default_value = "info"
     )]
     pub log: String,
 }
 
-/// Where Parlor is reached.
+/// The addresses of the server.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Network")]
 pub struct Network {
-    /// Address and port of pages, signaling (TCP) and media (UDP, same number).
-    #[arg(long, env = "PARLOR_LISTEN", value_name = "IP:PORT", default_value_t = SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)), global = true)]
+    /// IP address and port: TCP for pages and signaling, UDP for media
+    #[arg(long, env = "PARLOR_LISTEN", value_name = "IP:PORT", default_value_t = SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)))]
     pub listen: SocketAddr,
 
-    /// The address people type, when a proxy or a name stands before Parlor; https makes cookies Secure.
-    #[arg(long, env = "PARLOR_PUBLIC_URL", value_name = "URL", value_parser = public_url, global = true)]
+    /// Public URL, if Parlor is behind a proxy or has a domain name; https makes cookies Secure
+    #[arg(long, env = "PARLOR_PUBLIC_URL", value_name = "URL", value_parser = public_url)]
     pub public_url: Option<String>,
 
-    /// Addresses at which media reach this machine from outside, when it stands behind NAT. Its own addresses are found by themselves.
+    /// Public IP to advertise for media when behind NAT (local addresses are detected)
     #[arg(
         long,
         env = "PARLOR_PUBLIC_ADDRESS",
         value_name = "IP",
-        value_delimiter = ',',
-        global = true
+        value_delimiter = ','
     )]
     pub public_address: Vec<IpAddr>,
 
@@ -144,31 +168,29 @@ pub struct Network {
         long,
         env = "PARLOR_TRUSTED_PROXIES",
         value_name = "NETWORKS",
-        default_value_t = TrustedProxies::default(),
-        global = true
+        default_value_t = TrustedProxies::default()
     )]
     pub trusted_proxies: TrustedProxies,
 
     /// Let clients with this bearer token read /metrics; without one, only this machine reads it
-    #[arg(long, env = "PARLOR_METRICS_TOKEN", value_name = "TOKEN", value_parser = bearer_token, hide_env_values = true, global = true)]
+    #[arg(long, env = "PARLOR_METRICS_TOKEN", value_name = "TOKEN", value_parser = bearer_token, hide_env_values = true)]
     pub metrics_token: Option<Secret>,
 
-    /// Threads that route media, each with a UDP port of its own from the listening one on. 0: one on up to 3 cores, else one less than there are cores.
+    /// Media threads; each uses its own UDP port, counting up from the listening port. 0: all cores but one
     #[arg(
         long,
         env = "PARLOR_MEDIA_WORKERS",
         value_name = "N",
-        default_value_t = 0,
-        global = true
+        default_value_t = 0
     )]
     pub media_workers: usize,
 }
 
-/// Where Parlor keeps what it keeps.
+/// The data folder.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Data")]
 pub struct Data {
-    /// The folder for the database, the keys and the recordings; made if missing.
+    /// Folder for the database, keys and recordings; created if missing
     #[arg(
         long = "data",
         env = "PARLOR_DATA",
@@ -182,104 +204,91 @@ pub struct Data {
     #[arg(long)]
     pub new_database: bool,
 
-    /// Recording starts only with this much room on the disk, and stops at half of it. MiB.
+    /// Free disk space (MiB) required to start recording; recording stops at half of it
     #[arg(
         long,
         env = "PARLOR_MIN_FREE_MIB",
         value_name = "MIB",
-        default_value_t = 512,
-        global = true
+        default_value_t = 512
     )]
     pub min_free_mib: u64,
 }
 
-/// The project whose rooms the pages show; with --platform opentok, the project there.
+/// The OpenTok project of the pages; with `--platform opentok`, the project there.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Keys")]
 pub struct Keys {
-    /// API key, digits. Made on the first start if not given, unless the platform is another.
-    #[arg(
-        long,
-        env = "API_KEY",
-        value_name = "DIGITS",
-        requires = "api_secret",
-        global = true
-    )]
+    /// API key of the pages, digits; generated on the first start if not set
+    #[arg(long, env = "API_KEY", value_name = "DIGITS", requires = "api_secret")]
     pub api_key: Option<u32>,
 
-    /// API secret, without dots. Made on the first start if not given, unless the platform is another.
+    /// API secret of the pages, without dots; generated on the first start if not set
     #[arg(
         long,
         env = "API_SECRET",
         value_name = "TEXT",
         hide_env_values = true,
-        requires = "api_key",
-        global = true
+        requires = "api_key"
     )]
     pub api_secret: Option<Secret>,
 
-    /// Accept API calls of OpenTok SDKs from before 2016, whose header carries the secret itself: true or false.
+    /// Accept API calls with the X-TB-PARTNER-AUTH header of OpenTok SDKs from before 2016, which contains the secret
     #[arg(
         long,
         env = "PARLOR_LEGACY_AUTH",
         value_name = "BOOL",
         default_value_t = true,
-        action = clap::ArgAction::Set,
-        global = true
+        action = clap::ArgAction::Set
     )]
     pub legacy_auth: bool,
 }
 
-/// What archives become and how long they stay.
+/// The format and the retention of archives.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Archives")]
 pub struct Archives {
-    /// Size of the composed file: 640x480, 1280x720, 1920x1080 or these turned upright. Twice the height costs about three times the work.
+    /// Resolution of the composed MP4: 640x480, 1280x720, 1920x1080, or one of these in portrait
     #[arg(
         long,
         env = "PARLOR_ARCHIVE_RESOLUTION",
         value_name = "WxH",
-        default_value_t = Resolution::R640X480,
-        global = true
+        default_value_t = Resolution::R640X480
     )]
     pub archive_resolution: Resolution,
 
-    /// Days after which an archive's files are deleted. 0: never.
+    /// Days after which the files of an archive are deleted. 0: never
     #[arg(
         long,
         env = "PARLOR_ARCHIVE_KEEP_DAYS",
         value_name = "DAYS",
-        default_value_t = 0,
-        global = true
+        default_value_t = 0
     )]
     pub archive_keep_days: u32,
 
-    /// Minutes after which an archive stops by itself. 0: never.
+    /// Maximum duration of an archive, in minutes. 0: no maximum
     #[arg(
         long,
         env = "PARLOR_ARCHIVE_MAX_MINUTES",
         value_name = "MINUTES",
-        default_value_t = 240,
-        global = true
+        default_value_t = 240
     )]
     pub archive_max_minutes: u32,
 
-    /// Archives on a page of the history.
-    #[arg(long, env = "PARLOR_HISTORY_PAGE", value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100), global = true)]
+    /// Archives per page of the history
+    #[arg(long, env = "PARLOR_HISTORY_PAGE", value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub history_page: u32,
 
-    /// The program that composes the MP4
+    /// Path of ffmpeg, which composes the MP4
     #[arg(
         long,
         env = "PARLOR_FFMPEG",
         value_name = "PATH",
-        default_value = "ffmpeg",
-        global = true
+        default_value = "ffmpeg"
     )]
     pub ffmpeg: PathBuf,
 
-    /// The program that checks files; by default the ffprobe beside --ffmpeg
-    #[arg(long, env = "PARLOR_FFPROBE", value_name = "PATH", global = true)]
+    /// Path of ffprobe [default: ffprobe in the same folder as ffmpeg]
+    #[arg(long, env = "PARLOR_FFPROBE", value_name = "PATH")]
     pub ffprobe: Option<PathBuf>,
 }
 
@@ -295,11 +304,11 @@ impl Archives {
     }
 }
 
-/// What is posted to the servers of applications.
+/// The webhooks to the servers of applications.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Callbacks")]
 pub struct Callbacks {
-    /// Events may be posted to private addresses, and archives copied from them: true or false. Then the owner of an API key can send requests to this machine and its network.
+    /// Also send events to private IP addresses, and copy archives from them. Anyone with an API key can then make Parlor send requests to this network
     #[arg(
         long,
         env = "PARLOR_CALLBACK_ALLOW_PRIVATE",
@@ -307,8 +316,7 @@ pub struct Callbacks {
         default_value_t = false,
         num_args = 0..=1,
         default_missing_value = "true",
-        action = clap::ArgAction::Set,
-        global = true
+        action = clap::ArgAction::Set
     )]
     pub callback_allow_private: bool,
 
@@ -318,42 +326,40 @@ pub struct Callbacks {
     pub retry_delays: Vec<Duration>,
 }
 
-/// What calls run on.
+/// The video platform, which carries calls and archives.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Video platform")]
 pub struct Platform {
-    /// What rooms, calls and archives run on. embedded: the media engine in this process. opentok: a server that speaks OpenTok's API (the OpenTok cloud, or another Parlor), with --api-key and --api-secret of a project there.
+    /// Video platform. embedded: this server. opentok: a server with OpenTok's API (the OpenTok cloud or another Parlor), with --api-key and --api-secret of a project there
     #[arg(
         long = "platform",
         env = "PLATFORM",
         value_name = "NAME",
         value_enum,
-        default_value_t = PlatformKind::Embedded,
-        global = true
+        default_value_t = PlatformKind::Embedded
     )]
     pub kind: PlatformKind,
 
-    /// Where the API of the platform opentok is.
-    #[arg(long, env = "OPENTOK_API_URL", value_name = "URL", default_value = opentok::API_URL, value_parser = http_url, global = true)]
+    /// URL of the API of --platform opentok
+    #[arg(long, env = "OPENTOK_API_URL", value_name = "URL", default_value = opentok::API_URL, value_parser = http_url)]
     pub opentok_api_url: String,
 
-    /// Where browsers load its library from. Default: the cloud's, or that of the server at --opentok-api-url.
-    #[arg(long, env = "OPENTOK_JS_URL", value_name = "URL", value_parser = http_url, global = true)]
+    /// URL of the browser library of --platform opentok [default: the cloud's, or the one of the server at --opentok-api-url]
+    #[arg(long, env = "OPENTOK_JS_URL", value_name = "URL", value_parser = http_url)]
     pub opentok_js_url: Option<String>,
 
-    /// Copy the files of its archives into the data folder, where they stay when the platform deletes them: true or false.
+    /// Copy the files of archives from --platform opentok into the data folder
     #[arg(
         long,
         env = "ARCHIVE_PULL",
         value_name = "BOOL",
         default_value_t = false,
-        action = clap::ArgAction::Set,
-        global = true
+        action = clap::ArgAction::Set
     )]
     pub archive_pull: bool,
 }
 
-/// Which video platform it is.
+/// The kind of video platform.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum PlatformKind {
     Embedded,
@@ -361,7 +367,7 @@ pub enum PlatformKind {
 }
 
 impl Platform {
-    /// Where browsers load the library of the platform opentok from.
+    /// Returns the URL of the browser library of the platform `opentok`.
     pub fn library(&self) -> String {
         match &self.opentok_js_url {
             Some(given) => given.clone(),
@@ -372,7 +378,7 @@ impl Platform {
 }
 
 impl Keys {
-    /// No key is given.
+    /// Returns settings without a key.
     pub fn none() -> Keys {
         Keys {
             api_key: None,
@@ -383,7 +389,8 @@ impl Keys {
 }
 
 impl Default for Config {
-    /// What runs when nothing is set, whatever the environment says.
+    /// The settings of a server without flags. Unlike the command line, this reads no environment variables; a test holds the two
+    /// together.
     fn default() -> Self {
         Config {
             network: Network {
@@ -426,7 +433,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Is Parlor reached over TLS, so that cookies may be `Secure`?
+    /// Whether clients reach Parlor over TLS, so that cookies can be `Secure`.
     pub fn is_secure(&self) -> bool {
         self.network
             .public_url
@@ -507,9 +514,71 @@ fn http_url(text: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
+
+    fn check(line: &str) -> Result<CommandLine, clap::Error> {
+        CommandLine::check(line.split(' ').map(OsString::from))
+    }
+
+    #[test]
+    fn the_guide_lists_every_setting() {
+        let guide = include_str!("../docs/running.md");
+        let command = CommandLine::command();
+        for argument in command.get_arguments() {
+            let Some(flag) = argument.get_long() else {
+                continue;
+            };
+            if ["help", "version"].contains(&flag) {
+                continue;
+            }
+            let row = guide
+                .lines()
+                .find(|line| {
+                    line.starts_with(&format!("| `--{flag}")) && line.matches('|').count() == 5
+                })
+                .unwrap_or_else(|| panic!("docs/running.md lacks --{flag}"));
+            if let Some(variable) = argument.get_env() {
+                let variable = format!("`{}`", variable.to_string_lossy());
+                assert!(row.contains(&variable), "{row}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_command_shows_its_own_options_only() {
+        let mut command = CommandLine::command();
+        command.build();
+        for name in ["moderator", "keys"] {
+            let command = command.find_subcommand_mut(name).unwrap();
+            let help = command.render_long_help().to_string();
+            assert!(help.contains("--data"), "{help}");
+            assert!(
+                !help.contains("--listen") && !help.contains("--ffmpeg"),
+                "{help}"
+            );
+            assert!(help.contains("beside a running server"), "{help}");
+        }
+    }
+
+    #[test]
+    fn options_of_the_server_stand_with_or_without_serve() {
+        let listen = |line: &str| {
+            let line = check(line).unwrap();
+            match line.command {
+                Some(Command::Serve(config)) => config.network.listen.port(),
+                _ => line.config.network.listen.port(),
+            }
+        };
+        assert_eq!(listen("parlor --listen 127.0.0.1:99"), 99);
+        assert_eq!(listen("parlor serve --listen 127.0.0.1:99"), 99);
+        let refused = check("parlor --listen 127.0.0.1:99 serve").unwrap_err();
+        assert!(refused.to_string().contains("behind `serve`"), "{refused}");
+        let folder = check("parlor --data elsewhere serve").unwrap();
+        let Some(Command::Serve(config)) = folder.command else {
+            panic!("it serves");
+        };
+        assert_eq!(config.data.folder, PathBuf::from("elsewhere"));
+    }
 
     #[test]
     fn the_command_line_is_consistent() {

@@ -5,8 +5,7 @@ use std::{
     process::ExitCode,
 };
 
-use anyhow::{Context, bail, ensure};
-use clap::Parser;
+use anyhow::{Context, ensure};
 use parlor::{
     callback::{self, Topic},
     clock,
@@ -25,16 +24,17 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let line = CommandLine::parse();
-    let done = match line.command.unwrap_or(Command::Serve) {
-        Command::Serve => serve(line.config).await,
-        Command::Moderator(command) => change_moderators(&line.config, command).await,
-        Command::Keys { command } => change_keys(&line.config, command).await,
+    let CommandLine { command, config } = CommandLine::parse_checked();
+    let done = match command {
+        None => serve(config).await,
+        Some(Command::Serve(config)) => serve(*config).await,
+        Some(Command::Moderator(command)) => change_moderators(&config, command).await,
+        Some(Command::Keys { command }) => change_keys(&config, command).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            say_wrong(&format!("{error:#}"));
+            say_error(&format!("{error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -54,7 +54,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     }
     tokio::select! {
         () = server.stop() => {}
-        _ = interrupt.recv() => say_wrong("stopped at once; the next start completes what was recorded"),
+        _ = interrupt.recv() => say_error("stopped immediately; the next start completes the recordings"),
     }
     Ok(())
 }
@@ -67,9 +67,7 @@ async fn greet(base: &str, server: &Server) -> anyhow::Result<()> {
     if moderator::list(db).await?.is_empty() {
         let link = moderator::make_link(db, clock::now_ms()).await?;
         say("");
-        say(
-            "There is no moderator yet. Make an account with this link, which works once, within an hour:",
-        );
+        say("Create your moderator account with this one-time link (valid for 1 hour):");
         say(&format!("  {base}/sign-in?link={link}"));
     }
     Ok(())
@@ -85,7 +83,7 @@ async fn change_moderators(config: &Config, command: ModeratorCommand) -> anyhow
     match command {
         ModeratorCommand::Add { name } => {
             moderator::put(&data.db, &name, &password, clock::now_ms()).await?;
-            say(&format!("{name} may sign in now"));
+            say(&format!("{name} can sign in with this password"));
         }
         ModeratorCommand::List => {
             for name in moderator::list(&data.db).await? {
@@ -95,9 +93,9 @@ async fn change_moderators(config: &Config, command: ModeratorCommand) -> anyhow
         ModeratorCommand::Remove { name } => {
             ensure!(
                 moderator::remove(&data.db, &name).await?,
-                "there is no moderator {name}; `parlor moderator list` shows them"
+                "there is no moderator {name}; `parlor moderator list` lists them"
             );
-            say(&format!("{name} is removed and signed out"));
+            say(&format!("Removed moderator {name}"));
         }
         ModeratorCommand::Link => {
             let link = moderator::make_link(&data.db, clock::now_ms()).await?;
@@ -113,23 +111,27 @@ async fn change_moderators(config: &Config, command: ModeratorCommand) -> anyhow
     Ok(())
 }
 
-/// The password is never an argument: those stand in the list of processes and in the shell's history.
+/// Reads the password: at a terminal hidden and twice, otherwise from standard input. It is never an argument: arguments
+/// are in the list of processes and in the shell's history.
 fn read_password() -> anyhow::Result<String> {
-    if stdin().is_terminal() {
-        say_wrong("Password (shown while you type), then Enter and Ctrl-D:");
-    }
-    let mut text = String::new();
-    stdin()
-        .take(4096)
-        .read_to_string(&mut text)
-        .context("reading the password from standard input")?;
-    let password = text.trim_end_matches(['\r', '\n']);
-    if password.is_empty() {
-        bail!(
-            "no password came on standard input; try: echo 'a long password' | parlor moderator add NAME"
-        );
-    }
-    Ok(password.to_owned())
+    let password = if stdin().is_terminal() {
+        let password = rpassword::prompt_password("Password: ")?;
+        let repeated = rpassword::prompt_password("Repeat the password: ")?;
+        ensure!(password == repeated, "the two passwords differ");
+        password
+    } else {
+        let mut text = String::new();
+        stdin()
+            .take(4096)
+            .read_to_string(&mut text)
+            .context("reading the password from standard input")?;
+        text.trim_end_matches(['\r', '\n']).to_owned()
+    };
+    ensure!(
+        !password.is_empty(),
+        "no password given (read from standard input); for example: echo 'a long password' | parlor moderator add NAME"
+    );
+    Ok(password)
 }
 
 async fn change_keys(config: &Config, command: Option<KeysCommand>) -> anyhow::Result<()> {
@@ -153,7 +155,7 @@ async fn change_keys(config: &Config, command: Option<KeysCommand>) -> anyhow::R
                 "{key} is the key of the pages; start Parlor with another --api-key first"
             );
             project::revoke(&data.db, key, now_ms).await?;
-            say(&format!("{key} lets nobody in any more"));
+            say(&format!("Revoked {key}"));
         }
         Some(KeysCommand::Callback { key, url, off }) => {
             change_callbacks(config, &data, key, url.as_deref(), off).await?;
@@ -172,16 +174,16 @@ async fn change_callbacks(
 ) -> anyhow::Result<()> {
     ensure!(
         project::find(&data.db, key).await?.is_some(),
-        "there is no key {key}; `parlor keys list` shows those of applications"
+        "there is no key {key}; `parlor keys list` lists the keys of applications"
     );
     if off {
         callback::unregister_all(&data.db, key).await?;
-        say(&format!("nothing of {key} is posted any more"));
+        say(&format!("Callbacks disabled for {key}"));
     } else if let Some(url) = url {
         callback::check_url(url, config.callbacks.callback_allow_private)?;
         callback::register(&data.db, key, &Topic::ALL, url, clock::now_ms()).await?;
         say(&format!(
-            "all events of {key} are posted to {url}, signed with its secret"
+            "Sending all events of {key} to {url}, signed with its secret"
         ));
     } else {
         for callback in callback::list(&data.db, key).await? {
@@ -199,7 +201,7 @@ fn show_key(project: &Project) {
 
 #[expect(
     clippy::print_stdout,
-    reason = "the command line answers whoever typed it"
+    reason = "the command line answers on the terminal"
 )]
 fn say(line: &str) {
     println!("{line}");
@@ -207,8 +209,8 @@ fn say(line: &str) {
 
 #[expect(
     clippy::print_stderr,
-    reason = "the command line answers whoever typed it"
+    reason = "the command line answers on the terminal"
 )]
-fn say_wrong(line: &str) {
+fn say_error(line: &str) {
     eprintln!("parlor: {line}");
 }

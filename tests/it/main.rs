@@ -11,6 +11,7 @@ mod client;
 mod clip;
 mod compose;
 mod credentials;
+mod docs;
 #[path = "../sdk/driver.rs"]
 mod driver;
 mod failures;

@@ -86,7 +86,7 @@ async fn a_key_is_made_used_renewed_and_revoked_while_the_server_runs() {
     let token = session.generate_token(&Default::default()).unwrap();
     assert_eq!(world.refusal(&session.session_id, &token).await, 1004);
 
-    assert!(keys(&data, &["revoke", &first.0.to_string()]).contains("nobody"));
+    assert!(keys(&data, &["revoke", &first.0.to_string()]).contains("Revoked"));
     let refused = renewed.archives().find(&archive.id).await.unwrap_err();
     assert!(matches!(refused, Error::Authentication(_)), "{refused}");
     assert!(keys(&data, &["list"]).contains("(revoked)"));
