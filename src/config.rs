@@ -103,7 +103,7 @@ pub enum ModeratorCommand {
     List,
     /// Remove a moderator and sign the account out everywhere
     Remove { name: String },
-    /// Create a one-time sign-in link, valid for 1 hour. Set PARLOR_PUBLIC_URL as for the server
+    /// Create a one-time sign-in link, valid for 1 hour. Set `PARLOR_PUBLIC_URL` as for the server
     Link,
 }
 
@@ -154,7 +154,7 @@ pub struct Network {
     )]
     pub public_address: Vec<IpAddr>,
 
-    /// Local IP addresses for media [default: the IP of --listen; all addresses if that is 0.0.0.0 or [::], or behind a proxy on this machine]
+    /// Local IP addresses for media; by default the IP of --listen, or all addresses for 0.0.0.0, `[::]` and a proxy on this machine
     #[arg(
         long,
         env = "PARLOR_MEDIA_ADDRESS",

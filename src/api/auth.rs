@@ -155,7 +155,7 @@ impl Claims {
     }
 }
 
-/// Returns the whole seconds of a NumericDate (RFC 7519 §2). A value beyond `i64` saturates, and is out of range then.
+/// Returns the whole seconds of a `NumericDate` (RFC 7519 §2). A value beyond `i64` saturates, and is out of range then.
 #[expect(clippy::cast_possible_truncation, reason = "saturates, see above")]
 fn whole(seconds: f64) -> i64 {
     seconds as i64

@@ -1,5 +1,7 @@
-//! The rule which addresses are on the public internet. Requests to URLs that others choose go to these only, because they would
-//! otherwise reach the machines behind the server's firewall (server-side request forgery).
+//! The rule which addresses are on the public internet.
+//!
+//! Requests to URLs that others choose go to these only, because they would otherwise reach the machines behind the server's
+//! firewall (server-side request forgery).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

@@ -202,7 +202,7 @@ impl World {
                 }
             }
             Move::Choose(availability) => {
-                self.switchboard.set_availability(user, availability, now)
+                self.switchboard.set_availability(user, availability, now);
             }
             Move::Wait(ms) => {
                 self.now.at += Duration::from_millis(ms);
@@ -307,7 +307,7 @@ impl World {
                     assert_eq!(self.switchboard.recording_started(&session), goes_on);
                 }
                 InvitationEvent::RecordingStopRequested(session) => {
-                    self.switchboard.recording_ended(&session, None)
+                    self.switchboard.recording_ended(&session, None);
                 }
             }
         }
@@ -320,7 +320,7 @@ impl World {
                 assert_eq!(heard.outgoing.replace(outgoing.invitation), None);
             }
             InvitationMessage::Ringing(incoming) => {
-                assert!(heard.rings.insert(incoming.invitation))
+                assert!(heard.rings.insert(incoming.invitation));
             }
             InvitationMessage::Answered { invitation, .. }
             | InvitationMessage::Cancelled { invitation, .. } => {
@@ -331,7 +331,7 @@ impl World {
                 }
             }
             InvitationMessage::ChatStarted(chat) => {
-                assert_eq!(heard.chat.replace(chat.session_id), None)
+                assert_eq!(heard.chat.replace(chat.session_id), None);
             }
             InvitationMessage::ChatEnded { session_id, .. } => {
                 assert_eq!(heard.chat.take(), Some(session_id));

@@ -181,7 +181,7 @@ impl Switchboard {
         Ok(())
     }
 
-    /// Whether [`Switchboard::offer`] would refuse a new session: to be asked before one is made.
+    /// Whether [`Switchboard::reserve_session`] would refuse a new session: to be asked before one is made.
     ///
     /// # Errors
     /// The reason.

@@ -22,7 +22,7 @@ pub fn duration_us(packet: &[u8]) -> u64 {
     }
 }
 
-/// The maximum size of one frame, in bytes (RFC 6716 §3.4 [R2]).
+/// The maximum size of one frame, in bytes (RFC 6716 §3.4, rule R2).
 const MAX_FRAME: usize = 1275;
 
 /// Whether a packet is well-formed (RFC 6716 §3.4). Decoders refuse others, and some end at the first of them.

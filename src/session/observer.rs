@@ -16,7 +16,7 @@ pub trait Observer: Send + Sync {
 
     /// Whether the observer mediates this session: its clients get none of each other's signals
     /// ([`Observer::signalled`]), and see one another only when it says so
-    /// ([`Sessions::show`](super::Sessions::show)). Called once, when the session opens.
+    /// (`LiveSession::show`). Called once, when the session opens.
     fn mediates(&self, session: &SessionId) -> bool;
 
     /// A client signals in a mediated session. No other client gets the signal; the result is the reply.

@@ -22,7 +22,7 @@ pub trait Recorder: Send + Sync {
     /// end at any moment.
     fn record(&self, archive: ArchiveId, now: Instant, event: TimelineEvent);
 
-    /// Ends a recording; [`RecorderEvent::Ready`] or [`RecorderEvent::Failed`] follows.
+    /// Ends a recording. The recorder then reports that it is ready or failed.
     fn stop(&self, archive: ArchiveId, now: Instant);
 }
 

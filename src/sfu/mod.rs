@@ -57,7 +57,7 @@ const COMMANDS: usize = 1_024;
 /// What the engine is started with.
 #[derive(Debug)]
 pub struct SfuConfig {
-    /// One entry per worker; see [`bind`].
+    /// One entry per worker; see [`bind()`].
     pub sockets: Vec<WorkerSockets>,
     /// Whether a receiver's packets are encrypted once per turn of the loop. Faster; off only to
     /// look for a fault.

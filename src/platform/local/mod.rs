@@ -26,7 +26,7 @@ pub trait LocalPresence: Send + Sync {
     fn presence_token(&self, session: &SessionId, data: &str) -> String;
 
     /// Subscribes to the connections of all sessions, and mediates between the clients of those that
-    /// [`Observer::judges`] names. Call it once, before the first client is admitted.
+    /// [`Observer::mediates`] names. Call it once, before the first client is admitted.
     fn observe(&self, observer: Arc<dyn Observer>);
 
     /// Sends a signal in a session.
