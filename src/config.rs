@@ -324,6 +324,10 @@ pub struct Callbacks {
     /// [`Schedule`](crate::callback::Schedule). Only for tests.
     #[arg(skip)]
     pub retry_delays: Vec<Duration>,
+
+    /// The delays between the probes of a failing URL; empty: the defaults. Only for tests.
+    #[arg(skip)]
+    pub probe_delays: Vec<Duration>,
 }
 
 /// The video platform, which carries calls and archives.

@@ -1,12 +1,12 @@
 //! An archive at the moment of a change of status. A callback that is delivered late still reports that moment.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sqlx::SqlitePool;
 
 use super::{Archive, ArchiveId, Status, store};
 
 /// The fields of an archive that change with its status, as the outbox of callbacks stores them.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StatusSnapshot {
     status: Status,
@@ -14,6 +14,18 @@ pub struct StatusSnapshot {
     updated_at_ms: i64,
     duration_ms: u64,
     size_bytes: u64,
+}
+
+impl StatusSnapshot {
+    pub(super) fn of(archive: &Archive) -> StatusSnapshot {
+        StatusSnapshot {
+            status: archive.status,
+            reason: archive.reason.clone(),
+            updated_at_ms: archive.updated_at_ms,
+            duration_ms: archive.duration_ms,
+            size_bytes: archive.size_bytes,
+        }
+    }
 }
 
 /// Returns an archive as it was when its status changed; `None`: there is no such archive.

@@ -1,9 +1,16 @@
 //! The dispatcher of webhooks: delivers waiting events, one at a time per receiver, to several receivers at once.
 //!
-//! A receiver is one URL of a project; several topics may share it. A failing receiver delays no other receiver. Within a receiver a
-//! failing event blocks the later events for its first attempts; after these, later events overtake it. A delivery shows that the
-//! receiver is up, so its failed events become due at once. Each failed attempt in turn allows one such early attempt, and a failed
-//! early attempt allows none, so at most every second attempt is early.
+//! A receiver is one URL of a project; several topics may share it. A failing receiver delays no other receiver.
+//!
+//! - Backoff: a failed event waits for its next attempt, exponentially longer each time, with jitter ([`Schedule`]). After a day it is
+//!   given up.
+//! - Order: events are delivered in order. A failing event blocks the later ones for its first four attempts, about a minute. Then
+//!   they overtake it.
+//! - Circuit: ten consecutive failures of a receiver open its circuit. Then one event at a time probes it, at growing intervals. A
+//!   probe prefers an event that was not overtaken, so that an event that always fails does not keep the circuit open. Otherwise it
+//!   sends the event that is due first, before its time.
+//! - Recovery: the first delivery after four or more consecutive failures closes the circuit and makes the waiting events due now.
+//!   Events that have failed eight times are excepted: the receiver refuses these, and they keep their backoff.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -20,6 +27,8 @@ use super::{
 };
 use crate::archive::{ArchiveId, snapshot};
 
+/// The failed attempts from which on an event is not made due by a recovery.
+const MAX_EARLY_ATTEMPTS: u32 = 8;
 /// The most requests in flight. A receiver that does not respond occupies one of them for ten seconds.
 const MAX_IN_FLIGHT: usize = 64;
 /// How often the dispatcher polls for events of which it was not notified.
@@ -37,11 +46,24 @@ struct Queues {
     in_flight: JoinSet<Outcome>,
     /// The receiver and the event of each request in flight.
     attempts: HashMap<task::Id, (Receiver, Arc<WaitingEvent>)>,
-    /// The failed attempts of each receiver since its last delivery.
-    failing: HashMap<Receiver, u32>,
+    /// The circuits of the receivers that have failed since their last delivery.
+    circuits: HashMap<Receiver, Circuit>,
+}
+
+/// The state of a failing receiver.
+#[derive(Clone, Copy, Default)]
+struct Circuit {
+    /// Consecutive failures.
+    failures: u32,
+    /// The time of the next probe; `None`: the circuit is closed. Unix time, ms.
+    probe_at_ms: Option<i64>,
 }
 
 impl Queues {
+    fn circuit(&self, receiver: &Receiver) -> Circuit {
+        self.circuits.get(receiver).copied().unwrap_or_default()
+    }
+
     fn is_busy(&self, receiver: &Receiver) -> bool {
         self.attempts.values().any(|(busy, _)| busy == receiver)
     }
@@ -102,12 +124,14 @@ impl Callbacks {
             }
         };
         queues
-            .failing
+            .circuits
             .retain(|failing, _| receivers.contains(failing));
         for receiver in receivers {
             if !queues.is_busy(&receiver) {
-                let at = queues.due.entry(receiver).or_insert(now_ms);
-                *at = now_ms.min(*at);
+                let probe_at = queues.circuit(&receiver).probe_at_ms;
+                let earliest = probe_at.map_or(now_ms, |at| at.max(now_ms));
+                let at = queues.due.entry(receiver).or_insert(earliest);
+                *at = earliest.min(*at);
             }
         }
     }
@@ -123,12 +147,13 @@ impl Callbacks {
                 return;
             }
             let again = now_ms.saturating_add(millis(DATABASE_RETRY_DELAY));
-            let next = match self.next(&receiver, now_ms).await {
+            let circuit = queues.circuit(&receiver);
+            let next = match self.next(&receiver, circuit, now_ms).await {
                 Ok(Next::Deliver(event)) if queues.is_in_flight(&event) => Some(again),
                 Ok(Next::Deliver(event)) => {
                     queues.due.remove(&receiver);
                     let (this, to, sent) = (self.clone(), receiver.clone(), Arc::clone(&event));
-                    let deliver = async move { this.deliver(&to, &sent).await };
+                    let deliver = async move { this.deliver(&to, circuit, &sent).await };
                     let task = queues.in_flight.spawn(deliver);
                     queues.attempts.insert(task.id(), (receiver, event));
                     continue;
@@ -156,13 +181,32 @@ impl Callbacks {
         Duration::from_millis(wait.try_into().unwrap_or_default()).min(POLL_INTERVAL)
     }
 
-    async fn next(&self, receiver: &Receiver, now_ms: i64) -> Result<Next, sqlx::Error> {
-        let blocking_attempts = self.0.settings.schedule.blocking_attempts;
-        let event = store::next(&self.0.db, receiver, blocking_attempts, now_ms).await?;
+    async fn next(
+        &self,
+        receiver: &Receiver,
+        circuit: Circuit,
+        now_ms: i64,
+    ) -> Result<Next, sqlx::Error> {
+        let db = &self.0.db;
+        let blocking = self.0.settings.schedule.blocking_attempts;
+        if circuit.probe_at_ms.is_some() {
+            // No event is due before this time, so these are the events that were not overtaken.
+            let mut probe = store::next(db, receiver, blocking, i64::MIN).await?;
+            if probe.is_none()
+                && let Some(due) = store::due_at_ms(db, receiver).await?
+            {
+                probe = store::next(db, receiver, blocking, due.max(now_ms)).await?;
+            }
+            return Ok(match probe {
+                Some(event) => Next::Deliver(Arc::new(event)),
+                None => Next::PollAt(None),
+            });
+        }
+        let event = store::next(db, receiver, blocking, now_ms).await?;
         Ok(match event {
             Some(event) if event.due_at_ms <= now_ms => Next::Deliver(Arc::new(event)),
             Some(event) => Next::PollAt(Some(event.due_at_ms)),
-            None => Next::PollAt(store::due_at_ms(&self.0.db, receiver).await?),
+            None => Next::PollAt(store::due_at_ms(db, receiver).await?),
         })
     }
 
@@ -183,7 +227,7 @@ impl Callbacks {
             Ok((_, outcome)) => outcome,
             Err(panic) => {
                 error!(%panic, event.id = %event.id, "Delivering a callback event panicked");
-                self.retry_later(key, &event, "an internal error".to_owned())
+                self.retry_later(&receiver, &event, "an internal error".to_owned())
                     .await
             }
         };
@@ -200,23 +244,38 @@ impl Callbacks {
         queues.due.insert(receiver.clone(), self.now_ms());
         match outcome {
             Outcome::Delivered => {
-                let failed = queues.failing.remove(&receiver).unwrap_or_default();
+                let circuit = queues.circuits.remove(&receiver).unwrap_or_default();
                 // Fewer failures may be due to one event.
-                if failed > self.0.settings.schedule.blocking_attempts {
+                if circuit.failures > self.0.settings.schedule.blocking_attempts {
                     info!(
                         project.key = key,
-                        failed_attempts = failed,
+                        failed_attempts = circuit.failures,
                         "Callbacks are delivered again"
                     );
                 }
             }
-            Outcome::Failed(why) => {
-                let failed = queues.failing.entry(receiver).or_default();
-                *failed += 1;
-                if *failed == 1 {
-                    warn!(project.key = key, event.id = %event.id, reason = why, "Delivering a callback event failed; retrying for a day");
+            Outcome::Failed(reason) => {
+                let circuit = queues.circuits.entry(receiver.clone()).or_default();
+                circuit.failures = circuit.failures.saturating_add(1);
+                let was_open = circuit.probe_at_ms.is_some();
+                let schedule = &self.0.settings.schedule;
+                circuit.probe_at_ms =
+                    schedule.next_probe(&receiver.url, circuit.failures, self.now_ms());
+                if let Some(at) = circuit.probe_at_ms {
+                    queues.due.insert(receiver, at);
+                    if !was_open {
+                        warn!(project.key = key, %reason, "Callbacks are paused; probing");
+                    }
+                }
+                if circuit.failures == 1 {
+                    warn!(
+                        project.key = key,
+                        event.id = %event.id,
+                        %reason,
+                        "Delivering a callback event failed; retrying for a day"
+                    );
                 } else {
-                    debug!(project.key = key, event.id = %event.id, reason = why, "Delivering a callback event failed");
+                    debug!(project.key = key, event.id = %event.id, %reason, "Delivering a callback event failed");
                 }
             }
             Outcome::Gone | Outcome::Unchanged => {}
@@ -224,7 +283,12 @@ impl Callbacks {
     }
 
     /// Makes one attempt and saves its outcome.
-    async fn deliver(&self, receiver: &Receiver, event: &WaitingEvent) -> Outcome {
+    async fn deliver(
+        &self,
+        receiver: &Receiver,
+        circuit: Circuit,
+        event: &WaitingEvent,
+    ) -> Outcome {
         let body = match self.body(event).await {
             Ok(Some(body)) => body,
             Ok(None) => {
@@ -234,7 +298,7 @@ impl Callbacks {
             // The row may be repaired within the day. Otherwise the event is given up like an undeliverable one.
             Err(damage @ (sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. })) => {
                 let why = format!("the event cannot be read: {damage}");
-                return self.retry_later(receiver.api_key, event, why).await;
+                return self.retry_later(receiver, event, why).await;
             }
             Err(error) => return settle(Err(error), Outcome::Unchanged),
         };
@@ -248,39 +312,57 @@ impl Callbacks {
             body,
         };
         if let Err(why) = self.0.client.post(request).await {
-            return self
-                .retry_later(receiver.api_key, event, why.to_string())
-                .await;
+            return self.retry_later(receiver, event, why.to_string()).await;
         }
         count(&self.0.counters.delivered, 1);
         let saved = async {
             store::delete(&self.0.db, event.seq).await?;
-            store::retry_now(&self.0.db, receiver, self.now_ms()).await
+            if circuit.failures >= self.0.settings.schedule.blocking_attempts {
+                let now_ms = self.now_ms();
+                store::retry_now(&self.0.db, receiver, MAX_EARLY_ATTEMPTS, now_ms).await?;
+            }
+            Ok(())
         };
         settle(saved.await, Outcome::Delivered)
     }
 
     /// Saves a failed attempt: schedules the next one, or gives the event up.
-    async fn retry_later(&self, key: u32, event: &WaitingEvent, why: String) -> Outcome {
+    async fn retry_later(&self, receiver: &Receiver, event: &WaitingEvent, why: String) -> Outcome {
         let counters = &self.0.counters;
         count(&counters.failed, 1);
         let attempts = event.attempts.saturating_add(1);
         let schedule = &self.0.settings.schedule;
-        let saved = match schedule.next_attempt(attempts, event.occurred_at_ms, self.now_ms()) {
+        let now_ms = self.now_ms();
+        let next = schedule.next_attempt(&event.id, attempts, event.occurred_at_ms, now_ms);
+        let saved = match next {
             Some(due) => store::retry_later(&self.0.db, event.seq, attempts, due).await,
             None => {
-                count(&counters.given_up, 1);
                 warn!(
-                    project.key = key,
+                    project.key = receiver.api_key,
                     event.id = %event.id,
                     attempts,
                     reason = why,
                     "A callback event was given up"
                 );
-                store::delete(&self.0.db, event.seq).await
+                count(&counters.given_up, 1);
+                let before_ms = now_ms.saturating_sub(millis(schedule.give_up_after));
+                self.give_up(receiver, event, before_ms).await
             }
         };
         settle(saved, Outcome::Failed(why))
+    }
+
+    /// Deletes an event, and those of the same receiver that became too old while the circuit was open.
+    async fn give_up(
+        &self,
+        receiver: &Receiver,
+        event: &WaitingEvent,
+        before_ms: i64,
+    ) -> Result<(), sqlx::Error> {
+        store::delete(&self.0.db, event.seq).await?;
+        let others = store::delete_before(&self.0.db, receiver, before_ms).await?;
+        count(&self.0.counters.given_up, others);
+        Ok(())
     }
 
     /// Returns the payload. The payload of an archive is written at the time of the attempt, because its link is valid for ten

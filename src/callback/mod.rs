@@ -3,7 +3,7 @@
 //! ```text
 //! live sessions ─▶ bounded queue ─▶ outbox writer ─┐
 //!                                                  ├─▶ callback_events ─▶ dispatcher ─▶ client ─▶ the application's server
-//! archives: a trigger, with the status ────────────┘        ▲                │
+//! archives: lifecycle, with the status ────────────┘        ▲                │
 //!                                                           └─ retry later ──┘
 //! ```
 //!

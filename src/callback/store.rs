@@ -1,5 +1,5 @@
-//! The SQL of webhooks: registrations, and the outbox of waiting events. Triggers write the rows of archive events (see `migrations/`),
-//! in the transaction that changes the archive.
+//! The SQL of webhooks: registrations, and the outbox of waiting events. The rows of archive events are written in the transaction that
+//! changes the archive (`archive/store/outbox.rs`).
 
 use sqlx::SqlitePool;
 
@@ -224,12 +224,12 @@ pub(super) async fn next(
     // The index of a callback begins with its oldest event, so the length of the queue costs nothing.
     let row = sqlx::query!(
         r#"SELECT event.seq AS "seq!", event.id, project.api_secret, event.archive, event.body,
-                  event.created_at_ms, event.tries AS "attempts: u32", event.due_at_ms
+                  event.created_at_ms, event.attempts AS "attempts: u32", event.due_at_ms
            FROM callbacks AS callback
            JOIN callback_events AS event
              ON event.seq = (SELECT seq
                              FROM callback_events
-                             WHERE callback = callback.id AND (tries < $3 OR due_at_ms <= $4)
+                             WHERE callback = callback.id AND (attempts < $3 OR due_at_ms <= $4)
                              ORDER BY seq
                              LIMIT 1)
            JOIN projects AS project ON project.api_key = callback.api_key
@@ -283,7 +283,7 @@ pub(super) async fn delete(db: &SqlitePool, seq: i64) -> Result<(), sqlx::Error>
     Ok(())
 }
 
-/// Saves a failed attempt. A regular attempt allows an early one (see [`retry_now`]); an early attempt does not.
+/// Saves a failed attempt.
 pub(super) async fn retry_later(
     db: &SqlitePool,
     seq: i64,
@@ -292,7 +292,7 @@ pub(super) async fn retry_later(
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "UPDATE callback_events
-         SET tries = $2, due_at_ms = $3, early = CASE early WHEN 'given' THEN '' ELSE 'earned' END
+         SET attempts = $2, due_at_ms = $3
          WHERE seq = $1",
         seq,
         attempts,
@@ -303,25 +303,47 @@ pub(super) async fn retry_later(
     Ok(())
 }
 
-/// Makes those events of a receiver due now that are allowed an early attempt.
+/// Makes the waiting events of a receiver due now, except those that have failed `max_attempts` times.
 pub(super) async fn retry_now(
     db: &SqlitePool,
     receiver: &Receiver,
+    max_attempts: u32,
     now_ms: i64,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "UPDATE callback_events
-         SET due_at_ms = $3, early = 'given'
-         WHERE early = 'earned'
-           AND due_at_ms > $3
+         SET due_at_ms = $3
+         WHERE due_at_ms > $3
+           AND attempts > 0
+           AND attempts < $4
            AND callback IN (SELECT id FROM callbacks WHERE api_key = $1 AND url = $2)",
         receiver.api_key,
         receiver.url,
         now_ms,
+        max_attempts,
     )
     .execute(db)
     .await?;
     Ok(())
+}
+
+/// Deletes the events of a receiver that happened before this time. Returns their number.
+pub(super) async fn delete_before(
+    db: &SqlitePool,
+    receiver: &Receiver,
+    before_ms: i64,
+) -> Result<u64, sqlx::Error> {
+    let deleted = sqlx::query!(
+        "DELETE FROM callback_events
+         WHERE created_at_ms < $3
+           AND callback IN (SELECT id FROM callbacks WHERE api_key = $1 AND url = $2)",
+        receiver.api_key,
+        receiver.url,
+        before_ms,
+    )
+    .execute(db)
+    .await?;
+    Ok(deleted.rows_affected())
 }
 
 fn malformed(column: &str) -> sqlx::Error {

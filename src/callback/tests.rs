@@ -269,33 +269,70 @@ async fn receivers_are_independent_and_topics_of_one_receiver_are_in_order(db: S
 }
 
 #[sqlx::test]
-async fn a_try_that_fails_in_its_turn_earns_one_that_is_early(db: SqlitePool) {
+async fn a_recovery_makes_the_events_of_its_receiver_due_except_those_that_it_refuses(
+    db: SqlitePool,
+) {
     projects(&db).await;
     let callback = registered(&db, KEY, Topic::StreamCreated).await;
-    add(&db, &callback, 1).await;
-    let now = NOW + 1_000;
-    let event = next(&db, now).await.unwrap().seq;
-    let retry_now = async || {
-        for url in [URL, "https://far.invalid/"] {
-            store::retry_now(&db, &receiver(url), now).await.unwrap();
-        }
-        store::due_at_ms(&db, &receiver(URL)).await.unwrap()
-    };
-    assert_eq!(retry_now().await, Some(NOW + 1), "it has not failed");
-    for attempts in [3, 5, 7] {
-        store::retry_later(&db, event, attempts, now + 500)
-            .await
-            .unwrap();
-        let far = receiver("https://far.invalid/");
-        store::retry_now(&db, &far, now).await.unwrap();
-        assert_eq!(turn(&db, now).await, None, "another receiver is back");
-        assert_eq!(retry_now().await, Some(now), "it comes early");
-        let early = attempts + 1;
-        store::retry_later(&db, event, early, now + 500)
-            .await
-            .unwrap();
-        assert_eq!(retry_now().await, Some(now + 500), "it is not earned again");
+    for number in [1, 2] {
+        add(&db, &callback, number).await;
     }
+    let now = NOW + 1_000;
+    let first = next(&db, now).await.unwrap().seq;
+    let retry_now = async |url| {
+        store::retry_now(&db, &receiver(url), 8, now).await.unwrap();
+        turn(&db, now).await
+    };
+    for attempts in 4..8 {
+        for seq in [first, first + 1] {
+            let later = now + 500;
+            store::retry_later(&db, seq, attempts, later).await.unwrap();
+        }
+        let other = "https://far.invalid/";
+        assert_eq!(retry_now(other).await, None, "another receiver recovered");
+        assert_eq!(retry_now(URL).await.as_deref(), Some("1"), "in order");
+    }
+    store::retry_later(&db, first, 8, now + 500).await.unwrap();
+    assert_eq!(retry_now(URL).await.as_deref(), Some("2"));
+    let before = NOW + 2;
+    let deleted = store::delete_before(&db, &receiver(URL), before).await;
+    assert_eq!((deleted.unwrap(), store::count(&db).await.unwrap()), (1, 1));
+}
+
+#[sqlx::test(migrations = false)]
+async fn events_that_wait_in_an_old_database_are_delivered(db: SqlitePool) {
+    let migrations = sqlx::migrate!();
+    let version = 20_261_201_010_000;
+    for migration in migrations.iter().filter(|m| m.version < version) {
+        sqlx::raw_sql(migration.sql.clone())
+            .execute(&db)
+            .await
+            .unwrap();
+    }
+    for statement in [
+        "INSERT INTO projects (api_key, api_secret, created_at_ms) VALUES (123456, 'x', 1)",
+        "INSERT INTO callbacks VALUES ('c', 123456, 'stream created', 'https://receiver.invalid/', 1)",
+        "INSERT INTO callback_events (id, callback, api_key, body, created_at_ms, tries, due_at_ms, early)
+         VALUES ('evt_1', 'c', 123456, 'old', 1, 5, 7, 'earned')",
+    ] {
+        sqlx::query(statement).execute(&db).await.unwrap();
+    }
+    for migration in migrations.iter().filter(|m| m.version >= version) {
+        sqlx::raw_sql(migration.sql.clone())
+            .execute(&db)
+            .await
+            .unwrap();
+    }
+    let event = next(&db, 7).await.unwrap();
+    assert_eq!(
+        (
+            event.id.as_str(),
+            event.body.as_str(),
+            event.attempts,
+            event.due_at_ms
+        ),
+        ("evt_1", "old", 5, 7)
+    );
 }
 
 #[sqlx::test]
@@ -437,6 +474,7 @@ async fn an_event_undelivered_for_too_long_is_given_up_and_blocks_nothing(db: Sq
     }
     let (callbacks, _changes) = callbacks(&db, |settings| {
         settings.schedule.blocking_attempts = 0;
+        settings.schedule.jitter_percent = 0;
         settings.schedule.give_up_after = std::time::Duration::from_secs(2);
         settings.schedule.delays = vec![std::time::Duration::from_millis(1_998)];
     });
@@ -480,6 +518,7 @@ async fn an_archive_has_a_link_if_it_is_known_where_receivers_reach_this_server(
 /// Attempts each event once during the test.
 fn one_attempt(settings: &mut Settings) {
     settings.schedule.blocking_attempts = 0;
+    settings.schedule.jitter_percent = 0;
     settings.schedule.delays = vec![std::time::Duration::from_secs(3_600)];
 }
 

@@ -97,6 +97,11 @@ pub(super) fn callbacks(config: &Config, addr: SocketAddr) -> callback::Settings
     if !config.callbacks.retry_delays.is_empty() {
         schedule.delays.clone_from(&config.callbacks.retry_delays);
     }
+    if !config.callbacks.probe_delays.is_empty() {
+        schedule
+            .probe_delays
+            .clone_from(&config.callbacks.probe_delays);
+    }
     callback::Settings {
         allow_private,
         schedule,

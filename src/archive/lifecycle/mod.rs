@@ -13,14 +13,20 @@
 //!
 //! The statuses are OpenTok's: see "Archive object, `status`" in its REST reference. `uploaded` replaces `available` if the
 //! file goes to the integrator's own storage. The database decides races: each change names the statuses that it starts
-//! from, and the loser is [refused](ChangeError::Refused).
+//! from, and the loser is [refused](ChangeError::Refused). The transaction of a change also writes its event to the outbox of callbacks
+//! ([`StatusChange::commit_with_event`]).
 
 use sqlx::SqlitePool;
 use tracing::{info, instrument, warn};
 
 use super::{
-    Archive, ArchiveId, NewArchive, OutputMode, Reason, Resolution, Status, composer::Composed,
-    recording::Manifest, store,
+    Archive, ArchiveId, NewArchive, OutputMode, Reason, Resolution, Status,
+    composer::Composed,
+    recording::Manifest,
+    store::{
+        self,
+        outbox::{self, StatusChange},
+    },
 };
 
 /// The maximum length of an archive's name, in characters.
@@ -91,7 +97,9 @@ pub async fn start(
     let id = ArchiveId::random();
     // Two attempts: the conflicting archive may end between the two statements.
     for _ in 0..2 {
-        if let Some(archive) = store::insert(db, id, &new, now_ms).await? {
+        let mut change = StatusChange::begin(db, id).await?;
+        let inserted = store::insert(change.connection(), id, &new, now_ms).await?;
+        if let Some(archive) = change.commit_with_event(inserted).await? {
             info!(archive.id = %id, "Archive started");
             return Ok(archive);
         }
@@ -109,7 +117,9 @@ pub async fn start(
 /// [`ChangeError::Refused`] unless the archive is started.
 #[instrument(skip_all, fields(archive.id = %id))]
 pub async fn pause(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Result<Archive, ChangeError> {
-    let changed = store::pause(db, id, now_ms).await?;
+    let mut change = StatusChange::begin(db, id).await?;
+    let changed = store::pause(change.connection(), id, now_ms).await?;
+    let changed = change.commit_with_event(changed).await?;
     done(db, id, changed, Status::Paused).await
 }
 
@@ -119,7 +129,9 @@ pub async fn pause(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Result<Archiv
 /// [`ChangeError::Refused`] unless the archive is paused.
 #[instrument(skip_all, fields(archive.id = %id))]
 pub async fn resume(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Result<Archive, ChangeError> {
-    let changed = store::resume(db, id, now_ms).await?;
+    let mut change = StatusChange::begin(db, id).await?;
+    let changed = store::resume(change.connection(), id, now_ms).await?;
+    let changed = change.commit_with_event(changed).await?;
     done(db, id, changed, Status::Started).await
 }
 
@@ -134,7 +146,9 @@ pub async fn stop(
     reason: Reason,
     now_ms: i64,
 ) -> Result<Archive, ChangeError> {
-    let changed = store::stop(db, id, reason, "", now_ms).await?;
+    let mut change = StatusChange::begin(db, id).await?;
+    let changed = store::stop(change.connection(), id, reason, "", now_ms).await?;
+    let changed = change.commit_with_event(changed).await?;
     done(db, id, changed, Status::Stopped).await
 }
 
@@ -150,11 +164,20 @@ pub async fn interrupt(
     now_ms: i64,
 ) -> Result<Archive, ChangeError> {
     warn!(error = %problem, "Recording interrupted");
-    let changed = match store::stop(db, id, Reason::SystemFailure, problem, now_ms).await? {
+    let mut change = StatusChange::begin(db, id).await?;
+    let stopped = store::stop(
+        change.connection(),
+        id,
+        Reason::SystemFailure,
+        problem,
+        now_ms,
+    );
+    let changed = match stopped.await? {
         // It was stopped before the recorder failed.
-        None => store::record_problem(db, id, problem, now_ms).await?,
+        None => store::record_problem(change.connection(), id, problem, now_ms).await?,
         changed => changed,
     };
+    let changed = change.commit_with_event(changed).await?;
     done(db, id, changed, Status::Stopped).await
 }
 
@@ -163,7 +186,12 @@ pub async fn interrupt(
 /// # Errors
 /// The database query fails.
 pub async fn stop_abandoned(db: &SqlitePool, now_ms: i64) -> Result<Vec<Archive>, sqlx::Error> {
-    let archives = store::stop_abandoned(db, now_ms).await?;
+    let mut transaction = db.begin().await?;
+    let archives = store::stop_abandoned(&mut transaction, now_ms).await?;
+    for archive in &archives {
+        outbox::enqueue(&mut transaction, archive).await?;
+    }
+    transaction.commit().await?;
     for archive in &archives {
         warn!(archive.id = %archive.id, "Archive was being recorded when the server was killed");
     }
@@ -184,7 +212,9 @@ pub async fn save_tracks(
     manifest: &Manifest,
     now_ms: i64,
 ) -> Result<Archive, ChangeError> {
-    let changed = store::save_tracks(db, id, manifest, now_ms).await?;
+    let mut change = StatusChange::begin(db, id).await?;
+    let changed = store::save_tracks(change.connection(), id, manifest, now_ms).await?;
+    let changed = change.commit_with_event(changed).await?;
     let to = changed.as_ref().map_or(Status::Stopped, |a| a.status);
     done(db, id, changed, to).await
 }
@@ -202,7 +232,9 @@ pub async fn fail(
     now_ms: i64,
 ) -> Result<Archive, ChangeError> {
     warn!(error = %problem, "Archive failed");
-    let changed = store::fail(db, id, reason, problem, now_ms).await?;
+    let mut change = StatusChange::begin(db, id).await?;
+    let changed = store::fail(change.connection(), id, reason, problem, now_ms).await?;
+    let changed = change.commit_with_event(changed).await?;
     done(db, id, changed, Status::Failed).await
 }
 
@@ -219,7 +251,9 @@ pub async fn make_available(
     file: &Composed,
     now_ms: i64,
 ) -> Result<Archive, ChangeError> {
-    let changed = store::make_available(db, id, file, now_ms).await?;
+    let mut change = StatusChange::begin(db, id).await?;
+    let changed = store::make_available(change.connection(), id, file, now_ms).await?;
+    let changed = change.commit_with_event(changed).await?;
     let archive = done(db, id, changed, Status::Available).await?;
     info!(archive.size_bytes = file.size_bytes, "Archive available");
     Ok(archive)
@@ -231,7 +265,9 @@ pub async fn make_available(
 /// [`ChangeError::Refused`] during recording, and if it is expired or deleted already.
 #[instrument(skip_all, fields(archive.id = %id))]
 pub async fn expire(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Result<Archive, ChangeError> {
-    let changed = store::expire(db, id, now_ms).await?;
+    let mut change = StatusChange::begin(db, id).await?;
+    let changed = store::expire(change.connection(), id, now_ms).await?;
+    let changed = change.commit_with_event(changed).await?;
     let archive = done(db, id, changed, Status::Expired).await?;
     info!("Archive expired");
     Ok(archive)
@@ -245,7 +281,9 @@ pub async fn expire(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Result<Archi
 /// [`ChangeError::Refused`] during recording, and if it is deleted already.
 #[instrument(skip_all, fields(archive.id = %id))]
 pub async fn delete(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Result<Archive, ChangeError> {
-    let changed = store::delete(db, id, now_ms).await?;
+    let mut change = StatusChange::begin(db, id).await?;
+    let changed = store::delete(change.connection(), id, now_ms).await?;
+    let changed = change.commit_with_event(changed).await?;
     let archive = done(db, id, changed, Status::Deleted).await?;
     info!("Archive deleted");
     Ok(archive)

@@ -8,7 +8,11 @@ use sqlx::SqlitePool;
 use super::report::{LocalContext, RemoteArchive};
 use crate::archive::{
     Archive, ArchiveId, Layout, Status,
-    store::{ArchiveRow, all, changed, integer, rows},
+    store::{
+        ArchiveRow, all, changed, integer,
+        outbox::{self, StatusChange},
+        rows,
+    },
 };
 
 fn rank(status: Status) -> i64 {
@@ -32,6 +36,7 @@ pub async fn adopt(
     context: &LocalContext,
     now_ms: i64,
 ) -> sqlx::Result<Option<Archive>> {
+    let mut change = StatusChange::begin(db, remote.id).await?;
     let id = remote.id.to_string();
     let session_id = remote.session_id.as_str();
     let status = remote.status.as_str();
@@ -73,9 +78,9 @@ pub async fn adopt(
         size_bytes,
         context.platform,
     )
-    .fetch_all(db)
+    .fetch_all(change.connection())
     .await?;
-    changed(rows)
+    change.commit_with_event(changed(rows)?).await
 }
 
 /// Applies a report to a row; `None`: there is no such row, it is up to date, or its status has a higher rank.
@@ -87,6 +92,7 @@ pub async fn apply(
     remote: &RemoteArchive,
     now_ms: i64,
 ) -> sqlx::Result<Option<Archive>> {
+    let mut change = StatusChange::begin(db, remote.id).await?;
     let id = remote.id.to_string();
     let (status, rank) = (remote.status.as_str(), rank(remote.status));
     let (duration_ms, size_bytes) = (integer(remote.duration_ms), integer(remote.size_bytes));
@@ -112,9 +118,9 @@ pub async fn apply(
         now_ms,
         rank,
     )
-    .fetch_all(db)
+    .fetch_all(change.connection())
     .await?;
-    changed(rows)
+    change.commit_with_event(changed(rows)?).await
 }
 
 /// Records that the platform no longer has the archive. An unfinished archive fails, a finished one expires.
@@ -126,6 +132,7 @@ pub async fn mark_lost(
     id: ArchiveId,
     now_ms: i64,
 ) -> sqlx::Result<Option<Archive>> {
+    let mut change = StatusChange::begin(db, id).await?;
     let id = id.to_string();
     let rows = rows!(
         "UPDATE archives
@@ -142,9 +149,9 @@ pub async fn mark_lost(
         id,
         now_ms,
     )
-    .fetch_all(db)
+    .fetch_all(change.connection())
     .await?;
-    changed(rows)
+    change.commit_with_event(changed(rows)?).await
 }
 
 /// Fails the unfinished archives of all platforms but this one, because no report of them will arrive. Returns them.
@@ -156,6 +163,7 @@ pub async fn fail_others(
     platform: &str,
     now_ms: i64,
 ) -> sqlx::Result<Vec<Archive>> {
+    let mut transaction = db.begin().await?;
     let rows = rows!(
         "UPDATE archives
          SET status = 'failed', reason = 'this server no longer uses the video platform that recorded it',
@@ -168,9 +176,14 @@ pub async fn fail_others(
         platform,
         now_ms,
     )
-    .fetch_all(db)
+    .fetch_all(&mut *transaction)
     .await?;
-    all(rows)
+    let archives = all(rows)?;
+    for archive in &archives {
+        outbox::enqueue(&mut transaction, archive).await?;
+    }
+    transaction.commit().await?;
+    Ok(archives)
 }
 
 /// Marks an archive as deleted after the platform has deleted it, whatever its status is.
@@ -178,6 +191,7 @@ pub async fn fail_others(
 /// # Errors
 /// The database query fails.
 pub async fn delete(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> sqlx::Result<Option<Archive>> {
+    let mut change = StatusChange::begin(db, id).await?;
     let id = id.to_string();
     let rows = rows!(
         "UPDATE archives
@@ -188,9 +202,9 @@ pub async fn delete(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> sqlx::Result
         id,
         now_ms,
     )
-    .fetch_all(db)
+    .fetch_all(change.connection())
     .await?;
-    changed(rows)
+    change.commit_with_event(changed(rows)?).await
 }
 
 /// Records that the archive's file, `size_bytes` long, is in its folder here, also if the platform's own has expired
@@ -204,6 +218,7 @@ pub async fn mark_pulled(
     size_bytes: u64,
     now_ms: i64,
 ) -> sqlx::Result<Option<Archive>> {
+    let mut change = StatusChange::begin(db, id).await?;
     let (id, size_bytes) = (id.to_string(), integer(size_bytes));
     let rows = rows!(
         "UPDATE archives
@@ -215,9 +230,9 @@ pub async fn mark_pulled(
         size_bytes,
         now_ms,
     )
-    .fetch_all(db)
+    .fetch_all(change.connection())
     .await?;
-    changed(rows)
+    change.commit_with_event(changed(rows)?).await
 }
 
 /// Returns the archives of a platform that are being recorded or whose file is being made, the oldest first.

@@ -105,6 +105,38 @@ async fn a_row_applies_reports_and_never_goes_back(db: SqlitePool) {
 }
 
 #[sqlx::test]
+async fn each_new_status_is_an_event_in_the_outbox(db: SqlitePool) {
+    for statement in [
+        "INSERT INTO projects (api_key, api_secret, created_at_ms) VALUES (12, 'x', 1)",
+        "INSERT INTO callbacks VALUES ('c', 12, 'archive status', 'https://receiver.invalid/', 1)",
+    ] {
+        sqlx::query(statement).execute(&db).await.unwrap();
+    }
+    let archive = adopted(&db, "started").await;
+    // The status stays: the local context or the duration changes.
+    adopt(&db, &remote("started"), &context(), NOW_MS)
+        .await
+        .unwrap();
+    let stopped = remote("stopped");
+    let longer = RemoteArchive {
+        duration_ms: stopped.duration_ms + 1,
+        ..remote("stopped")
+    };
+    for report in [&stopped, &longer, &remote("available"), &remote("expired")] {
+        apply(&db, report, NOW_MS).await.unwrap().unwrap();
+    }
+    mark_pulled(&db, archive.id, 1, NOW_MS).await.unwrap();
+    delete(&db, archive.id, NOW_MS).await.unwrap();
+    let statuses: Vec<String> =
+        sqlx::query_scalar("SELECT body ->> 'status' FROM callback_events ORDER BY seq")
+            .fetch_all(&db)
+            .await
+            .unwrap();
+    let changes = ["started", "stopped", "available", "expired", "available"];
+    assert_eq!(statuses, changes);
+}
+
+#[sqlx::test]
 async fn an_archive_that_was_found_before_its_start_was_answered_learns_who_started_it(
     db: SqlitePool,
 ) {

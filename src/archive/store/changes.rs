@@ -1,13 +1,13 @@
 //! The changes of an archive's status, as [`lifecycle`](crate::archive::lifecycle) defines them.
 
-use sqlx::SqlitePool;
+use sqlx::{SqliteConnection, SqlitePool};
 
 use super::row::{ArchiveRow, all, changed, integer, rows};
 use crate::archive::{Archive, ArchiveId, NewArchive, Quality, Reason, composer::Composed};
 
 /// Inserts an archive; `None`: the session is being recorded under the same tag.
 pub(in crate::archive) async fn insert(
-    db: &SqlitePool,
+    db: &mut SqliteConnection,
     id: ArchiveId,
     new: &NewArchive,
     now_ms: i64,
@@ -53,7 +53,7 @@ pub(in crate::archive) async fn insert(
 }
 
 pub(in crate::archive) async fn pause(
-    db: &SqlitePool,
+    db: &mut SqliteConnection,
     id: ArchiveId,
     now_ms: i64,
 ) -> sqlx::Result<Option<Archive>> {
@@ -73,7 +73,7 @@ pub(in crate::archive) async fn pause(
 }
 
 pub(in crate::archive) async fn resume(
-    db: &SqlitePool,
+    db: &mut SqliteConnection,
     id: ArchiveId,
     now_ms: i64,
 ) -> sqlx::Result<Option<Archive>> {
@@ -93,7 +93,7 @@ pub(in crate::archive) async fn resume(
 }
 
 pub(in crate::archive) async fn stop(
-    db: &SqlitePool,
+    db: &mut SqliteConnection,
     id: ArchiveId,
     reason: Reason,
     problem: &str,
@@ -119,7 +119,7 @@ pub(in crate::archive) async fn stop(
 }
 
 pub(in crate::archive) async fn stop_abandoned(
-    db: &SqlitePool,
+    db: &mut SqliteConnection,
     now_ms: i64,
 ) -> sqlx::Result<Vec<Archive>> {
     let reason = Reason::ServerRestarted.as_str();
@@ -138,7 +138,7 @@ pub(in crate::archive) async fn stop_abandoned(
 }
 
 pub(in crate::archive) async fn record_problem(
-    db: &SqlitePool,
+    db: &mut SqliteConnection,
     id: ArchiveId,
     problem: &str,
     now_ms: i64,
@@ -160,7 +160,7 @@ pub(in crate::archive) async fn record_problem(
 }
 
 pub(in crate::archive) async fn fail(
-    db: &SqlitePool,
+    db: &mut SqliteConnection,
     id: ArchiveId,
     reason: Reason,
     problem: &str,
@@ -185,7 +185,7 @@ pub(in crate::archive) async fn fail(
 }
 
 pub(in crate::archive) async fn make_available(
-    db: &SqlitePool,
+    db: &mut SqliteConnection,
     id: ArchiveId,
     file: &Composed,
     now_ms: i64,
@@ -237,7 +237,7 @@ pub(in crate::archive) async fn record_composing(
 }
 
 pub(in crate::archive) async fn expire(
-    db: &SqlitePool,
+    db: &mut SqliteConnection,
     id: ArchiveId,
     now_ms: i64,
 ) -> sqlx::Result<Option<Archive>> {
@@ -257,7 +257,7 @@ pub(in crate::archive) async fn expire(
 }
 
 pub(in crate::archive) async fn delete(
-    db: &SqlitePool,
+    db: &mut SqliteConnection,
     id: ArchiveId,
     now_ms: i64,
 ) -> sqlx::Result<Option<Archive>> {

@@ -4,6 +4,7 @@
 mod changes;
 mod files;
 mod find;
+pub(super) mod outbox;
 mod row;
 mod tracks;
 

@@ -12,7 +12,7 @@ use crate::{
 };
 
 pub(in crate::archive) async fn save_tracks(
-    db: &SqlitePool,
+    db: &mut SqliteConnection,
     id: ArchiveId,
     manifest: &Manifest,
     now_ms: i64,
@@ -34,8 +34,6 @@ pub(in crate::archive) async fn save_tracks(
     let duration_ms = integer(manifest.duration_ms);
     let layouts = serde_json::to_string(&manifest.layouts).map_err(decode)?;
 
-    // The first statement writes, so two of these transactions never deadlock.
-    let mut transaction = db.begin().await?;
     let id = id.to_string();
     let row = rows!(
         "UPDATE archives
@@ -55,15 +53,14 @@ pub(in crate::archive) async fn save_tracks(
         now_ms,
         layouts,
     )
-    .fetch_optional(&mut *transaction)
+    .fetch_optional(&mut *db)
     .await?;
     let Some(archive) = one(row)? else {
         return Ok(None);
     };
     for (position, stream) in manifest.streams.iter().enumerate() {
-        insert_stream(&mut transaction, archive.seq, position as u64, stream).await?;
+        insert_stream(db, archive.seq, position as u64, stream).await?;
     }
-    transaction.commit().await?;
     Ok(Some(archive))
 }
 
