@@ -21,13 +21,13 @@ use crate::common::name::{Name, NameError, fold};
 
 pub use sign_in_guard::{KnownDevice, SignInClient, SignInGuard, SignInRefused};
 
-/// Characters of a password, at least.
+/// The minimum length of a password, in characters.
 pub const SHORTEST_PASSWORD: usize = 8;
 
-/// Longer ones only keep the machine busy. Bytes.
+/// The maximum length of a password: hashing a longer one only costs time. Bytes.
 const LONGEST_PASSWORD: usize = 1024;
 
-/// How long a sign-in link works. ms.
+/// How long a sign-in link is valid. ms.
 const LINK_LIFETIME_MS: i64 = 60 * 60 * 1000;
 
 /// The passwords that are hashed at the same time: each takes 19 MiB and a core.
@@ -42,7 +42,7 @@ pub struct Moderator {
     pub stamp: String,
 }
 
-/// Why an account was not made or changed.
+/// The reason why an account was not created or changed, or not signed in.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountError {
     #[error(transparent)]
@@ -122,7 +122,7 @@ pub async fn sign_in(
 }
 
 /// # Errors
-/// When the database does not answer.
+/// Fails if the database does not answer.
 pub async fn find(db: &SqlitePool, id: i64) -> Result<Option<Moderator>, sqlx::Error> {
     Ok(store::find(db, id).await?.map(Moderator::from))
 }
@@ -130,7 +130,7 @@ pub async fn find(db: &SqlitePool, id: i64) -> Result<Option<Moderator>, sqlx::E
 /// The names of all moderators.
 ///
 /// # Errors
-/// When the database does not answer.
+/// Fails if the database does not answer.
 pub async fn list(db: &SqlitePool) -> Result<Vec<String>, sqlx::Error> {
     store::list(db).await
 }
@@ -138,15 +138,15 @@ pub async fn list(db: &SqlitePool) -> Result<Vec<String>, sqlx::Error> {
 /// Removes an account, which signs it out everywhere. False if there is none of this name.
 ///
 /// # Errors
-/// When the database does not answer.
+/// Fails if the database does not answer.
 pub async fn remove(db: &SqlitePool, name: &str) -> Result<bool, sqlx::Error> {
     store::remove(db, &account_name(name)).await
 }
 
-/// Makes a link that works once, within an hour: the part after `/sign-in?link=`.
+/// Creates a one-time link that is valid for an hour. Returns the part after `/sign-in?link=`.
 ///
 /// # Errors
-/// When the database does not answer.
+/// Fails if the database does not answer.
 pub async fn make_link(db: &SqlitePool, now_ms: i64) -> Result<String, sqlx::Error> {
     let mut random = [0_u8; 24];
     rand::fill(&mut random).expect("the system has random bytes");
@@ -155,19 +155,18 @@ pub async fn make_link(db: &SqlitePool, now_ms: i64) -> Result<String, sqlx::Err
     Ok(link)
 }
 
-/// Would this link still make an account?
+/// Whether this link can still create an account.
 ///
 /// # Errors
-/// When the database does not answer.
+/// Fails if the database does not answer.
 pub async fn link_is_good(db: &SqlitePool, link: &str, now_ms: i64) -> Result<bool, sqlx::Error> {
     store::link_is_good(db, &sha256(link), now_ms).await
 }
 
-/// Makes an account with a link and uses the link up. The link survives a name or a password that
-/// will not do.
+/// Creates an account with a link, and uses the link up. A refused name or password does not use it up.
 ///
 /// # Errors
-/// [`AccountError::BadLink`] also when somebody else was faster.
+/// [`AccountError::BadLink`] also if another request used the link first.
 pub async fn use_link(
     db: &SqlitePool,
     link: &str,
