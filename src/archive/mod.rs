@@ -38,6 +38,7 @@ pub use model::{Archive, Composing, NewArchive, Origin};
 pub use run_time::RunTimes;
 pub use service::{ArchiveUpdate, Archives, Recover, SessionChange, Settings};
 pub use status::{Reason, Status};
+pub use store::is_disk_full;
 
 /// OpenTok's enums describe an archive.
 pub use crate::opentok::{OutputMode, Resolution, StreamMode};

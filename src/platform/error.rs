@@ -4,7 +4,7 @@ use anyhow::anyhow;
 
 use crate::{
     archive::{
-        Status,
+        self, Status,
         lifecycle::{ChangeError, StartError},
     },
     clock,
@@ -33,15 +33,9 @@ pub enum PlatformError {
     Internal(#[from] anyhow::Error),
 }
 
-/// SQLite's error code for a full disk, `SQLITE_FULL`.
-const SQLITE_FULL: &str = "13";
-
 impl From<sqlx::Error> for PlatformError {
     fn from(error: sqlx::Error) -> Self {
-        let code = error
-            .as_database_error()
-            .and_then(sqlx::error::DatabaseError::code);
-        if code.as_deref() == Some(SQLITE_FULL) {
+        if archive::is_disk_full(&error) {
             return PlatformError::NoSpace(
                 "the disk is full: free some space, and try again".to_owned(),
             );

@@ -179,6 +179,11 @@ pub async fn archive_file(
         .use_last_modified(true)
         .into_response(&request);
     let headers = response.headers_mut();
+    // Recordings are compressed already: they go as they are, with their length and one ETag.
+    headers.insert(
+        header::CONTENT_ENCODING,
+        HeaderValue::from_static("identity"),
+    );
     headers.insert(
         header::CACHE_CONTROL,
         HeaderValue::from_static("private, max-age=0"),

@@ -29,6 +29,7 @@ use tokio::{
     sync::{Semaphore, broadcast, watch},
     task::JoinHandle,
 };
+use tracing::warn;
 
 use super::{
     Archive, ArchiveId, NewArchive, Reason,
@@ -142,12 +143,32 @@ impl Archives {
     /// # Errors
     /// The same as [`lifecycle::delete`].
     pub async fn delete(&self, id: ArchiveId) -> Result<Archive, ChangeError> {
-        let archive = lifecycle::delete(&self.inner.db, id, self.now_ms()).await?;
+        let deleted = lifecycle::delete(&self.inner.db, id, self.now_ms()).await;
+        let archive = match deleted {
+            Err(ChangeError::Database(error)) if store::is_disk_full(&error) => {
+                self.free_space_of(id).await?;
+                lifecycle::delete(&self.inner.db, id, self.now_ms()).await?
+            }
+            other => other?,
+        };
         let archive = self.notify(archive);
         let this = self.clone();
         let cleared = tokio::spawn(async move { this.clear(id).await });
         let _ = cleared.await;
         Ok(archive)
+    }
+
+    /// Removes the files of an archive that is about to be deleted: on a full disk its row cannot change before.
+    async fn free_space_of(&self, id: ArchiveId) -> Result<(), ChangeError> {
+        let found = store::find(&self.inner.db, id).await?;
+        if found.is_some_and(|archive| archive.is_deletable()) {
+            warn!(archive.id = %id, "The disk is full; removing the files before the row changes");
+            self.end_composing(id).await;
+            if let Err(error) = tokio::fs::remove_dir_all(self.folder(id)).await {
+                warn!(archive.id = %id, %error, "Removing archive files failed");
+            }
+        }
+        Ok(())
     }
 
     /// The folder of an archive's files.

@@ -16,3 +16,14 @@ pub(super) use files::{older_than, record_cleared, to_clear};
 pub(super) use find::{find, running, running_in, running_of, stopped};
 pub(super) use row::{ArchiveRow, all, changed, integer, number, rows};
 pub(super) use tracks::{manifest, save_tracks, streams};
+
+/// SQLite's result code for a full disk, `SQLITE_FULL`.
+const SQLITE_FULL: &str = "13";
+
+/// Whether the database has no space to write.
+pub fn is_disk_full(error: &sqlx::Error) -> bool {
+    let code = error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code);
+    code.as_deref() == Some(SQLITE_FULL)
+}

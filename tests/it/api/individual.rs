@@ -66,6 +66,10 @@ async fn an_individual_archive_is_a_zip_of_what_each_one_sent() {
     assert!(disposition.ends_with(".zip\""), "{disposition}");
     let bytes = whole.bytes().await.unwrap().to_vec();
     assert_eq!(archive.size, bytes.len() as u64);
+    let request = world.http.get(&url).header("accept-encoding", "gzip, br");
+    let compressible = request.send().await.unwrap();
+    let length = compressible.headers()["content-length"].to_str().unwrap();
+    assert_eq!(length, bytes.len().to_string(), "a ZIP goes as it is");
     let part = world.http.get(&url).header("range", "bytes=100-199");
     let part = part.send().await.unwrap();
     assert_eq!(part.status(), 206);

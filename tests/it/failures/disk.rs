@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf, process::Command};
 
 use crate::{
     client::{Diary, Part, Participant},
-    people::{Moderator, Parlor, is_playable},
+    people::{Moderator, Parlor, is_available, is_playable},
     process::{Data, Process, add_moderator},
     tools::{decode, packets},
 };
@@ -176,6 +176,28 @@ async fn an_archive_that_was_cut_off_by_a_full_disk_is_there_once_there_is_room(
     moderator.sees(id, is_playable).await;
     is_whole(&moderator, id).await;
     ada.leave();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deleting_an_archive_needs_no_room_and_makes_some() {
+    let Some(disk) = small_disk() else { return };
+    add_moderator(&disk.data()).await;
+    let server = Process::start(&disk.data(), &["--min-free-mib", "2"]);
+    let moderator = Moderator::at(&server.base).await;
+    let mut ada = Participant::join(&moderator, "main", "Ada", Part::Heavy).await;
+    let id = moderator.starts_archive("main").await;
+    let before = ada.sent().len();
+    ada.until(|diary| diary.sent.len() > before + 80).await;
+    moderator.stops_archive(id).await;
+    moderator.sees(id, is_available).await;
+    ada.leave();
+    disk.fill(0);
+
+    let (status, answer) = moderator.ask(&format!("/archives/{id}/delete"), &[]).await;
+
+    assert_eq!(status, 200, "{answer}");
+    assert!(!disk.data().join("archives").join(id.to_string()).exists());
+    assert!(disk.free() > 0);
 }
 
 fn is_told_of_the_end(diary: &Diary) -> bool {
