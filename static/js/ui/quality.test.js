@@ -3,13 +3,31 @@ import { test } from 'node:test'
 
 import { quality } from './quality.js'
 
-test('bars follow the loss', () => {
-  const bars = (/** @type {number} */ received, /** @type {number} */ lost) =>
-    quality({ received, lost }).bars
-  assert.equal(bars(1000, 0), 4)
-  assert.equal(bars(950, 50), 4)
-  assert.equal(bars(930, 70), 3)
-  assert.equal(bars(900, 100), 2)
-  assert.equal(bars(800, 200), 1)
-  assert.equal(bars(0, 0), 0)
+/** The bars when this many of 10,000 packets of each medium are lost. */
+const bars = (/** @type {{ audio?: number, video?: number }} */ { audio = 0, video = 0 }) =>
+  quality({
+    audio: { received: 10_000 - audio, lost: audio },
+    video: { received: 10_000 - video, lost: video },
+  }).bars
+
+test('bars follow the loss of video', () => {
+  assert.equal(bars({ video: 0 }), 4)
+  assert.equal(bars({ video: 199 }), 4)
+  assert.equal(bars({ video: 200 }), 3)
+  assert.equal(bars({ video: 599 }), 3)
+  assert.equal(bars({ video: 600 }), 1)
+})
+
+test('audio bears more loss than video', () => {
+  assert.equal(bars({ audio: 374 }), 4)
+  assert.equal(bars({ audio: 375 }), 3)
+  assert.equal(bars({ audio: 1124 }), 3)
+  assert.equal(bars({ audio: 1125 }), 1)
+})
+
+test('the worse medium counts, and one that is not sent does not', () => {
+  const none = { received: 0, lost: 0 }
+  assert.equal(bars({ audio: 100, video: 700 }), 1)
+  assert.equal(quality({ audio: { received: 150, lost: 0 }, video: none }).bars, 4)
+  assert.equal(quality({ audio: none, video: none }).words, 'Connection lost')
 })
