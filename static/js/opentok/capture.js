@@ -142,14 +142,14 @@ const REFUSALS = {
   NotFoundError: ['OT_NO_DEVICES_FOUND', 'No camera or microphone was found.'],
   NotReadableError: [
     'OT_HARDWARE_UNAVAILABLE',
-    'The camera or microphone cannot be read; another program may be using it.',
+    "Couldn't read the camera or microphone; another program may be using it.",
   ],
   AbortError: ['OT_HARDWARE_UNAVAILABLE', 'The camera or microphone stopped unexpectedly.'],
   OverconstrainedError: [
     'OT_CONSTRAINTS_NOT_SATISFIED',
-    'No camera or microphone can do what was asked for.',
+    'No camera or microphone meets the constraints.',
   ],
-  TypeError: ['OT_NO_VALID_CONSTRAINTS', 'Neither audio nor video was asked for.'],
+  TypeError: ['OT_NO_VALID_CONSTRAINTS', 'Neither audio nor video was requested.'],
 }
 
 /**
@@ -170,7 +170,7 @@ function unsupported() {
     1500,
     'OT_UNSUPPORTED_BROWSER',
     secure
-      ? 'This browser gives no access to cameras, microphones or screens.'
-      : 'Browsers give the camera and the microphone to secure (https) pages only.',
+      ? "This browser doesn't give access to cameras, microphones or screens."
+      : 'Browsers allow the camera and microphone only on secure (https) pages.',
   )
 }

@@ -48,18 +48,18 @@ if (whole instanceof HTMLVideoElement) {
 
 /** The file may be on another server, and only this one knows why it does not come. @param {HTMLVideoElement} video */
 async function sayWhyNot(video) {
-  let why = 'The file does not come. Check your network.'
+  let why = "Couldn't load the file. Check your network."
   try {
     const answer = await fetch(video.src, {
       headers: { Accept: 'application/json', Range: 'bytes=0-0' },
       redirect: 'manual', // where it leads to may not be read by this page
     })
     if (answer.type === 'opaqueredirect') {
-      why = 'The video platform does not send the file now, or this browser cannot play it.'
+      why = "The video platform isn't sending the file, or this browser can't play it."
     } else if (!answer.ok) {
       const { cause, remedy } = await answer.json()
       why = `${cause} ${remedy}`
-    } else why = 'This browser cannot play the file. Download it, and play it with another program.'
+    } else why = "This browser can't play the file. Download it and play it in another app."
   } catch {
     // What was said before holds.
   }
@@ -104,7 +104,9 @@ function openPlayer() {
   player.addEventListener(
     'trouble',
     () =>
-      toast('A part cannot be played by this browser. The MP4 plays everywhere.', { ms: 12_000 }),
+      toast("This browser can't play part of the recording. The MP4 plays everywhere.", {
+        ms: 12_000,
+      }),
     { once: true },
   )
 

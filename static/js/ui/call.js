@@ -517,7 +517,7 @@ function describe(connection) {
   } catch {
     // A page of somebody else's wrote it.
   }
-  return { name: 'Somebody', isHost: false }
+  return { name: 'Someone', isHost: false }
 }
 
 /** @param {MediaStreamTrack | null} track */

@@ -31,7 +31,7 @@ export function loadLibrary(address) {
 function load(address) {
   return new Promise((resolve, reject) => {
     const script = document.createElement('script')
-    const timer = setTimeout(() => fail('It does not answer.'), PATIENCE_MS)
+    const timer = setTimeout(() => fail("It doesn't respond."), PATIENCE_MS)
     const fail = (/** @type {string} */ why) => {
       clearTimeout(timer)
       script.remove()
@@ -43,7 +43,7 @@ function load(address) {
       if (/** @type {any} */ (globalThis).OT) resolve()
       else fail("The address answers, but it isn't the platform.")
     })
-    script.addEventListener('error', () => fail('Its library does not load.'))
+    script.addEventListener('error', () => fail("Couldn't load its library."))
     script.src = address
     document.head.append(script)
   })
