@@ -132,7 +132,7 @@
     trigger(name2, ...parts) {
       for (const entry of [...this.#handlers.get(name2) ?? []]) {
         if (!this.#handlers.get(name2)?.includes(entry)) continue;
-        if (entry.once) this.#keep(name2, (other) => other !== entry);
+        if (entry.once) this.#filterHandlers(name2, (other) => other !== entry);
         guarded(() => entry.handler.apply(entry.context ?? this, parts));
       }
       return this;
@@ -177,7 +177,7 @@
      * @param {any} context
      */
     #remove(name2, handler, context2) {
-      this.#keep(
+      this.#filterHandlers(
         name2,
         (entry) => handler && entry.handler !== handler || context2 != null && entry.context !== context2
       );
@@ -186,7 +186,7 @@
      * @param {string} name
      * @param {(entry: { handler: Handler, context: any }) => boolean} stays
      */
-    #keep(name2, stays) {
+    #filterHandlers(name2, stays) {
       const left = (this.#handlers.get(name2) ?? []).filter(stays);
       if (left.length > 0) this.#handlers.set(name2, left);
       else this.#handlers.delete(name2);
@@ -779,12 +779,12 @@
     #stopped = false;
     /**
      * @param {() => Promise<number | null> | number | null} read null: nothing is known at the moment
-     * @param {(level: number) => void} tell
+     * @param {(level: number) => void} onLevel
      */
-    constructor(read, tell) {
+    constructor(read, onLevel) {
       this.#timer = setInterval(async () => {
         const level2 = await read();
-        if (level2 !== null && !this.#stopped) tell(level2);
+        if (level2 !== null && !this.#stopped) onLevel(level2);
       }, INTERVAL_MS);
     }
     stop() {
@@ -2318,7 +2318,7 @@
   };
 
   // js/opentok/p2p/negotiation.js
-  var PATIENCE_MS = 500;
+  var RETRY_DELAY_MS = 500;
   var ATTEMPTS = 4;
   var GONE = ["OT_NOT_FOUND", "OT_STREAM_NOT_FOUND"];
   var P2pNegotiator = class {
@@ -2326,14 +2326,14 @@
     #lastPair = 0;
     /** This client's streams. @type {Map<string, { tracks: Outgoing[], senders: Map<string, P2pSender> }>} */
     #published = /* @__PURE__ */ new Map();
-    /** What it subscribes to, by the number of the pair. @type {Map<number, P2pReceiver>} */
-    #deliveries = /* @__PURE__ */ new Map();
+    /** Subscriptions by pair number. @type {Map<number, P2pReceiver>} */
+    #receivers = /* @__PURE__ */ new Map();
     /** @param {Options} options */
     constructor(options) {
       this.#options = options;
     }
     /**
-     * Keeps a stream for whoever asks for it.
+     * Registers a stream. It is sent to each connection that asks for it.
      *
      * @param {string} streamId
      * @param {Outgoing[]} tracks
@@ -2347,7 +2347,7 @@
       this.#published.delete(streamId);
     }
     /**
-     * Sends another track to everybody from now on.
+     * Replaces a track at all receivers.
      *
      * @param {string} streamId
      * @param {Kind} kind
@@ -2361,7 +2361,7 @@
       );
       await Promise.all(this.senders(streamId).map((each) => each.replaceTrack(kind, track)));
     }
-    /** Those who receive a stream. @param {string} streamId @returns {P2pSender[]} */
+    /** The senders of a stream, one for each of its receivers. @param {string} streamId @returns {P2pSender[]} */
     senders(streamId) {
       return [...this.#published.get(streamId)?.senders.values() ?? []];
     }
@@ -2386,23 +2386,23 @@
         failed: () => this.#options.failed(streamId),
         reachable: this.#options.reachable
       });
-      const close = (tell) => {
-        if (!this.#deliveries.delete(pair)) return;
+      const close = (notify) => {
+        if (!this.#receivers.delete(pair)) return;
         receiver.close();
-        if (tell) send({ type: "peer.bye" });
+        if (notify) send({ type: "peer.bye" });
       };
-      this.#deliveries.set(pair, receiver);
+      this.#receivers.set(pair, receiver);
       receiver.ask(want);
       return { receiver, close: () => close(true) };
     }
     /** @param {PeerEvent} event */
     handle(event) {
       const toPublisher = this.#published.has(event.streamId);
-      if (toPublisher) this.#hearSubscriber(event);
-      else this.#hearPublisher(event);
+      if (toPublisher) this.#onSubscriberEvent(event);
+      else this.#onPublisherEvent(event);
     }
     /** @param {PeerEvent} event */
-    #hearSubscriber(event) {
+    #onSubscriberEvent(event) {
       const { from, streamId, pair } = event;
       const published = this.#published.get(streamId);
       if (!published) return;
@@ -2411,7 +2411,7 @@
       switch (event.type) {
         case "peer.want":
           if (sender) sender.want(wantOf(event));
-          else this.#ship(streamId, published, key, event);
+          else this.#addSender(streamId, published, key, event);
           break;
         case "peer.sdp":
           if (event.description.type === "answer") sender?.answered(event.description);
@@ -2431,8 +2431,8 @@
      * @param {string} key
      * @param {Extract<PeerEvent, { type: 'peer.want' }>} want
      */
-    #ship(streamId, published, key, { from: to, pair, ...want }) {
-      const forget = () => {
+    #addSender(streamId, published, key, { from: to, pair, ...want }) {
+      const remove = () => {
         sender.close();
         published.senders.delete(key);
       };
@@ -2440,7 +2440,7 @@
         to,
         connection: this.#options.createConnection(),
         stream: this.#options.createStream?.(),
-        send: (message) => this.#send({ to, streamId, pair, ...message }, false, forget),
+        send: (message) => this.#send({ to, streamId, pair, ...message }, false, remove),
         failed: () => this.#options.failed(streamId),
         reachable: this.#options.reachable
       });
@@ -2449,8 +2449,8 @@
       sender.offer();
     }
     /** @param {PeerEvent} event */
-    #hearPublisher(event) {
-      const receiver = this.#deliveries.get(event.pair);
+    #onPublisherEvent(event) {
+      const receiver = this.#receivers.get(event.pair);
       if (!receiver || receiver.to !== event.from) return;
       if (event.type === "peer.sdp" && event.description.type === "offer") {
         receiver.offered(event.description);
@@ -2458,7 +2458,7 @@
         receiver.takeCandidates(event.candidates);
       }
     }
-    /** Somebody is gone. @param {string} connectionId */
+    /** Closes the senders to a connection that has left. @param {string} connectionId */
     left(connectionId) {
       for (const { senders } of this.#published.values()) {
         for (const [key, sender] of [...senders]) {
@@ -2468,37 +2468,40 @@
         }
       }
     }
-    /** Looks for new ways through the network. */
+    /** Restarts ICE on all connections. */
     restart() {
       for (const streamId of this.#published.keys()) {
         for (const sender of this.senders(streamId)) sender.restart();
       }
-      for (const receiver of this.#deliveries.values()) receiver.restart();
+      for (const receiver of this.#receivers.values()) receiver.restart();
     }
-    /** Whether all that is to flow can. @returns {boolean} */
+    /** Whether all peer connections are connected. @returns {boolean} */
     get isConnected() {
       const senders = [...this.#published.keys()].flatMap((id) => this.senders(id));
-      return [...senders, ...this.#deliveries.values()].every(({ state }) => state === "connected");
+      return [...senders, ...this.#receivers.values()].every(({ state }) => state === "connected");
     }
-    /** Ends what this client sends. What it receives is ended by those who show it. */
+    /** Unpublishes all streams. Subscriptions are closed by their subscribers. */
     close() {
       for (const streamId of [...this.#published.keys()]) this.unpublish(streamId);
     }
     /**
      * @param {any} message
      * @param {boolean} toPublisher
-     * @param {() => void} gone the other side is not there any more
+     * @param {() => void} gone called when the other side or the stream is gone
      */
     #send(message, toPublisher, gone3) {
       if (message.to === this.#options.own) {
         const event = { ...message, from: message.to };
-        setTimeout(() => toPublisher ? this.#hearSubscriber(event) : this.#hearPublisher(event), 0);
+        setTimeout(
+          () => toPublisher ? this.#onSubscriberEvent(event) : this.#onPublisherEvent(event),
+          0
+        );
         return;
       }
-      this.#tell(message, gone3);
+      this.#request(message, gone3);
     }
     /** @param {any} message @param {() => void} gone */
-    async #tell(message, gone3) {
+    async #request(message, gone3) {
       for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
         try {
           await this.#options.request(message);
@@ -2506,7 +2509,7 @@
         } catch (error) {
           if (GONE.includes(error?.name)) gone3();
           if (error?.name !== "OT_RATE_LIMIT_EXCEEDED") return;
-          await new Promise((resolve) => setTimeout(resolve, attempt * PATIENCE_MS));
+          await new Promise((resolve) => setTimeout(resolve, attempt * RETRY_DELAY_MS));
         }
       }
     }
@@ -2563,7 +2566,7 @@
   var ANSWER_TIMEOUT_MS = 15e3;
   var PASSING = ["OT_STREAM_NOT_FOUND", "OT_RATE_LIMIT_EXCEEDED"];
   var ATTEMPTS2 = 4;
-  var PATIENCE_MS2 = 300;
+  var PATIENCE_MS = 300;
   var CONNECT_TIMEOUT_MS = 2e4;
   var Peer = class {
     #options;
@@ -2674,17 +2677,17 @@
     connected(timeout = CONNECT_TIMEOUT_MS) {
       return new Promise((resolve) => {
         const finish = (outcome) => {
-          this.#stateWatchers.delete(look);
+          this.#stateWatchers.delete(check);
           clearTimeout(timer);
           resolve(outcome);
         };
-        const look = () => {
+        const check = () => {
           if (this.state === "connected") finish(true);
           else if (this.#closed) finish(false);
         };
         const timer = setTimeout(() => finish(false), timeout);
-        this.#stateWatchers.add(look);
-        look();
+        this.#stateWatchers.add(check);
+        check();
       });
     }
     /** Looks for a new path through the network. */
@@ -2707,7 +2710,7 @@
       this.#connection?.close();
       this.#giveUp(closed());
       for (const { reject } of this.#waiting.splice(0)) reject(closed());
-      for (const look of [...this.#stateWatchers]) look();
+      for (const check of [...this.#stateWatchers]) check();
     }
     /** @returns {RTCPeerConnection} */
     #open() {
@@ -2785,7 +2788,7 @@
           return;
         } catch (error) {
           if (this.#closed || attempt === ATTEMPTS2 || !PASSING.includes(error?.name)) throw error;
-          await new Promise((resolve) => setTimeout(resolve, attempt * PATIENCE_MS2));
+          await new Promise((resolve) => setTimeout(resolve, attempt * PATIENCE_MS));
         }
       }
     }
@@ -2866,7 +2869,7 @@
       if (state === "failed") this.restart();
       else if (state === "disconnected") this.#restartIn(DISCONNECTED_MS2);
       else if (state === "connected") this.#stopRestartTimer();
-      for (const look of [...this.#stateWatchers]) look();
+      for (const check of [...this.#stateWatchers]) check();
       this.#options.onState?.(state);
     }
     /** @param {number} ms */
@@ -3058,24 +3061,24 @@
     /** @param {RTCPeerConnectionState} state */
     stateChanged(state) {
       if (this.#closed) return;
-      for (const look of [...this.#watchers]) look();
+      for (const check of [...this.#watchers]) check();
       this.#onState(state);
     }
     /** @returns {Promise<boolean>} whether media can flow, as soon as that is known */
     connected() {
       return new Promise((resolve) => {
         const finish = (outcome) => {
-          this.#watchers.delete(look);
+          this.#watchers.delete(check);
           clearTimeout(timer);
           resolve(outcome);
         };
-        const look = () => {
+        const check = () => {
           if (this.#closed) finish(false);
           else if (this.#way?.state() === "connected") finish(true);
         };
         const timer = setTimeout(() => finish(false), CONNECT_TIMEOUT_MS);
-        this.#watchers.add(look);
-        look();
+        this.#watchers.add(check);
+        check();
       });
     }
     close() {
@@ -3083,7 +3086,7 @@
       this.#closed = true;
       if (this.#way) this.#way.close();
       else this.#abandon();
-      for (const look of [...this.#watchers]) look();
+      for (const check of [...this.#watchers]) check();
     }
     /** @param {Way} way */
     #take(way) {
@@ -3166,7 +3169,7 @@
         createConnection: create,
         createStream,
         reachable: () => signaling.state === "open",
-        failed: (streamId) => this.#tell({ type: "peer.failed", streamId })
+        failed: (streamId) => this.#send({ type: "peer.failed", streamId })
       });
     }
     /** Whether media can flow as they should. */
@@ -3222,11 +3225,11 @@
      * @param {StreamUpdate} change
      */
     updateStream(streamId, change) {
-      this.#tell({ type: "updateStream", streamId, ...change });
+      this.#send({ type: "updateStream", streamId, ...change });
     }
     /** @param {string} streamId @param {boolean} mediaStopped what it showed ended by itself */
     unpublish(streamId, mediaStopped = false) {
-      this.#tell({ type: "unpublish", streamId, mediaStopped });
+      this.#send({ type: "unpublish", streamId, mediaStopped });
       this.unpublished(streamId);
     }
     /** The server has ended the stream already. @param {string} streamId */
@@ -3313,7 +3316,7 @@
       this.#peer.close();
     }
     /** For requests whose refusal changes nothing. @param {ClientMessage} message */
-    #tell(message) {
+    #send(message) {
       this.#signaling.request(message).catch(() => {
       });
     }
@@ -4128,7 +4131,7 @@
     /** @param {{ width: number, height: number } | 'auto' | null} resolution 'auto': by the element's size @returns {this} */
     setPreferredResolution(resolution) {
       this.#resolution = sizeOf2(resolution);
-      this.#tellHeight();
+      this.#sendHeight();
       return this;
     }
     /** @param {number | null} frameRate per second at most; null: as many as come @returns {this} */
@@ -4224,12 +4227,12 @@
         const oldValue = this.#dimensions;
         const newValue = { width: video.videoWidth, height: video.videoHeight };
         this.#dimensions = newValue;
-        this.#tellHeight();
+        this.#sendHeight();
         if (oldValue.width > 0) this.emit("videoDimensionsChanged", { oldValue, newValue });
       });
       this.#sizes = new ResizeObserver(() => {
         clearTimeout(this.#sizeTimer);
-        this.#sizeTimer = setTimeout(() => this.#tellHeight(), SIZE_DEBOUNCE_MS);
+        this.#sizeTimer = setTimeout(() => this.#sendHeight(), SIZE_DEBOUNCE_MS);
       });
       this.#sizes.observe(video);
     }
@@ -4254,7 +4257,7 @@
         frameRate: this.#frameRate
       };
     }
-    #tellHeight() {
+    #sendHeight() {
       const height = this.#wantedHeight();
       if (!this.#subscription || height === this.#height) return;
       this.#height = height;

@@ -23,7 +23,7 @@ const RETRY_FIRST_MS = 500
 const RETRY_LONGEST_MS = 5000
 
 /** What was on, for a page that is reloaded in a call. */
-const KEPT_AS = 'parlor.chat'
+const STORAGE_KEY = 'parlor.chat'
 
 /** @typedef {{ mic: boolean, camera: boolean }} On */
 
@@ -40,7 +40,7 @@ export class CallView {
   #during = new AbortController()
   #pause = RETRY_FIRST_MS
   #bar = new CallBar(() => this.#call)
-  #troubles = new DeviceWarnings((device) => {
+  #deviceWarnings = new DeviceWarnings((device) => {
     if (device === 'mic') this.#call?.setMic(true)
     else this.#call?.setCamera(true)
   })
@@ -76,7 +76,7 @@ export class CallView {
     show(true)
     title.focus({ preventScroll: true })
     this.#wait(`Waiting for ${name} to come in…`)
-    this.#troubles.clear()
+    this.#deviceWarnings.clear()
     this.#consent.open(chat)
     this.#draw({ ...(recall(chat.sessionId) ?? { mic: true, camera: !audioOnly }), sharing: false })
     repeat(1000, signal, () => {
@@ -126,7 +126,7 @@ export class CallView {
       this.#pause = RETRY_FIRST_MS
       this.#reconnecting(false)
       this.#draw(call.state)
-      for (const [device, error] of devices.troubles) await this.#troubles.add(device, error)
+      for (const [device, error] of devices.troubles) await this.#deviceWarnings.add(device, error)
       if (isQuick) return
       // One question after the other.
       if (on.mic) await call.setMic(true)
@@ -165,7 +165,7 @@ export class CallView {
         this.#draw(state)
         if (!signal.aborted) this.#saveDevices(state)
       },
-      trouble: (device, trouble) => this.#troubles.show(device, trouble),
+      trouble: (device, trouble) => this.#deviceWarnings.show(device, trouble),
       ended: (reason) => {
         if (signal.aborted) return
         const state = this.#call?.state ?? { mic: true, camera: true }
@@ -213,14 +213,14 @@ export class CallView {
   /** @param {OwnState} state */
   #draw(state) {
     this.#bar.draw(state)
-    this.#troubles.settled(state)
+    this.#deviceWarnings.settled(state)
   }
 
   /** @param {OwnState} state */
   #saveDevices({ mic, camera }) {
     try {
       const saved = { sessionId: this.#chat?.sessionId, mic, camera }
-      sessionStorage.setItem(KEPT_AS, JSON.stringify(saved))
+      sessionStorage.setItem(STORAGE_KEY, JSON.stringify(saved))
     } catch {
       // A reload starts with both on then.
     }
@@ -246,7 +246,7 @@ export class CallView {
 /** @param {string} sessionId @returns {On | null} */
 function recall(sessionId) {
   try {
-    const saved = JSON.parse(sessionStorage.getItem(KEPT_AS) ?? 'null')
+    const saved = JSON.parse(sessionStorage.getItem(STORAGE_KEY) ?? 'null')
     return saved?.sessionId === sessionId ? saved : null
   } catch {
     return null

@@ -13,7 +13,7 @@ import { nameOf } from './sentences.js'
 const ASKED_MS = 30_000
 
 /** When an archive began, for a page that is reloaded meanwhile. */
-const KEPT_AS = 'parlor.recording'
+const STORAGE_KEY = 'parlor.recording'
 
 /** @typedef {'off' | 'asking' | 'asked' | 'starting' | 'on' | 'stopping'} State */
 
@@ -206,7 +206,7 @@ function alert(text) {
 /** @returns {{ id: string, at: number } | null} */
 function savedRecording() {
   try {
-    return JSON.parse(sessionStorage.getItem(KEPT_AS) ?? 'null')
+    return JSON.parse(sessionStorage.getItem(STORAGE_KEY) ?? 'null')
   } catch {
     return null
   }
@@ -215,7 +215,7 @@ function savedRecording() {
 /** @param {{ id: string, at: number }} recording */
 function saveRecording(recording) {
   try {
-    sessionStorage.setItem(KEPT_AS, JSON.stringify(recording))
+    sessionStorage.setItem(STORAGE_KEY, JSON.stringify(recording))
   } catch {
     // The time counts from the reload then.
   }

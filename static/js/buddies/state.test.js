@@ -17,7 +17,7 @@ const MINE = {
 }
 const CHAT = { sessionId: 's', with: BOB, isInviter: true, startedAtMs: NOW, tab: 't' }
 
-/** What is on the state after all this, and what was said last. */
+/** The state after all of this news, and the last announcement. */
 function after(...news) {
   let last = resume(EMPTY, MINE, NOW)
   for (const each of news) last = reduce(last.state, each, NOW)

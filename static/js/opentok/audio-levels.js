@@ -13,12 +13,12 @@ export class LevelMeter {
 
   /**
    * @param {() => Promise<number | null> | number | null} read null: nothing is known at the moment
-   * @param {(level: number) => void} tell
+   * @param {(level: number) => void} onLevel
    */
-  constructor(read, tell) {
+  constructor(read, onLevel) {
     this.#timer = setInterval(async () => {
       const level = await read()
-      if (level !== null && !this.#stopped) tell(level)
+      if (level !== null && !this.#stopped) onLevel(level)
     }, INTERVAL_MS)
   }
 

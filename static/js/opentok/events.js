@@ -126,7 +126,7 @@ export class Events {
     for (const entry of [...(this.#handlers.get(name) ?? [])]) {
       // A handler that another one has just removed does not run any more.
       if (!this.#handlers.get(name)?.includes(entry)) continue
-      if (entry.once) this.#keep(name, (other) => other !== entry)
+      if (entry.once) this.#filterHandlers(name, (other) => other !== entry)
       guarded(() => entry.handler.apply(entry.context ?? this, parts))
     }
     return this
@@ -175,7 +175,7 @@ export class Events {
    * @param {any} context
    */
   #remove(name, handler, context) {
-    this.#keep(
+    this.#filterHandlers(
       name,
       (entry) =>
         (handler && entry.handler !== handler) || (context != null && entry.context !== context),
@@ -186,7 +186,7 @@ export class Events {
    * @param {string} name
    * @param {(entry: { handler: Handler, context: any }) => boolean} stays
    */
-  #keep(name, stays) {
+  #filterHandlers(name, stays) {
     const left = (this.#handlers.get(name) ?? []).filter(stays)
     if (left.length > 0) this.#handlers.set(name, left)
     else this.#handlers.delete(name)

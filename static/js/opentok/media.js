@@ -71,7 +71,7 @@ export class Media {
       createConnection: create,
       createStream,
       reachable: () => signaling.state === 'open',
-      failed: (streamId) => this.#tell({ type: 'peer.failed', streamId }),
+      failed: (streamId) => this.#send({ type: 'peer.failed', streamId }),
     })
   }
 
@@ -132,12 +132,12 @@ export class Media {
    * @param {StreamUpdate} change
    */
   updateStream(streamId, change) {
-    this.#tell({ type: 'updateStream', streamId, ...change })
+    this.#send({ type: 'updateStream', streamId, ...change })
   }
 
   /** @param {string} streamId @param {boolean} mediaStopped what it showed ended by itself */
   unpublish(streamId, mediaStopped = false) {
-    this.#tell({ type: 'unpublish', streamId, mediaStopped })
+    this.#send({ type: 'unpublish', streamId, mediaStopped })
     this.unpublished(streamId)
   }
 
@@ -233,7 +233,7 @@ export class Media {
   }
 
   /** For requests whose refusal changes nothing. @param {ClientMessage} message */
-  #tell(message) {
+  #send(message) {
     this.#signaling.request(message).catch(() => {})
   }
 }

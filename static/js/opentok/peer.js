@@ -167,17 +167,17 @@ export class Peer {
   connected(timeout = CONNECT_TIMEOUT_MS) {
     return new Promise((resolve) => {
       const finish = (/** @type {boolean} */ outcome) => {
-        this.#stateWatchers.delete(look)
+        this.#stateWatchers.delete(check)
         clearTimeout(timer)
         resolve(outcome)
       }
-      const look = () => {
+      const check = () => {
         if (this.state === 'connected') finish(true)
         else if (this.#closed) finish(false)
       }
       const timer = setTimeout(() => finish(false), timeout)
-      this.#stateWatchers.add(look)
-      look()
+      this.#stateWatchers.add(check)
+      check()
     })
   }
 
@@ -202,7 +202,7 @@ export class Peer {
     this.#connection?.close()
     this.#giveUp(closed())
     for (const { reject } of this.#waiting.splice(0)) reject(closed())
-    for (const look of [...this.#stateWatchers]) look()
+    for (const check of [...this.#stateWatchers]) check()
   }
 
   /** @returns {RTCPeerConnection} */
@@ -375,7 +375,7 @@ export class Peer {
     if (state === 'failed') this.restart()
     else if (state === 'disconnected') this.#restartIn(DISCONNECTED_MS)
     else if (state === 'connected') this.#stopRestartTimer()
-    for (const look of [...this.#stateWatchers]) look()
+    for (const check of [...this.#stateWatchers]) check()
     this.#options.onState?.(state)
   }
 

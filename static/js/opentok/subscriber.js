@@ -174,7 +174,7 @@ export class Subscriber extends MediaView {
   /** @param {{ width: number, height: number } | 'auto' | null} resolution 'auto': by the element's size @returns {this} */
   setPreferredResolution(resolution) {
     this.#resolution = sizeOf(resolution)
-    this.#tellHeight()
+    this.#sendHeight()
     return this
   }
 
@@ -284,12 +284,12 @@ export class Subscriber extends MediaView {
       const oldValue = this.#dimensions
       const newValue = { width: video.videoWidth, height: video.videoHeight }
       this.#dimensions = newValue
-      this.#tellHeight()
+      this.#sendHeight()
       if (oldValue.width > 0) this.emit('videoDimensionsChanged', { oldValue, newValue })
     })
     this.#sizes = new ResizeObserver(() => {
       clearTimeout(this.#sizeTimer)
-      this.#sizeTimer = setTimeout(() => this.#tellHeight(), SIZE_DEBOUNCE_MS)
+      this.#sizeTimer = setTimeout(() => this.#sendHeight(), SIZE_DEBOUNCE_MS)
     })
     this.#sizes.observe(video)
   }
@@ -317,7 +317,7 @@ export class Subscriber extends MediaView {
     }
   }
 
-  #tellHeight() {
+  #sendHeight() {
     const height = this.#wantedHeight()
     if (!this.#subscription || height === this.#height) return
     this.#height = height

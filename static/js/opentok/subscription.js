@@ -145,7 +145,7 @@ export class Subscription {
   /** @param {RTCPeerConnectionState} state */
   stateChanged(state) {
     if (this.#closed) return
-    for (const look of [...this.#watchers]) look()
+    for (const check of [...this.#watchers]) check()
     this.#onState(state)
   }
 
@@ -153,17 +153,17 @@ export class Subscription {
   connected() {
     return new Promise((resolve) => {
       const finish = (/** @type {boolean} */ outcome) => {
-        this.#watchers.delete(look)
+        this.#watchers.delete(check)
         clearTimeout(timer)
         resolve(outcome)
       }
-      const look = () => {
+      const check = () => {
         if (this.#closed) finish(false)
         else if (this.#way?.state() === 'connected') finish(true)
       }
       const timer = setTimeout(() => finish(false), CONNECT_TIMEOUT_MS)
-      this.#watchers.add(look)
-      look()
+      this.#watchers.add(check)
+      check()
     })
   }
 
@@ -172,7 +172,7 @@ export class Subscription {
     this.#closed = true
     if (this.#way) this.#way.close()
     else this.#abandon()
-    for (const look of [...this.#watchers]) look()
+    for (const check of [...this.#watchers]) check()
   }
 
   /** @param {Way} way */

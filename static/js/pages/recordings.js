@@ -4,12 +4,12 @@ import { autoRefresh, replace } from '../ui/auto-refresh.js'
 import { byId } from '../ui/dom.js'
 
 /** While something is being recorded or composed. */
-const LOOK_MS = 2000
+const POLL_INTERVAL_MS = 2000
 
 const list = byId('recordings', HTMLUListElement)
 let stop = autoRefresh(list)
 
-async function look() {
+async function poll() {
   if (!list.querySelector('.badge-status.work, .badge-status.rec')) return
   try {
     const answer = await fetch(location.href, { headers: { Accept: 'text/html' } })
@@ -21,8 +21,8 @@ async function look() {
       stop = autoRefresh(list)
     }
   } catch {
-    // The next look may find the server.
+    // The next poll may reach the server.
   }
-  setTimeout(look, LOOK_MS)
+  setTimeout(poll, POLL_INTERVAL_MS)
 }
-setTimeout(look, LOOK_MS)
+setTimeout(poll, POLL_INTERVAL_MS)

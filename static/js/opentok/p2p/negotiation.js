@@ -11,11 +11,11 @@ import { P2pSender } from './sender.js'
 
 /** @typedef {Extract<ServerEvent, { from: string, streamId: string, pair: number }>} PeerEvent */
 
-/** A message that the server refuses because there were too many is sent again after so long. */
-const PATIENCE_MS = 500
+/** Delay before a rate-limited message is sent again; it grows by this much with each attempt. */
+const RETRY_DELAY_MS = 500
 const ATTEMPTS = 4
 
-/** The other side, or the stream, is gone: what is left of the pair can go, too. */
+/** Errors that say that the other side or the stream is gone, so this side of the pair is closed, too. */
 const GONE = ['OT_NOT_FOUND', 'OT_STREAM_NOT_FOUND']
 
 /**
@@ -25,7 +25,7 @@ const GONE = ['OT_NOT_FOUND', 'OT_STREAM_NOT_FOUND']
  * @property {() => RTCPeerConnection} createConnection
  * @property {() => MediaStream} [createStream]
  * @property {() => boolean} reachable whether the server can be reached
- * @property {(streamId: string) => void} failed two browsers found no way to one another
+ * @property {(streamId: string) => void} failed called when two browsers could not connect
  */
 
 export class P2pNegotiator {
@@ -33,8 +33,8 @@ export class P2pNegotiator {
   #lastPair = 0
   /** This client's streams. @type {Map<string, { tracks: Outgoing[], senders: Map<string, P2pSender> }>} */
   #published = new Map()
-  /** What it subscribes to, by the number of the pair. @type {Map<number, P2pReceiver>} */
-  #deliveries = new Map()
+  /** Subscriptions by pair number. @type {Map<number, P2pReceiver>} */
+  #receivers = new Map()
 
   /** @param {Options} options */
   constructor(options) {
@@ -42,7 +42,7 @@ export class P2pNegotiator {
   }
 
   /**
-   * Keeps a stream for whoever asks for it.
+   * Registers a stream. It is sent to each connection that asks for it.
    *
    * @param {string} streamId
    * @param {Outgoing[]} tracks
@@ -58,7 +58,7 @@ export class P2pNegotiator {
   }
 
   /**
-   * Sends another track to everybody from now on.
+   * Replaces a track at all receivers.
    *
    * @param {string} streamId
    * @param {Kind} kind
@@ -73,7 +73,7 @@ export class P2pNegotiator {
     await Promise.all(this.senders(streamId).map((each) => each.replaceTrack(kind, track)))
   }
 
-  /** Those who receive a stream. @param {string} streamId @returns {P2pSender[]} */
+  /** The senders of a stream, one for each of its receivers. @param {string} streamId @returns {P2pSender[]} */
   senders(streamId) {
     return [...(this.#published.get(streamId)?.senders.values() ?? [])]
   }
@@ -100,12 +100,12 @@ export class P2pNegotiator {
       failed: () => this.#options.failed(streamId),
       reachable: this.#options.reachable,
     })
-    const close = (/** @type {boolean} */ tell) => {
-      if (!this.#deliveries.delete(pair)) return
+    const close = (/** @type {boolean} */ notify) => {
+      if (!this.#receivers.delete(pair)) return
       receiver.close()
-      if (tell) send({ type: 'peer.bye' })
+      if (notify) send({ type: 'peer.bye' })
     }
-    this.#deliveries.set(pair, receiver)
+    this.#receivers.set(pair, receiver)
     receiver.ask(want)
     return { receiver, close: () => close(true) }
   }
@@ -113,12 +113,12 @@ export class P2pNegotiator {
   /** @param {PeerEvent} event */
   handle(event) {
     const toPublisher = this.#published.has(event.streamId)
-    if (toPublisher) this.#hearSubscriber(event)
-    else this.#hearPublisher(event)
+    if (toPublisher) this.#onSubscriberEvent(event)
+    else this.#onPublisherEvent(event)
   }
 
   /** @param {PeerEvent} event */
-  #hearSubscriber(event) {
+  #onSubscriberEvent(event) {
     const { from, streamId, pair } = event
     const published = this.#published.get(streamId)
     if (!published) return
@@ -127,7 +127,7 @@ export class P2pNegotiator {
     switch (event.type) {
       case 'peer.want':
         if (sender) sender.want(wantOf(event))
-        else this.#ship(streamId, published, key, event)
+        else this.#addSender(streamId, published, key, event)
         break
       case 'peer.sdp':
         if (event.description.type === 'answer') sender?.answered(event.description)
@@ -148,8 +148,8 @@ export class P2pNegotiator {
    * @param {string} key
    * @param {Extract<PeerEvent, { type: 'peer.want' }>} want
    */
-  #ship(streamId, published, key, { from: to, pair, ...want }) {
-    const forget = () => {
+  #addSender(streamId, published, key, { from: to, pair, ...want }) {
+    const remove = () => {
       sender.close()
       published.senders.delete(key)
     }
@@ -158,7 +158,7 @@ export class P2pNegotiator {
       connection: this.#options.createConnection(),
       stream: this.#options.createStream?.(),
       send: (/** @type {any} */ message) =>
-        this.#send({ to, streamId, pair, ...message }, false, forget),
+        this.#send({ to, streamId, pair, ...message }, false, remove),
       failed: () => this.#options.failed(streamId),
       reachable: this.#options.reachable,
     })
@@ -168,8 +168,8 @@ export class P2pNegotiator {
   }
 
   /** @param {PeerEvent} event */
-  #hearPublisher(event) {
-    const receiver = this.#deliveries.get(event.pair)
+  #onPublisherEvent(event) {
+    const receiver = this.#receivers.get(event.pair)
     if (!receiver || receiver.to !== event.from) return
     if (event.type === 'peer.sdp' && event.description.type === 'offer') {
       receiver.offered(event.description)
@@ -178,7 +178,7 @@ export class P2pNegotiator {
     }
   }
 
-  /** Somebody is gone. @param {string} connectionId */
+  /** Closes the senders to a connection that has left. @param {string} connectionId */
   left(connectionId) {
     for (const { senders } of this.#published.values()) {
       for (const [key, sender] of [...senders]) {
@@ -189,21 +189,21 @@ export class P2pNegotiator {
     }
   }
 
-  /** Looks for new ways through the network. */
+  /** Restarts ICE on all connections. */
   restart() {
     for (const streamId of this.#published.keys()) {
       for (const sender of this.senders(streamId)) sender.restart()
     }
-    for (const receiver of this.#deliveries.values()) receiver.restart()
+    for (const receiver of this.#receivers.values()) receiver.restart()
   }
 
-  /** Whether all that is to flow can. @returns {boolean} */
+  /** Whether all peer connections are connected. @returns {boolean} */
   get isConnected() {
     const senders = [...this.#published.keys()].flatMap((id) => this.senders(id))
-    return [...senders, ...this.#deliveries.values()].every(({ state }) => state === 'connected')
+    return [...senders, ...this.#receivers.values()].every(({ state }) => state === 'connected')
   }
 
-  /** Ends what this client sends. What it receives is ended by those who show it. */
+  /** Unpublishes all streams. Subscriptions are closed by their subscribers. */
   close() {
     for (const streamId of [...this.#published.keys()]) this.unpublish(streamId)
   }
@@ -211,20 +211,23 @@ export class P2pNegotiator {
   /**
    * @param {any} message
    * @param {boolean} toPublisher
-   * @param {() => void} gone the other side is not there any more
+   * @param {() => void} gone called when the other side or the stream is gone
    */
   #send(message, toPublisher, gone) {
     if (message.to === this.#options.own) {
-      // One's own stream, looked at for a test: no detour.
+      // A client that subscribes to its own stream needs no server in between.
       const event = { ...message, from: message.to }
-      setTimeout(() => (toPublisher ? this.#hearSubscriber(event) : this.#hearPublisher(event)), 0)
+      setTimeout(
+        () => (toPublisher ? this.#onSubscriberEvent(event) : this.#onPublisherEvent(event)),
+        0,
+      )
       return
     }
-    this.#tell(message, gone)
+    this.#request(message, gone)
   }
 
   /** @param {any} message @param {() => void} gone */
-  async #tell(message, gone) {
+  async #request(message, gone) {
     for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
       try {
         await this.#options.request(message)
@@ -232,13 +235,13 @@ export class P2pNegotiator {
       } catch (/** @type {any} */ error) {
         if (GONE.includes(error?.name)) gone()
         if (error?.name !== 'OT_RATE_LIMIT_EXCEEDED') return
-        await new Promise((resolve) => setTimeout(resolve, attempt * PATIENCE_MS))
+        await new Promise((resolve) => setTimeout(resolve, attempt * RETRY_DELAY_MS))
       }
     }
   }
 }
 
-/** What is wanted, without what else is in the message. @param {any} event @returns {Want} */
+/** The fields of a message that describe the wanted media. @param {any} event @returns {Want} */
 function wantOf(event) {
   /** @type {any} */
   const want = {}
