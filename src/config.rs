@@ -89,6 +89,17 @@ pub enum KeysCommand {
         /// Disable all callbacks of the key
         #[arg(long, conflicts_with = "url")]
         off: bool,
+        /// Accept a URL with a private IP address, which the server must allow, too
+        #[arg(
+            long,
+            env = "PARLOR_CALLBACK_ALLOW_PRIVATE",
+            value_name = "BOOL",
+            default_value_t = false,
+            num_args = 0..=1,
+            default_missing_value = "true",
+            action = clap::ArgAction::Set
+        )]
+        callback_allow_private: bool,
     },
 }
 
@@ -103,8 +114,12 @@ pub enum ModeratorCommand {
     List,
     /// Remove a moderator and sign the account out everywhere
     Remove { name: String },
-    /// Create a one-time sign-in link, valid for 1 hour. Set `PARLOR_PUBLIC_URL` as for the server
-    Link,
+    /// Create a one-time sign-in link, valid for 1 hour
+    Link {
+        /// Public URL of the server
+        #[arg(long, env = "PARLOR_PUBLIC_URL", value_name = "URL", value_parser = public_url)]
+        public_url: Option<String>,
+    },
 }
 
 /// The settings of a server.
@@ -661,15 +676,5 @@ mod tests {
         ]
         .concat();
         assert_eq!(library(&both), "https://cdn.example/ot.js");
-    }
-
-    #[test]
-    fn only_web_addresses_are_public_urls() {
-        assert_eq!(
-            public_url("https://meet.example/"),
-            Ok("https://meet.example".to_owned())
-        );
-        assert!(public_url("meet.example").is_err());
-        assert!(public_url("https://").is_err());
     }
 }

@@ -97,13 +97,10 @@ async fn change_moderators(config: &Config, command: ModeratorCommand) -> anyhow
             );
             say(&format!("Removed moderator {name}"));
         }
-        ModeratorCommand::Link => {
+        ModeratorCommand::Link { public_url } => {
             let link = moderator::make_link(&data.db, clock::now_ms()).await?;
-            let base = config
-                .network
-                .public_url
-                .clone()
-                .unwrap_or_else(|| format!("http://{}", config.network.listen));
+            let base = public_url.or_else(|| config.network.public_url.clone());
+            let base = base.unwrap_or_else(|| format!("http://{}", config.network.listen));
             say(&format!("{base}/sign-in?link={link}"));
         }
     }
@@ -157,8 +154,14 @@ async fn change_keys(config: &Config, command: Option<KeysCommand>) -> anyhow::R
             project::revoke(&data.db, key, now_ms).await?;
             say(&format!("Revoked {key}"));
         }
-        Some(KeysCommand::Callback { key, url, off }) => {
-            change_callbacks(config, &data, key, url.as_deref(), off).await?;
+        Some(KeysCommand::Callback {
+            key,
+            url,
+            off,
+            callback_allow_private,
+        }) => {
+            let allow_private = callback_allow_private || config.callbacks.callback_allow_private;
+            change_callbacks(allow_private, &data, key, url.as_deref(), off).await?;
         }
     }
     data.close().await;
@@ -166,7 +169,7 @@ async fn change_keys(config: &Config, command: Option<KeysCommand>) -> anyhow::R
 }
 
 async fn change_callbacks(
-    config: &Config,
+    allow_private: bool,
     data: &DataFolder,
     key: u32,
     url: Option<&str>,
@@ -180,7 +183,7 @@ async fn change_callbacks(
         callback::unregister_all(&data.db, key).await?;
         say(&format!("Callbacks disabled for {key}"));
     } else if let Some(url) = url {
-        callback::check_url(url, config.callbacks.callback_allow_private)?;
+        callback::check_url(url, allow_private)?;
         callback::register(&data.db, key, &Topic::ALL, url, clock::now_ms()).await?;
         say(&format!(
             "Sending all events of {key} to {url}, signed with its secret"

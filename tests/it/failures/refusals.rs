@@ -185,7 +185,7 @@ async fn whoever_guesses_passwords_has_to_wait() {
     let answer = somebody.post("/sign-in", &attempt(MODERATOR.1)).await;
     assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
     let told = answer.text().await.unwrap();
-    assert!(told.contains("Try again in 15 minutes, or ask your administrator"));
+    assert!(told.contains("Try again in 1 minute, or ask your administrator"));
     // Who is signed in already notices nothing.
     assert_eq!(moderator.get("/host").await.status(), StatusCode::OK);
     parlor.server.stop().await;
