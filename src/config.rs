@@ -126,17 +126,17 @@ pub enum ModeratorCommand {
 #[derive(Clone, Debug, Args)]
 pub struct Config {
     #[command(flatten)]
-    pub network: Network,
+    pub network: NetworkConfig,
     #[command(flatten)]
-    pub data: Data,
+    pub data: DataConfig,
     #[command(flatten)]
-    pub keys: Keys,
+    pub keys: KeyConfig,
     #[command(flatten)]
-    pub archives: Archives,
+    pub archives: ArchiveConfig,
     #[command(flatten)]
-    pub callbacks: Callbacks,
+    pub callbacks: CallbackConfig,
     #[command(flatten)]
-    pub platform: Platform,
+    pub platform: PlatformConfig,
 
     /// Log level, or `tracing` directives such as `warn,parlor::sfu=debug`
     #[arg(
@@ -151,7 +151,7 @@ pub struct Config {
 /// The addresses of the server.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Network")]
-pub struct Network {
+pub struct NetworkConfig {
     /// IP address and port: TCP for pages and signaling, UDP for media
     #[arg(long, env = "PARLOR_LISTEN", value_name = "IP:PORT", default_value_t = SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)))]
     pub listen: SocketAddr,
@@ -204,7 +204,7 @@ pub struct Network {
 /// The data folder.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Data")]
-pub struct Data {
+pub struct DataConfig {
     /// Folder for the database, keys and recordings; created if missing
     #[arg(
         long = "data",
@@ -232,7 +232,7 @@ pub struct Data {
 /// The OpenTok project of the pages; with `--platform opentok`, the project there.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Keys")]
-pub struct Keys {
+pub struct KeyConfig {
     /// API key of the pages, digits; generated on the first start if not set
     #[arg(long, env = "API_KEY", value_name = "DIGITS", requires = "api_secret")]
     pub api_key: Option<u32>,
@@ -261,7 +261,7 @@ pub struct Keys {
 /// The format and the retention of archives.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Archives")]
-pub struct Archives {
+pub struct ArchiveConfig {
     /// Resolution of the composed MP4: 640x480, 1280x720, 1920x1080, or one of these in portrait
     #[arg(
         long,
@@ -307,7 +307,7 @@ pub struct Archives {
     pub ffprobe: Option<PathBuf>,
 }
 
-impl Archives {
+impl ArchiveConfig {
     /// The program that checks files.
     pub fn ffprobe(&self) -> PathBuf {
         let beside = || match self.ffmpeg.file_name() {
@@ -322,7 +322,7 @@ impl Archives {
 /// The webhooks to the servers of applications.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Callbacks")]
-pub struct Callbacks {
+pub struct CallbackConfig {
     /// Also send events to private IP addresses, and copy archives from them. Anyone with an API key can then make Parlor send requests to this network
     #[arg(
         long,
@@ -348,7 +348,7 @@ pub struct Callbacks {
 /// The video platform, which carries calls and archives.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Video platform")]
-pub struct Platform {
+pub struct PlatformConfig {
     /// Video platform. embedded: this server. opentok: a server with OpenTok's API (the OpenTok cloud or another Parlor), with --api-key and --api-secret of a project there
     #[arg(
         long = "platform",
@@ -385,7 +385,7 @@ pub enum PlatformKind {
     Opentok,
 }
 
-impl Platform {
+impl PlatformConfig {
     /// Returns the URL of the browser library of the platform `opentok`.
     pub fn library(&self) -> String {
         match &self.opentok_js_url {
@@ -396,10 +396,10 @@ impl Platform {
     }
 }
 
-impl Keys {
+impl KeyConfig {
     /// Returns settings without a key.
-    pub fn none() -> Keys {
-        Keys {
+    pub fn none() -> KeyConfig {
+        KeyConfig {
             api_key: None,
             api_secret: None,
             legacy_auth: true,
@@ -412,7 +412,7 @@ impl Default for Config {
     /// together.
     fn default() -> Self {
         Config {
-            network: Network {
+            network: NetworkConfig {
                 listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
                 public_url: None,
                 public_address: Vec::new(),
@@ -421,17 +421,17 @@ impl Default for Config {
                 metrics_token: None,
                 media_workers: 0,
             },
-            data: Data {
+            data: DataConfig {
                 folder: PathBuf::from("data"),
                 new_database: false,
                 min_free_mib: 512,
             },
-            keys: Keys {
+            keys: KeyConfig {
                 api_key: None,
                 api_secret: None,
                 legacy_auth: true,
             },
-            archives: Archives {
+            archives: ArchiveConfig {
                 archive_resolution: Resolution::R640X480,
                 archive_keep_days: 0,
                 archive_max_minutes: 240,
@@ -439,8 +439,8 @@ impl Default for Config {
                 ffmpeg: PathBuf::from("ffmpeg"),
                 ffprobe: None,
             },
-            callbacks: Callbacks::default(),
-            platform: Platform {
+            callbacks: CallbackConfig::default(),
+            platform: PlatformConfig {
                 kind: PlatformKind::Embedded,
                 opentok_api_url: opentok::API_URL.to_owned(),
                 opentok_js_url: None,
@@ -617,7 +617,7 @@ mod tests {
             ("/opt/ffmpeg-7/bin/ffmpeg", "/opt/ffmpeg-7/bin/ffprobe"),
             ("/opt/my-encoder", "ffprobe"),
         ] {
-            let archives = Archives {
+            let archives = ArchiveConfig {
                 ffmpeg: PathBuf::from(ffmpeg),
                 ..Config::default().archives
             };

@@ -2,7 +2,7 @@
 //!
 //! A receiver is one URL of a project; several topics may share it. A failing receiver delays no other receiver.
 //!
-//! - Backoff: a failed event waits for its next attempt, exponentially longer each time, with jitter ([`Schedule`]). After a day it is
+//! - Backoff: a failed event waits for its next attempt, exponentially longer each time, with jitter ([`Schedule`](super::Schedule)). After a day it is
 //!   given up.
 //! - Order: events are delivered in order. A failing event blocks the later ones for its first four attempts, about a minute. Then
 //!   they overtake it.

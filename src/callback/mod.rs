@@ -123,7 +123,7 @@ impl Settings {
 
 /// Counts since the start of the server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
+pub struct DeliveryCounts {
     pub delivered: u64,
     /// Delivery attempts that failed.
     pub failed: u64,
@@ -207,7 +207,7 @@ impl Callbacks {
     ///
     /// # Errors
     /// Fails if the database does not answer.
-    pub async fn counts(&self) -> Result<Counts, sqlx::Error> {
+    pub async fn counts(&self) -> Result<DeliveryCounts, sqlx::Error> {
         let Counters {
             delivered,
             failed,
@@ -215,7 +215,7 @@ impl Callbacks {
             dropped,
         } = &self.0.counters;
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Ok(Counts {
+        Ok(DeliveryCounts {
             delivered: read(delivered),
             failed: read(failed),
             given_up: read(given_up),

@@ -390,7 +390,7 @@ fn callbacks(
 }
 
 /// Waits until the counts match.
-async fn until(callbacks: &Callbacks, matches: impl Fn(Counts) -> bool) {
+async fn until(callbacks: &Callbacks, matches: impl Fn(DeliveryCounts) -> bool) {
     for _ in 0..6_000 {
         if matches(callbacks.counts().await.unwrap()) {
             return;

@@ -113,34 +113,34 @@ impl Place {
 }
 
 /// Appends records to one file.
-pub struct Writer {
+pub struct JournalWriter {
     file: BufWriter<Arc<File>>,
     unflushed: bool,
     unsynced: bool,
 }
 
-impl Writer {
+impl JournalWriter {
     /// The journal of the session's notes.
     ///
     /// # Errors
     /// Also when it exists already: a recording is never overwritten.
-    pub fn notes(dir: &Path) -> io::Result<Writer> {
-        Writer::create(&dir.join(Place::Notes.file_name()))
+    pub fn notes(dir: &Path) -> io::Result<JournalWriter> {
+        JournalWriter::create(&dir.join(Place::Notes.file_name()))
     }
 
     /// The journal of one track.
     ///
     /// # Errors
     /// Also when it exists already: a recording is never overwritten.
-    pub fn track(dir: &Path, stream: StreamId, kind: MediaKind) -> io::Result<Writer> {
-        Writer::create(&dir.join(Place::Track(stream, kind).file_name()))
+    pub fn track(dir: &Path, stream: StreamId, kind: MediaKind) -> io::Result<JournalWriter> {
+        JournalWriter::create(&dir.join(Place::Track(stream, kind).file_name()))
     }
 
-    fn create(path: &Path) -> io::Result<Writer> {
+    fn create(path: &Path) -> io::Result<JournalWriter> {
         let file = OpenOptions::new().write(true).create_new(true).open(path)?;
         let mut file = BufWriter::with_capacity(BUFFER, Arc::new(file));
         file.write_all(MAGIC)?;
-        Ok(Writer {
+        Ok(JournalWriter {
             file,
             unflushed: true,
             unsynced: true,
@@ -395,7 +395,7 @@ mod tests {
     }
 
     fn write(dir: &Path, stream: StreamId, kind: MediaKind, records: &[Record]) {
-        let mut journal = Writer::track(dir, stream, kind).unwrap();
+        let mut journal = JournalWriter::track(dir, stream, kind).unwrap();
         for record in records {
             journal.append(record).unwrap();
         }
@@ -452,7 +452,7 @@ mod tests {
             ),
             track(5, Item::Dropped { packets: 12 }),
         ];
-        let mut journal = Writer::notes(dir.path()).unwrap();
+        let mut journal = JournalWriter::notes(dir.path()).unwrap();
         for record in &notes {
             journal.append(record).unwrap();
         }
@@ -470,8 +470,8 @@ mod tests {
     #[test]
     fn a_journal_is_never_overwritten() {
         let dir = tempfile::tempdir().unwrap();
-        drop(Writer::notes(dir.path()).unwrap());
-        let refused = Writer::notes(dir.path()).err().unwrap();
+        drop(JournalWriter::notes(dir.path()).unwrap());
+        let refused = JournalWriter::notes(dir.path()).err().unwrap();
         assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
     }
 
@@ -481,7 +481,7 @@ mod tests {
         for name in ["manifest.json", "x.audio.journal", "a.journal", ".journal"] {
             fs::write(dir.path().join(name), b"").unwrap();
         }
-        drop(Writer::notes(dir.path()).unwrap());
+        drop(JournalWriter::notes(dir.path()).unwrap());
         assert!(exist(dir.path()).unwrap());
         remove(dir.path()).unwrap();
         assert!(!exist(dir.path()).unwrap());

@@ -231,7 +231,7 @@ enum Frame {
 
 /// The file that is being written.
 struct Output {
-    writer: webm::Writer,
+    writer: webm::WebmWriter,
     /// The archive's time at which the file's is 0.
     starts_ms: u64,
     ends_us: i64,
@@ -355,7 +355,7 @@ impl StreamMux {
         let output = match &mut self.file {
             Some(output) => output,
             None => self.file.insert(Output {
-                writer: webm::Writer::create(&self.dir.join(part_name(self.id)))?,
+                writer: webm::WebmWriter::create(&self.dir.join(part_name(self.id)))?,
                 starts_ms: at_ms,
                 ends_us: at_us,
                 last_picture_us: None,

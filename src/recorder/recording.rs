@@ -39,8 +39,8 @@ pub struct Recording {
     /// The next record's.
     order: u64,
     newest_us: u64,
-    notes: journal::Writer,
-    tracks: HashMap<(StreamId, MediaKind), journal::Writer>,
+    notes: journal::JournalWriter,
+    tracks: HashMap<(StreamId, MediaKind), journal::JournalWriter>,
     /// When streams were destroyed.
     destroyed_us: HashMap<StreamId, u64>,
     /// `None` after it failed: the files are then made from the journals at the end.
@@ -67,7 +67,7 @@ impl Recording {
             started: now,
             order: 0,
             newest_us: 0,
-            notes: journal::Writer::notes(dir)?,
+            notes: journal::JournalWriter::notes(dir)?,
             tracks: HashMap::new(),
             destroyed_us: HashMap::new(),
             muxer: Some(Muxer::new(dir)),
@@ -156,7 +156,7 @@ impl Recording {
                     std::collections::hash_map::Entry::Occupied(journal) => journal.into_mut(),
                     std::collections::hash_map::Entry::Vacant(place) => {
                         self.unsynced_folder = true;
-                        place.insert(journal::Writer::track(&self.dir, *stream, *kind)?)
+                        place.insert(journal::JournalWriter::track(&self.dir, *stream, *kind)?)
                     }
                 };
                 journal.append(&record)?;

@@ -37,8 +37,8 @@ pub enum Block<'a> {
     Video(&'a [u8], Option<(u16, u16)>),
 }
 
-/// Writes one file. Until [`Writer::finish`], what is there plays but does not seek.
-pub struct Writer {
+/// Writes one file. Until [`WebmWriter::finish`], what is there plays but does not seek.
+pub struct WebmWriter {
     file: File,
     /// Length of the file.
     position: u64,
@@ -70,16 +70,16 @@ struct Cue {
     cluster: u64,
 }
 
-impl Writer {
+impl WebmWriter {
     /// Begins a file, in place of one that is there.
     ///
     /// # Errors
     /// The disk's.
-    pub fn create(path: &Path) -> io::Result<Writer> {
+    pub fn create(path: &Path) -> io::Result<WebmWriter> {
         let mut file = File::create(path)?;
         let (header, layout) = header();
         file.write_all(&header)?;
-        Ok(Writer {
+        Ok(WebmWriter {
             file,
             position: u64_len(&header),
             layout,
@@ -371,7 +371,7 @@ mod tests {
     ) -> crate::recorder::tests::simulation::Film {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("film.webm");
-        let mut writer = Writer::create(&path).unwrap();
+        let mut writer = WebmWriter::create(&path).unwrap();
         for (ms, block) in blocks {
             writer.write(*ms, block).unwrap();
         }

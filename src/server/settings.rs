@@ -22,7 +22,7 @@ pub(super) async fn project(
     is_remote: bool,
     data: &DataFolder,
 ) -> anyhow::Result<Project> {
-    let none = config::Keys::none();
+    let none = config::KeyConfig::none();
     let keys = if is_remote { &none } else { &config.keys };
     let given = match (keys.api_key, &keys.api_secret) {
         (Some(api_key), Some(api_secret)) => Some(Project {
@@ -39,7 +39,7 @@ pub(super) async fn project(
 
 /// The other server that has the calls, if the configuration names one.
 pub(super) fn remote(config: &Config) -> anyhow::Result<Option<RemoteSettings>> {
-    let config::Platform {
+    let config::PlatformConfig {
         kind,
         opentok_api_url,
         ..
@@ -64,7 +64,7 @@ pub(super) fn remote(config: &Config) -> anyhow::Result<Option<RemoteSettings>> 
     }))
 }
 
-pub(super) fn archives(config: &config::Archives, data: &DataFolder) -> Archives {
+pub(super) fn archives(config: &config::ArchiveConfig, data: &DataFolder) -> Archives {
     let days = u64::from(config.archive_keep_days);
     let settings = archive::Settings {
         keep: (days > 0).then(|| Duration::from_secs(days * 24 * 60 * 60)),

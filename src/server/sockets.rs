@@ -14,7 +14,7 @@ const PORT_ATTEMPTS: usize = 20;
 
 /// Binds the sockets of pages and, if `with_media`, of the media workers.
 pub(super) fn bind(
-    network: &config::Network,
+    network: &config::NetworkConfig,
     with_media: bool,
 ) -> anyhow::Result<(TcpListener, Option<Vec<sfu::WorkerSockets>>)> {
     let workers = media_workers(network.media_workers)?;
@@ -52,7 +52,7 @@ pub(super) fn bind(
 
 /// The local addresses of media; none: all of them. Behind a proxy on this machine only pages are on the loopback: media come
 /// from elsewhere without the proxy.
-fn media_addresses(network: &config::Network) -> Vec<IpAddr> {
+fn media_addresses(network: &config::NetworkConfig) -> Vec<IpAddr> {
     let listen = network.listen.ip();
     let behind_proxy = listen.is_loopback() && network.public_url.is_some();
     if !network.media_address.is_empty() {

@@ -31,5 +31,5 @@ pub use monitor::{Monitor, MonitorEvent, MonitorEventKind};
 pub use observer::{ClientSignal, Observer};
 pub use outbox::Outbox;
 pub use refusal::Refusal;
-pub use registry::{Attachment, Counts, RecordingUpdate, RegistryEvent, Sessions};
+pub use registry::{Attachment, RecordingUpdate, RegistryEvent, SessionCounts, Sessions};
 pub use request::{Request, Resume};

@@ -195,13 +195,13 @@ impl Media for Sfu {
             // Nothing of a session that is nowhere can be undone.
             return Ok(());
         };
-        let effect = placement::Effect::of(&command);
+        let change = placement::PlacementChange::of(&command);
         let worker = &self.workers[index];
         match worker.commands.try_send((session.clone(), command)) {
             Ok(()) => {}
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => return Err(EngineBusy),
         }
-        placement.record(session, index, effect);
+        placement.record(session, index, change);
         if !worker.shared.woken.swap(true, Ordering::AcqRel) {
             let _ = worker.waker.wake();
         }

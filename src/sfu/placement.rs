@@ -25,7 +25,7 @@ struct Placed {
 
 /// What a command does to the session's place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
+pub enum PlacementChange {
     Opens(ConnectionId),
     Closes(ConnectionId),
     Records(ArchiveId),
@@ -36,17 +36,19 @@ pub enum Effect {
     Ends,
 }
 
-impl Effect {
-    pub fn of(command: &EngineCommand) -> Effect {
+impl PlacementChange {
+    pub fn of(command: &EngineCommand) -> PlacementChange {
         match command {
-            EngineCommand::Offer { connection, .. } => Effect::Opens(*connection),
-            EngineCommand::Close { connection } => Effect::Closes(*connection),
-            EngineCommand::Record { archive, .. } => Effect::Records(*archive),
-            EngineCommand::StopRecording { archive } => Effect::StopsRecording(*archive),
-            EngineCommand::Subscribe { .. } | EngineCommand::SetStream { .. } => Effect::Stays,
+            EngineCommand::Offer { connection, .. } => PlacementChange::Opens(*connection),
+            EngineCommand::Close { connection } => PlacementChange::Closes(*connection),
+            EngineCommand::Record { archive, .. } => PlacementChange::Records(*archive),
+            EngineCommand::StopRecording { archive } => PlacementChange::StopsRecording(*archive),
+            EngineCommand::Subscribe { .. } | EngineCommand::SetStream { .. } => {
+                PlacementChange::Stays
+            }
             EngineCommand::Unsubscribe { .. }
             | EngineCommand::Unpublish { .. }
-            | EngineCommand::Choose { .. } => Effect::Ends,
+            | EngineCommand::Choose { .. } => PlacementChange::Ends,
         }
     }
 }
@@ -64,9 +66,11 @@ impl Placement {
         if let Some(placed) = self.sessions.get(session) {
             return Some(placed.worker);
         }
-        match Effect::of(command) {
-            Effect::Closes(_) | Effect::StopsRecording(_) | Effect::Ends => None,
-            Effect::Opens(_) | Effect::Records(_) | Effect::Stays => {
+        match PlacementChange::of(command) {
+            PlacementChange::Closes(_)
+            | PlacementChange::StopsRecording(_)
+            | PlacementChange::Ends => None,
+            PlacementChange::Opens(_) | PlacementChange::Records(_) | PlacementChange::Stays => {
                 let workers = self.load.iter().enumerate();
                 workers
                     .min_by_key(|&(_, &load)| load)
@@ -76,7 +80,7 @@ impl Placement {
     }
 
     /// Notes a command that was queued for `worker`.
-    pub fn record(&mut self, session: &SessionId, worker: usize, effect: Effect) {
+    pub fn record(&mut self, session: &SessionId, worker: usize, change: PlacementChange) {
         let placed = self
             .sessions
             .entry(session.clone())
@@ -86,24 +90,24 @@ impl Placement {
                 archives: HashSet::new(),
             });
         let load = &mut self.load[placed.worker];
-        let ends = match effect {
-            Effect::Opens(connection) => {
+        let ends = match change {
+            PlacementChange::Opens(connection) => {
                 *load += usize::from(placed.connections.insert(connection));
                 false
             }
-            Effect::Closes(connection) => {
+            PlacementChange::Closes(connection) => {
                 *load -= usize::from(placed.connections.remove(&connection));
                 true
             }
-            Effect::Records(archive) => {
+            PlacementChange::Records(archive) => {
                 placed.archives.insert(archive);
                 false
             }
-            Effect::StopsRecording(archive) => {
+            PlacementChange::StopsRecording(archive) => {
                 placed.archives.remove(&archive);
                 true
             }
-            Effect::Stays | Effect::Ends => false,
+            PlacementChange::Stays | PlacementChange::Ends => false,
         };
         // The worker forgets an empty session at the same two commands.
         if ends && placed.connections.is_empty() && placed.archives.is_empty() {
@@ -120,7 +124,7 @@ mod tests {
     fn send(placement: &mut Placement, session: &str, command: &EngineCommand) -> Option<usize> {
         let session = SessionId::from(session);
         let worker = placement.worker(&session, command)?;
-        placement.record(&session, worker, Effect::of(command));
+        placement.record(&session, worker, PlacementChange::of(command));
         Some(worker)
     }
 

@@ -34,7 +34,7 @@ impl Receiver {
 
 /// A stream and its receivers.
 #[derive(Debug)]
-pub struct Stream {
+pub struct RoutedStream {
     pub id: StreamId,
     /// `None` until an offer has brought a track of it.
     pub publisher: Option<PeerKey>,
@@ -46,7 +46,7 @@ pub struct Stream {
     video: Vec<Receiver>,
 }
 
-impl Stream {
+impl RoutedStream {
     /// Whether packets of this medium are passed on.
     pub fn is_on(&self, kind: MediaKind) -> bool {
         match kind {
@@ -75,13 +75,13 @@ impl Stream {
 #[derive(Debug, Default)]
 pub struct Router {
     /// Places are not reused while a session lives: an old key never names a new stream.
-    streams: Vec<Option<Stream>>,
+    streams: Vec<Option<RoutedStream>>,
     by_id: FxHashMap<StreamId, StreamKey>,
     by_slot: FxHashMap<(PeerKey, u16), StreamKey>,
 }
 
 impl Router {
-    pub fn stream(&self, key: StreamKey) -> Option<&Stream> {
+    pub fn stream(&self, key: StreamKey) -> Option<&RoutedStream> {
         self.streams.get(key)?.as_ref()
     }
 
@@ -89,13 +89,13 @@ impl Router {
         self.by_id.get(&id).copied()
     }
 
-    fn stream_mut(&mut self, key: StreamKey) -> Option<&mut Stream> {
+    fn stream_mut(&mut self, key: StreamKey) -> Option<&mut RoutedStream> {
         self.streams.get_mut(key)?.as_mut()
     }
 
     fn key_or_new(&mut self, id: StreamId) -> StreamKey {
         *self.by_id.entry(id).or_insert_with(|| {
-            self.streams.push(Some(Stream {
+            self.streams.push(Some(RoutedStream {
                 id,
                 publisher: None,
                 audio_on: true,

@@ -122,7 +122,7 @@ struct Packet {
 
 /// The packets of one turn of the loop, sent together at its end.
 #[derive(Debug)]
-pub struct Outbox {
+pub struct SendQueue {
     queue: Vec<Packet>,
     /// False once the kernel has refused runs.
     runs: bool,
@@ -131,9 +131,9 @@ pub struct Outbox {
     pub dropped: u64,
 }
 
-impl Outbox {
-    pub fn new() -> Outbox {
-        Outbox {
+impl SendQueue {
+    pub fn new() -> SendQueue {
+        SendQueue {
             queue: Vec::new(),
             runs: true,
             sent: 0,
@@ -281,14 +281,14 @@ mod tests {
         let to = receiver.local_addr().unwrap();
         let sockets = [adopt(UdpSocket::bind("127.0.0.1:0").unwrap()).unwrap()];
         for runs in [true, false] {
-            let mut outbox = Outbox::new();
-            outbox.runs = runs;
+            let mut send_queue = SendQueue::new();
+            send_queue.runs = runs;
             let lengths = [1_100, 1_100, 1_100, 300, 20, 1_200];
             for length in lengths {
-                outbox.push(0, to, packet(to, length).bytes);
+                send_queue.push(0, to, packet(to, length).bytes);
             }
-            outbox.flush(&sockets);
-            assert_eq!((outbox.sent, outbox.dropped), (6, 0));
+            send_queue.flush(&sockets);
+            assert_eq!((send_queue.sent, send_queue.dropped), (6, 0));
             let mut buffer = [0; 2_048];
             let received = lengths.map(|_| receiver.recv(&mut buffer).unwrap());
             assert_eq!(received, lengths);

@@ -56,12 +56,12 @@ pub struct Shared {
     pub stop: AtomicBool,
     /// A wake-up is on its way.
     pub woken: AtomicBool,
-    pub statistics: Statistics,
+    pub statistics: WorkerStatistics,
 }
 
 /// Totals since the start.
 #[derive(Debug, Default)]
-pub struct Statistics {
+pub struct WorkerStatistics {
     pub packets_in: AtomicU64,
     pub packets_unknown: AtomicU64,
     pub packets_out: AtomicU64,
@@ -95,7 +95,7 @@ impl Worker {
             tracing::error!("A media worker ends: {error}");
         }
         self.engine.stop(Instant::now());
-        self.engine.outbox.flush(&self.sockets);
+        self.engine.send_queue.flush(&self.sockets);
     }
 
     fn turns(&mut self) -> io::Result<()> {
@@ -138,9 +138,9 @@ impl Worker {
             }
             self.engine.expire(now);
             while self.engine.drain(now, PEERS) {
-                self.engine.outbox.flush(&self.sockets);
+                self.engine.send_queue.flush(&self.sockets);
             }
-            self.engine.outbox.flush(&self.sockets);
+            self.engine.send_queue.flush(&self.sockets);
             self.hand_out_events();
             self.publish_statistics();
         }
@@ -260,13 +260,13 @@ impl Worker {
     }
 
     fn publish_statistics(&self) {
-        let (counters, outbox) = (&self.engine.counters, &self.engine.outbox);
+        let (counters, send_queue) = (&self.engine.counters, &self.engine.send_queue);
         let to = &self.shared.statistics;
         for (total, now) in [
             (&to.packets_in, counters.packets_in),
             (&to.packets_unknown, counters.packets_unknown),
-            (&to.packets_out, outbox.sent),
-            (&to.packets_dropped, outbox.dropped),
+            (&to.packets_out, send_queue.sent),
+            (&to.packets_dropped, send_queue.dropped),
             (&to.media_in, counters.media_in),
             (&to.media_forwarded, counters.media_forwarded),
         ] {

@@ -13,7 +13,9 @@ use super::{
     form::{EmptyForm, Form},
     format::is_json,
     headers::with_platform,
-    layout::{Layout, Section, clock_time, filters, initials, page, people_count, see_other, size},
+    layout::{
+        PageLayout, Section, clock_time, filters, initials, page, people_count, see_other, size,
+    },
     room::{find as find_room, find_stored as find_stored_room},
     visitor::SignedIn,
 };
@@ -31,7 +33,7 @@ use crate::{
 #[derive(Template)]
 #[template(path = "archive.html")]
 struct ArchivePage<'a> {
-    layout: Layout,
+    layout: PageLayout,
     archive: &'a Archive,
     title: &'a str,
     badge: Badge,

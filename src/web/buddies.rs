@@ -11,7 +11,7 @@ use super::{
     error::WebError,
     headers::with_platform,
     json::Json,
-    layout::{Layout, Section, filters, initials, no_store, page},
+    layout::{PageLayout, Section, filters, initials, no_store, page},
     visitor::{Buddy, Visitor},
 };
 use crate::{
@@ -26,7 +26,7 @@ const PAGE: usize = 50;
 #[derive(Template)]
 #[template(path = "buddies.html")]
 struct BuddiesPage<'a> {
-    layout: &'a Layout,
+    layout: &'a PageLayout,
     /// The initial value of the field for the name.
     name: &'a str,
     /// The buddy whose link the visitor opened.

@@ -13,7 +13,7 @@ use super::{
     download::redirect_to_file,
     error::WebError,
     json::{EmptyJson, Json},
-    layout::{Layout, Section, clock_time, filters, no_store, page, size},
+    layout::{PageLayout, Section, clock_time, filters, no_store, page, size},
     visitor::{Buddy, Visitor},
 };
 use crate::{
@@ -122,7 +122,7 @@ pub async fn record(
 #[derive(Template)]
 #[template(path = "recordings.html")]
 struct RecordingsPage {
-    layout: Layout,
+    layout: PageLayout,
     recordings: Vec<RecordingRow>,
 }
 

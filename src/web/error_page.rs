@@ -15,7 +15,7 @@ use tracing::error;
 use super::{
     error::{Problem, WebError},
     format::is_json,
-    layout::{Layout, Section, filters, see_other},
+    layout::{PageLayout, Section, filters, see_other},
     visitor::Visitor,
 };
 use crate::app::App;
@@ -23,7 +23,7 @@ use crate::app::App;
 #[derive(Template)]
 #[template(path = "error.html")]
 struct ErrorPage {
-    layout: Layout,
+    layout: PageLayout,
     problem: Problem,
 }
 
@@ -68,7 +68,7 @@ async fn answer(request: &HttpRequest, error: &WebError) -> HttpResponse {
         Some(app) => visitor.layout(app, Section::None).await.ok(),
         None => None,
     };
-    let layout = layout.unwrap_or_else(|| Layout::new(Section::None, None, String::new()));
+    let layout = layout.unwrap_or_else(|| PageLayout::new(Section::None, None, String::new()));
     let page = ErrorPage { layout, problem }.render().unwrap_or_default();
     response.content_type("text/html; charset=utf-8").body(page)
 }

@@ -6,7 +6,7 @@ use askama::Template;
 use super::{
     error::WebError,
     headers::with_platform,
-    layout::{Layout, Section, filters, page},
+    layout::{PageLayout, Section, filters, page},
     room::default_room,
     visitor::Visitor,
 };
@@ -19,7 +19,7 @@ use crate::{
 #[derive(Template)]
 #[template(path = "hello.html")]
 struct HelloPage {
-    layout: Layout,
+    layout: PageLayout,
     /// URL of the browser library.
     library: String,
     api_key: u32,

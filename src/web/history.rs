@@ -18,7 +18,7 @@ use super::{
     archive::title,
     archive_view::{Badge, badge, delete_question, explanation, iso_time, plain_time},
     error::WebError,
-    layout::{Layout, Section, clock_time, filters, page, people_count, size},
+    layout::{PageLayout, Section, clock_time, filters, page, people_count, size},
     visitor::SignedIn,
 };
 use crate::{
@@ -35,7 +35,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(25);
 #[derive(Template)]
 #[template(path = "history.html")]
 struct HistoryPage {
-    layout: Layout,
+    layout: PageLayout,
     rows: Vec<Row>,
     /// "128 archives · 41 GB · newest first"
     summary: String,

@@ -9,7 +9,7 @@ use super::{
     boot::RoomStatus,
     error::WebError,
     form::{EmptyForm, Form},
-    layout::{Layout, Section, clock_time, filters, page, people_count, see_other},
+    layout::{PageLayout, Section, clock_time, filters, page, people_count, see_other},
     room::{guest_link, status_of},
     visitor::Visitor,
 };
@@ -22,7 +22,7 @@ use crate::{
 #[derive(Template)]
 #[template(path = "home.html")]
 struct HomePage {
-    layout: Layout,
+    layout: PageLayout,
     /// All rooms, for moderators only.
     rooms: Vec<RoomRow>,
     /// Whether calls and archives are on this server.

@@ -6,7 +6,7 @@ use askama::Template;
 use super::error::WebError;
 
 /// The data of the frame: the current section and the visitor.
-pub struct Layout {
+pub struct PageLayout {
     section: Section,
     /// The name of the signed-in moderator.
     pub moderator: Option<String>,
@@ -23,9 +23,9 @@ pub enum Section {
     None,
 }
 
-impl Layout {
-    pub fn new(section: Section, moderator: Option<String>, csrf: String) -> Layout {
-        Layout {
+impl PageLayout {
+    pub fn new(section: Section, moderator: Option<String>, csrf: String) -> PageLayout {
+        PageLayout {
             section,
             moderator,
             csrf,

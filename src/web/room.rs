@@ -9,7 +9,7 @@ use super::{
     error::WebError,
     form::Form,
     headers::with_platform,
-    layout::{Layout, Section, filters, no_store, page},
+    layout::{PageLayout, Section, filters, no_store, page},
     visitor::{SignedIn, Visitor},
 };
 use crate::{
@@ -23,7 +23,7 @@ use crate::{
 #[derive(Template)]
 #[template(path = "room.html")]
 struct RoomPage<'a> {
-    layout: &'a Layout,
+    layout: &'a PageLayout,
     name: &'a str,
     slug: &'a Slug,
     is_host: bool,
@@ -158,7 +158,7 @@ async fn show_host_page(app: &App, host: &SignedIn, slug: &str) -> Result<HttpRe
 async fn show(
     app: &App,
     visitor: &Visitor,
-    layout: &Layout,
+    layout: &PageLayout,
     (room, credentials): (Room, SessionCredentials),
     name: Option<Name>,
     is_host: bool,

@@ -9,7 +9,7 @@ use super::{
     client_address::client_address,
     error::{WebError, sentence},
     form::{EmptyForm, Form},
-    layout::{Layout, Section, filters, page, see_other},
+    layout::{PageLayout, Section, filters, page, see_other},
     return_path::return_path,
     visitor::Visitor,
 };
@@ -22,7 +22,7 @@ use crate::{
 #[derive(Template)]
 #[template(path = "sign_in.html")]
 struct SignInPage {
-    layout: Layout,
+    layout: PageLayout,
     /// The one-time link that creates an account; empty on a plain sign-in.
     link: String,
     back: String,

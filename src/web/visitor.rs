@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     error::WebError,
-    layout::{Layout, Section},
+    layout::{PageLayout, Section},
 };
 use crate::{
     app::App,
@@ -165,9 +165,9 @@ impl Visitor {
     ///
     /// # Errors
     /// The database query fails.
-    pub async fn layout(&self, app: &App, section: Section) -> Result<Layout, WebError> {
+    pub async fn layout(&self, app: &App, section: Section) -> Result<PageLayout, WebError> {
         let moderator = self.moderator(app).await?.map(|account| account.name);
-        Ok(Layout::new(section, moderator, self.csrf()?))
+        Ok(PageLayout::new(section, moderator, self.csrf()?))
     }
 }
 
@@ -207,9 +207,9 @@ impl SignedIn {
     ///
     /// # Errors
     /// The cookie would become too large.
-    pub fn layout(&self, section: Section) -> Result<Layout, WebError> {
+    pub fn layout(&self, section: Section) -> Result<PageLayout, WebError> {
         let name = Some(self.moderator.name.clone());
-        Ok(Layout::new(section, name, self.visitor.csrf()?))
+        Ok(PageLayout::new(section, name, self.visitor.csrf()?))
     }
 }
 

@@ -20,8 +20,8 @@ use parlor::{
     clock,
     opentok::{NewToken, Role, SessionId, Token},
     session::{
-        Admission, AdmissionError, Admitted, ArchiveInfo, Counts, EndReason, RecordingPhase,
-        RecordingUpdate, RegistryEvent, Sessions,
+        Admission, AdmissionError, Admitted, ArchiveInfo, EndReason, RecordingPhase,
+        RecordingUpdate, RegistryEvent, SessionCounts, Sessions,
         media::{self, EngineBusy, EngineCommand, Media, Recorded, Scope},
     },
     signaling,
@@ -437,7 +437,7 @@ async fn two_people_meet_and_talk() {
     bob.ask(to_all).await;
     assert_eq!(ann.event().await, heard);
 
-    let counts = Counts {
+    let counts = SessionCounts {
         sessions: 1,
         connections: 2,
         streams: 1,
@@ -573,7 +573,7 @@ async fn who_is_not_let_in_hears_why() {
         assert_eq!(eve.refusal(hello).await, (code, name.to_owned()));
         assert_eq!(eve.close_code().await, 4003);
     }
-    assert_eq!(server.sessions.counts(), Counts::default());
+    assert_eq!(server.sessions.counts(), SessionCounts::default());
     server.stop().await;
 }
 
@@ -816,7 +816,7 @@ async fn a_server_that_stops_says_goodbye() {
     let mut late = server.socket().await;
     let hello = server.hello(&server.token(Role::Publisher, "Late"));
     assert_eq!(late.refusal(hello).await.0, 1006);
-    assert_eq!(server.sessions.counts(), Counts::default());
+    assert_eq!(server.sessions.counts(), SessionCounts::default());
     server.stop().await;
 }
 

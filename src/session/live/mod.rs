@@ -26,7 +26,7 @@ use std::{
 };
 
 use self::{
-    archives::RecordedArchive, liveness::Lost, negotiation::PendingOffer, streams::Stream,
+    archives::RecordedArchive, liveness::Lost, negotiation::PendingOffer, streams::LiveStream,
     subscriptions::Subscription,
 };
 pub use self::{
@@ -58,7 +58,7 @@ pub struct LiveSession {
     connections: HashMap<ConnectionId, Connection>,
     /// Those who are told of who comes and goes.
     curious: HashSet<ConnectionId>,
-    streams: HashMap<StreamId, Stream>,
+    streams: HashMap<StreamId, LiveStream>,
     /// The connections without a socket: the only ones whose time may run out, and when it does at
     /// the earliest.
     lost: BTreeSet<(Instant, ConnectionId)>,

@@ -26,7 +26,7 @@ const MAX_STREAMS: usize = 16;
 /// Characters of a stream's name.
 const MAX_NAME: usize = 1000;
 
-pub(super) struct Stream {
+pub(super) struct LiveStream {
     pub info: StreamInfo,
     /// Who publishes it; the stream is told of when the connection is gone already.
     pub publisher: ConnectionInfo,
@@ -90,7 +90,7 @@ impl LiveSession {
         publisher.streams.push(stream_id);
         self.streams.insert(
             stream_id,
-            Stream {
+            LiveStream {
                 info,
                 publisher: of,
                 order,
@@ -320,7 +320,7 @@ impl LiveSession {
         &mut self,
         from: ConnectionId,
         stream_id: StreamId,
-    ) -> Result<&mut Stream, Refusal> {
+    ) -> Result<&mut LiveStream, Refusal> {
         self.streams
             .get_mut(&stream_id)
             .filter(|stream| stream.info.connection_id == from)

@@ -46,7 +46,7 @@ pub enum RegistryEvent {
 
 /// How much is going on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
+pub struct SessionCounts {
     pub sessions: usize,
     pub connections: usize,
     pub streams: usize,
@@ -363,8 +363,8 @@ impl Sessions {
     }
 
     /// Totals over all sessions.
-    pub fn counts(&self) -> Counts {
-        Counts {
+    pub fn counts(&self) -> SessionCounts {
+        SessionCounts {
             sessions: lock(&self.0.sessions).len(),
             connections: self.0.connections.load(Ordering::Relaxed),
             streams: self.0.streams.load(Ordering::Relaxed),

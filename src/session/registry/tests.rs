@@ -93,7 +93,7 @@ async fn a_session_is_forgotten_when_the_last_has_left() {
     // A dropped attachment is a broken socket, which may be resumed.
     assert_eq!(sessions.counts().connections, 1);
     sessions.tick(later(5));
-    assert_eq!(sessions.counts(), Counts::default());
+    assert_eq!(sessions.counts(), SessionCounts::default());
     assert!(lock(&sessions.0.alarms).is_empty());
 }
 
@@ -155,7 +155,7 @@ async fn what_the_engine_has_no_room_for_waits_and_keeps_its_order() {
         lock(&engine.commands)[..],
         [EngineCommand::Offer { .. }, EngineCommand::Close { .. }]
     ));
-    assert_eq!(sessions.counts(), Counts::default());
+    assert_eq!(sessions.counts(), SessionCounts::default());
 }
 
 #[tokio::test]
@@ -196,5 +196,5 @@ async fn nobody_joins_a_server_that_stops() {
     ));
     let closing = outbox.next().await.unwrap_err();
     assert_eq!(closing, Closing::Ended(EndReason::ServerStopping));
-    assert_eq!(sessions.counts(), Counts::default());
+    assert_eq!(sessions.counts(), SessionCounts::default());
 }

@@ -1,5 +1,5 @@
 //! A worker's sessions, peers and packets. No sockets and no clock: packets, commands and `now` go
-//! in, packets ([`Outbox`]) and events come out.
+//! in, packets ([`SendQueue`]) and events come out.
 //!
 //! A packet's way: [`Engine::receive`] finds its peer and hands it to the peer's Rtc, which decrypts
 //! it; `media.rs` rewrites it for each receiver's Rtc; at the end of the turn [`Engine::drain`] lets
@@ -25,7 +25,7 @@ use super::{
     peer::{Peer, Setting},
     router::{PeerKey, Router},
     tap::Tap,
-    udp::Outbox,
+    udp::SendQueue,
 };
 use crate::{
     opentok::SessionId,
@@ -55,7 +55,7 @@ pub struct Engine {
     next_tick: Instant,
     /// Whether an Rtc is drained once per turn, or after every write as str0m's documentation asks.
     pub batched: bool,
-    pub outbox: Outbox,
+    pub send_queue: SendQueue,
     pub events: VecDeque<EngineEvent>,
     pub counters: Counters,
 }
@@ -92,7 +92,7 @@ impl Engine {
             timers: BinaryHeap::new(),
             next_tick: now + TICK,
             batched: true,
-            outbox: Outbox::new(),
+            send_queue: SendQueue::new(),
             events: VecDeque::new(),
             counters: Counters::default(),
         }
@@ -319,7 +319,7 @@ impl Engine {
         let source = transmit.source;
         let socket = self.setting.addresses.iter().position(|&a| a == source);
         if let Some(socket) = socket {
-            self.outbox
+            self.send_queue
                 .push(socket, transmit.destination, transmit.contents.into());
         }
     }

@@ -308,7 +308,7 @@ async fn an_endless_response_is_not_read() {
 async fn private_addresses_are_not_connected_to_even_if_they_are_registered() {
     // As it is while an operator allows it, and after that.
     let config = Config {
-        callbacks: parlor::config::Callbacks {
+        callbacks: parlor::config::CallbackConfig {
             callback_allow_private: false,
             ..listening().callbacks
         },

@@ -5,7 +5,7 @@ use parlor::{
         Archive, ArchiveId, Status, history,
         remote::{LocalContext, RemoteArchive},
     },
-    config::{Keys, PlatformKind},
+    config::{KeyConfig, PlatformKind},
     opentok::ArchiveObject,
 };
 
@@ -93,7 +93,7 @@ async fn unfinished_archives_of_a_former_platform_fail_and_all_can_be_deleted() 
     web.stop().await;
     web.start_again(|config| {
         config.platform.kind = PlatformKind::Embedded;
-        config.keys = Keys::none();
+        config.keys = KeyConfig::none();
     })
     .await;
     are_over_and_can_go(&web, &[own, paused]).await;
