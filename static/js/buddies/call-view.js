@@ -150,6 +150,7 @@ export class CallView {
     return new Call(pass, joining, {
       isHost: false,
       isPair: true,
+      isRemote: this.#library !== null,
       recording: {
         started: (id) => this.#consent.started(id),
         stopped: (id) => this.#consent.stopped(id),

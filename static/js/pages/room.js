@@ -76,6 +76,7 @@ async function join(joining) {
   const next = new Call(pass, joining, {
     isHost: boot.isHost,
     isPair: false,
+    isRemote: boot.library !== null,
     recording,
     changed: (state) => bar.draw(state),
     people: (people, host) => {

@@ -26,6 +26,7 @@ const REDRAW_MS = 120
  * @typedef {object} Around
  * @property {boolean} isHost may mute and remove others
  * @property {boolean} isPair a call of two: the other one fills the window, our own picture lies upon it
+ * @property {boolean} isRemote calls are on another server than this page
  * @property {{ started(id: string): void, stopped(id: string): void, close(): void }} recording
  * @property {(people: Person[], host: Host | null) => void} people draws who is here; `host`: what one may do with them
  * @property {(state: OwnState) => void} changed the own microphone, camera or screen
@@ -101,7 +102,7 @@ export class Call {
       })
     } catch (/** @type {any} */ error) {
       this.#close()
-      throw problemOf(error, this.#around.isPair)
+      throw problemOf(error, this.#around)
     }
     this.#session.publish(this.#publisher, (/** @type {any} */ error) => {
       if (!error) this.#soon()
@@ -530,8 +531,8 @@ function say(text) {
   byId('announce', HTMLElement).textContent = text
 }
 
-/** @param {any} error the library's @param {boolean} isPair */
-function problemOf(error, isPair) {
+/** @param {any} error the library's @param {Around} around */
+function problemOf(error, { isPair, isRemote }) {
   switch (error.code) {
     case 1004:
       return new Problem(
@@ -548,7 +549,7 @@ function problemOf(error, isPair) {
     default:
       return new Problem(
         0,
-        'The server cannot be reached.',
+        isRemote ? 'The video platform cannot be reached.' : 'The server cannot be reached.',
         `Check your network, then try again. (${error.message})`,
       )
   }
