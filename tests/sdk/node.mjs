@@ -167,7 +167,7 @@ async function archives({ relayed }) {
   const [{ id: stream }] = await first('listStreams', session)
 
   const refuse = (kind, message, options) => refused(kind, message, first('startArchive', session, options))
-  await refuse(RequestError, /sound, picture or both/, { hasAudio: false, hasVideo: false })
+  await refuse(RequestError, /audio, video or both/, { hasAudio: false, hasVideo: false })
   await refuse(RequestError, /has a resolution/, { outputMode: 'individual', resolution: '640x480' })
   await refuse(RequestError, /640x480/, { resolution: '1x1' })
   await refuse(RequestError, /stylesheet/, { layout: { type: 'custom', stylesheet: 'stream {}' } })

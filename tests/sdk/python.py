@@ -172,7 +172,7 @@ def archives(relayed):
     stream = next(iter(ours.list_streams(session))).id
 
     no_media = {"has_audio": False, "has_video": False}
-    refused(errors.RequestError, "sound, picture or both", start, session, **no_media)
+    refused(errors.RequestError, "audio, video or both", start, session, **no_media)
     refused(errors.RequestError, "640x480", start, session, resolution="1x1")
     custom = {"type": "custom", "stylesheet": "stream {}"}
     refused(errors.RequestError, "stylesheet", start, session, layout=custom)
