@@ -212,7 +212,7 @@ pub async fn choose_streams(
     };
     if chosen.is_some_and(|chosen| !chosen.audio && !chosen.video) {
         return Err(ApiError::bad_request(
-            "of a stream that is added, sound, picture or both are needed; removeStream takes it out",
+            "a stream that is added needs audio, video or both; to remove a stream, send removeStream",
         ));
     }
     let archive = find_archive(&api, &caller, &at).await?;
