@@ -38,8 +38,7 @@ async fn an_archive_is_played_from_where_it_was_made() {
     let page = desk.path().await;
     world.stop_media();
     desk.goto(&format!("{}{page}", world.base)).await;
-    desk.sees("The video platform isn't sending the file")
-        .await;
+    desk.sees("The video platform isn't sending the file").await;
     world.restart_pages().await;
     desk.goto(&format!("{}{page}", world.base)).await;
     desk.sees("The video platform cannot be reached.").await;
