@@ -17,7 +17,7 @@ use actix_web::{
     body::{BoxBody, MessageBody},
     dev::{Extensions, Payload, ServiceRequest, ServiceResponse},
     error::PayloadError,
-    http::header,
+    http::{Method, header},
     middleware::Next,
     rt::net::TcpStream,
     web::Bytes,
@@ -144,8 +144,8 @@ pub async fn limit(
             .body("Too many connections from your address. Close some and try again.");
         return Ok(request.into_response(refused));
     }
-    // The socket of a call is a body that never ends.
-    if !request.headers().contains_key(header::UPGRADE) {
+    // No handler reads the body of a GET, and the socket of a call is one that never ends.
+    if request.method() != Method::GET {
         let body = request.take_payload();
         let body = TimedBody {
             body,

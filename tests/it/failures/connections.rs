@@ -49,6 +49,8 @@ async fn a_request_that_trickles_in_is_given_up() {
         format!("POST /users HTTP/1.1\r\nHost: x\r\nSec-Fetch-Site: same-origin\r\n{body}"),
         format!("POST /session/create HTTP/1.1\r\nHost: x\r\n{body}"),
         format!("POST /nowhere HTTP/1.1\r\nHost: x\r\n{body}"),
+        // A header does not make it the socket of a call.
+        format!("POST /rooms/main/join HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n{body}"),
         format!("GET / HTTP/1.1\r\nHost: x\r\n{body}"),
     ];
     let sockets = heads.map(|head| {
