@@ -105,16 +105,14 @@ pub async fn sign_in(
     let client = client.for_account(found.as_ref().map(|account| account.id));
     let attempt = guard.begin(&account, &client, now)?;
     let password = password.to_owned();
-    let _permit = HASHING.acquire().await.map_err(anyhow::Error::from)?;
-    let is_right = tokio::task::spawn_blocking(move || match kept {
+    let is_right = on_hashing_thread(move || match kept {
         Some(kept) => verify(&password, &kept),
         None => {
             drop(Argon2::default().hash_password(password.as_bytes()));
             false
         }
     })
-    .await
-    .map_err(anyhow::Error::from)?;
+    .await?;
     if is_right {
         attempt.succeeded();
     }
@@ -195,19 +193,27 @@ fn checked_password(password: &str) -> Result<&str, AccountError> {
     is_good.then_some(password).ok_or(AccountError::BadPassword)
 }
 
-/// Argon2id with the library's parameters (19 MiB, 2 passes), off the event loop.
+/// Argon2id with the library's parameters (19 MiB, 2 passes).
 async fn hash(password: &str) -> Result<String, AccountError> {
     let password = password.to_owned();
-    let _permit = HASHING.acquire().await.map_err(anyhow::Error::from)?;
-    let hash = tokio::task::spawn_blocking(move || {
-        Argon2::default()
-            .hash_password(password.as_bytes())
-            .map(|hash| hash.to_string())
-            .map_err(|error| anyhow::anyhow!("hashing a password: {error}"))
-    })
-    .await
-    .map_err(anyhow::Error::from)??;
-    Ok(hash)
+    let hash = on_hashing_thread(move || Argon2::default().hash_password(password.as_bytes()));
+    let hash = hash.await?;
+    Ok(hash
+        .map_err(|error| anyhow::anyhow!("hashing a password: {error}"))?
+        .to_string())
+}
+
+/// Hashes off the event loop, in one of the few places. The place is free when the thread has finished, also for a request that was
+/// dropped meanwhile.
+async fn on_hashing_thread<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, AccountError> {
+    let permit = HASHING.acquire().await.map_err(anyhow::Error::from)?;
+    let done = tokio::task::spawn_blocking(move || {
+        let _permit = permit;
+        work()
+    });
+    Ok(done.await.map_err(anyhow::Error::from)?)
 }
 
 fn verify(password: &str, kept: &str) -> bool {
