@@ -6,13 +6,13 @@
 use std::{
     env, io,
     path::{Path, PathBuf},
-    process::Stdio,
+    process::{ExitStatus, Stdio},
     sync::LazyLock,
 };
 
 use tokio::{
     io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt},
-    process::{Child, ChildStderr, Command},
+    process::{Child, ChildStderr, ChildStdout, Command},
     runtime::Runtime,
 };
 
@@ -54,6 +54,36 @@ pub async fn start(
         .map_err(|error| io::Error::from(error.kind()))?;
     let started = starter.spawn(async move { command.spawn() });
     started.await.map_err(io::Error::other)?
+}
+
+/// How a program ended.
+pub struct Ended<T> {
+    /// What was read of its standard output.
+    pub output: T,
+    pub status: ExitStatus,
+    /// The end of its standard error.
+    pub error: String,
+}
+
+/// Runs a program to its end, while `read` takes its standard output.
+///
+/// # Errors
+/// The program does not start.
+pub async fn run<T>(
+    program: &Path,
+    arguments: &[String],
+    read: impl AsyncFnOnce(ChildStdout) -> T,
+) -> io::Result<Ended<T>> {
+    let mut child = start(program, arguments, Stdio::null(), Stdio::piped()).await?;
+    let stdout = child.stdout.take().expect("standard output is piped");
+    let stderr = child.stderr.take();
+    let (output, error) = tokio::join!(read(stdout), last_of(stderr));
+    let status = child.wait().await?;
+    Ok(Ended {
+        output,
+        status,
+        error,
+    })
 }
 
 /// The program behind the tools of util-linux and coreutils that limit it; each calls the next in its own place. A system without

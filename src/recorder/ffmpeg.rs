@@ -21,7 +21,7 @@ use serde::Deserialize;
 use tokio::{
     fs,
     io::{AsyncWriteExt, BufReader},
-    process::{Child, ChildStdin},
+    process::ChildStdin,
     sync::watch,
 };
 use tracing::{info, instrument, warn};
@@ -301,7 +301,11 @@ impl Work<'_> {
         let samples = encoder.stdin.take();
         let complaint = encoder.stderr.take();
         let (fed, complaint) = tokio::join!(self.mix(files, samples), last_of(complaint));
-        ended(&mut encoder, &complaint).await?;
+        let status = encoder
+            .wait()
+            .await
+            .map_err(|error| ComposeError::Failed(format!("ffmpeg: {error}")))?;
+        check(status, &complaint)?;
         fed?;
         Ok(Some(output))
     }
@@ -372,24 +376,13 @@ impl Work<'_> {
 
     /// The samples that ffmpeg mixes.
     async fn mixed(&self, arguments: &[String]) -> Result<Vec<u8>, RunError> {
-        let ffmpeg = &self.tools.ffmpeg;
-        let mut child = child_process::start(ffmpeg, arguments, Stdio::null(), Stdio::piped())
+        let samples = bytes(compose::MIX_SAMPLES + compose::FADE_SAMPLES);
+        let read = async |stdout| first_of(stdout, samples).await;
+        let ended = child_process::run(&self.tools.ffmpeg, arguments, read)
             .await
             .map_err(does_not_start)?;
-        let stdout = child.stdout.take();
-        let complaint = child.stderr.take();
-        let read = async {
-            match stdout {
-                Some(stdout) => {
-                    let samples = compose::MIX_SAMPLES + compose::FADE_SAMPLES;
-                    first_of(stdout, bytes(samples)).await.map_err(hung_up)
-                }
-                None => Ok(Vec::new()),
-            }
-        };
-        let (mixed, complaint) = tokio::join!(read, last_of(complaint));
-        ended(&mut child, &complaint).await?;
-        Ok(mixed?)
+        check(ended.status, &ended.error)?;
+        Ok(ended.output.map_err(hung_up)?)
     }
 
     /// Returns the list of its pieces.
@@ -509,26 +502,16 @@ impl Work<'_> {
         let options = "-v error -show_entries format=duration:stream=codec_name -of json";
         let mut arguments: Vec<String> = options.split(' ').map(str::to_owned).collect();
         arguments.push(file.to_string_lossy().into_owned());
-        let ffprobe = &self.tools.ffprobe;
-        let mut child = child_process::start(ffprobe, &arguments, Stdio::null(), Stdio::piped())
+        let read = async |stdout| first_of(stdout, MAX_PROBED).await.unwrap_or_default();
+        let ended = child_process::run(&self.tools.ffprobe, &arguments, read)
             .await
             .map_err(|error| ComposeError::Failed(format!("ffprobe does not start ({error})")))?;
-        let stdout = child.stdout.take();
-        let stderr = child.stderr.take();
-        let read = async {
-            match stdout {
-                Some(stdout) => first_of(stdout, MAX_PROBED).await.unwrap_or_default(),
-                None => Vec::new(),
-            }
-        };
-        let (probed, complaint) = tokio::join!(read, last_of(stderr));
-        let status = child.wait().await;
-        if let Some(signal) = status.ok().and_then(|status| status.signal()) {
+        if let Some(signal) = ended.status.signal() {
             let killed = format!("ffprobe was killed (signal {signal})");
             return Err(ComposeError::Failed(killed).into());
         }
-        serde_json::from_slice(&probed).map_err(|_| {
-            warn!(error = complaint, "ffprobe cannot read a file");
+        serde_json::from_slice(&ended.output).map_err(|_| {
+            warn!(error = ended.error, "ffprobe cannot read a file");
             RunError::Refused(ComposeError::Failed(
                 "a file came out unreadable".to_owned(),
             ))
@@ -541,19 +524,12 @@ impl Work<'_> {
         arguments: &[String],
         mut on_line: impl FnMut(&str),
     ) -> Result<(), RunError> {
-        let ffmpeg = &self.tools.ffmpeg;
-        let mut child = child_process::start(ffmpeg, arguments, Stdio::null(), Stdio::piped())
+        let read =
+            async |stdout| child_process::for_each_line(BufReader::new(stdout), &mut on_line).await;
+        let ended = child_process::run(&self.tools.ffmpeg, arguments, read)
             .await
             .map_err(does_not_start)?;
-        let stdout = child.stdout.take().map(BufReader::new);
-        let stderr = child.stderr.take();
-        let progress = async {
-            if let Some(stdout) = stdout {
-                child_process::for_each_line(stdout, &mut on_line).await;
-            }
-        };
-        let ((), complaint) = tokio::join!(progress, last_of(stderr));
-        ended(&mut child, &complaint).await
+        check(ended.status, &ended.error)
     }
 
     fn report(&self, percent: u64) {
@@ -659,16 +635,12 @@ fn does_not_start(error: io::Error) -> ComposeError {
     ComposeError::Failed(format!("ffmpeg does not start ({error})"))
 }
 
-/// Waits for a program to end, and logs its complaint if that was not in order.
-async fn ended(child: &mut Child, complaint: &str) -> Result<(), RunError> {
-    let status = child
-        .wait()
-        .await
-        .map_err(|error| ComposeError::Failed(format!("ffmpeg: {error}")))?;
+/// Logs the error of a program that failed.
+fn check(status: ExitStatus, error: &str) -> Result<(), RunError> {
     if status.success() {
         return Ok(());
     }
-    warn!("ffmpeg ended with {status}: {complaint}");
+    warn!(%status, error, "ffmpeg failed");
     let error = ComposeError::Failed(sentence(status));
     Err(match status.code() {
         Some(_) => RunError::Refused(error),
