@@ -16,7 +16,7 @@
 //! from, and the loser is [refused](ChangeError::Refused). The transaction of a change also writes its event to the outbox of callbacks
 //! ([`StatusChange::commit_with_event`]).
 
-use sqlx::SqlitePool;
+use sqlx::{SqliteConnection, SqlitePool};
 use tracing::{info, instrument, warn};
 
 use super::{
@@ -117,10 +117,10 @@ pub async fn start(
 /// [`ChangeError::Refused`] unless the archive is started.
 #[instrument(skip_all, fields(archive.id = %id))]
 pub async fn pause(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Result<Archive, ChangeError> {
-    let mut change = StatusChange::begin(db, id).await?;
-    let changed = store::pause(change.connection(), id, now_ms).await?;
-    let changed = change.commit_with_event(changed).await?;
-    done(db, id, changed, Status::Paused).await
+    change(db, id, Status::Paused, async |db| {
+        store::pause(db, id, now_ms).await
+    })
+    .await
 }
 
 /// Resumes an archive after a stream was published again.
@@ -129,10 +129,10 @@ pub async fn pause(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Result<Archiv
 /// [`ChangeError::Refused`] unless the archive is paused.
 #[instrument(skip_all, fields(archive.id = %id))]
 pub async fn resume(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Result<Archive, ChangeError> {
-    let mut change = StatusChange::begin(db, id).await?;
-    let changed = store::resume(change.connection(), id, now_ms).await?;
-    let changed = change.commit_with_event(changed).await?;
-    done(db, id, changed, Status::Started).await
+    change(db, id, Status::Started, async |db| {
+        store::resume(db, id, now_ms).await
+    })
+    .await
 }
 
 /// Records that recording is over. [`save_tracks`] adds the streams; until then the duration is estimated by the clock.
@@ -146,10 +146,10 @@ pub async fn stop(
     reason: Reason,
     now_ms: i64,
 ) -> Result<Archive, ChangeError> {
-    let mut change = StatusChange::begin(db, id).await?;
-    let changed = store::stop(change.connection(), id, reason, "", now_ms).await?;
-    let changed = change.commit_with_event(changed).await?;
-    done(db, id, changed, Status::Stopped).await
+    change(db, id, Status::Stopped, async |db| {
+        store::stop(db, id, reason, "", now_ms).await
+    })
+    .await
 }
 
 /// Records that the recorder failed, for example because of a full disk. [`save_tracks`] adds the part written before.
@@ -164,21 +164,15 @@ pub async fn interrupt(
     now_ms: i64,
 ) -> Result<Archive, ChangeError> {
     warn!(error = %problem, "Recording interrupted");
-    let mut change = StatusChange::begin(db, id).await?;
-    let stopped = store::stop(
-        change.connection(),
-        id,
-        Reason::SystemFailure,
-        problem,
-        now_ms,
-    );
-    let changed = match stopped.await? {
-        // It was stopped before the recorder failed.
-        None => store::record_problem(change.connection(), id, problem, now_ms).await?,
-        changed => changed,
-    };
-    let changed = change.commit_with_event(changed).await?;
-    done(db, id, changed, Status::Stopped).await
+    let reason = Reason::SystemFailure;
+    change(db, id, Status::Stopped, async |db| {
+        match store::stop(db, id, reason, problem, now_ms).await? {
+            // It was stopped before the recorder failed.
+            None => store::record_problem(db, id, problem, now_ms).await,
+            changed => Ok(changed),
+        }
+    })
+    .await
 }
 
 /// Marks all archives that were being recorded when the server was killed as stopped and recovered.
@@ -232,10 +226,10 @@ pub async fn fail(
     now_ms: i64,
 ) -> Result<Archive, ChangeError> {
     warn!(error = %problem, "Archive failed");
-    let mut change = StatusChange::begin(db, id).await?;
-    let changed = store::fail(change.connection(), id, reason, problem, now_ms).await?;
-    let changed = change.commit_with_event(changed).await?;
-    done(db, id, changed, Status::Failed).await
+    change(db, id, Status::Failed, async |db| {
+        store::fail(db, id, reason, problem, now_ms).await
+    })
+    .await
 }
 
 /// Records that the file to download, an MP4 or a ZIP, is on disk.
@@ -251,10 +245,10 @@ pub async fn make_available(
     file: &Composed,
     now_ms: i64,
 ) -> Result<Archive, ChangeError> {
-    let mut change = StatusChange::begin(db, id).await?;
-    let changed = store::make_available(change.connection(), id, file, now_ms).await?;
-    let changed = change.commit_with_event(changed).await?;
-    let archive = done(db, id, changed, Status::Available).await?;
+    let archive = change(db, id, Status::Available, async |db| {
+        store::make_available(db, id, file, now_ms).await
+    })
+    .await?;
     info!(archive.size_bytes = file.size_bytes, "Archive available");
     Ok(archive)
 }
@@ -265,10 +259,10 @@ pub async fn make_available(
 /// [`ChangeError::Refused`] during recording, and if it is expired or deleted already.
 #[instrument(skip_all, fields(archive.id = %id))]
 pub async fn expire(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Result<Archive, ChangeError> {
-    let mut change = StatusChange::begin(db, id).await?;
-    let changed = store::expire(change.connection(), id, now_ms).await?;
-    let changed = change.commit_with_event(changed).await?;
-    let archive = done(db, id, changed, Status::Expired).await?;
+    let archive = change(db, id, Status::Expired, async |db| {
+        store::expire(db, id, now_ms).await
+    })
+    .await?;
     info!("Archive expired");
     Ok(archive)
 }
@@ -281,12 +275,25 @@ pub async fn expire(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Result<Archi
 /// [`ChangeError::Refused`] during recording, and if it is deleted already.
 #[instrument(skip_all, fields(archive.id = %id))]
 pub async fn delete(db: &SqlitePool, id: ArchiveId, now_ms: i64) -> Result<Archive, ChangeError> {
-    let mut change = StatusChange::begin(db, id).await?;
-    let changed = store::delete(change.connection(), id, now_ms).await?;
-    let changed = change.commit_with_event(changed).await?;
-    let archive = done(db, id, changed, Status::Deleted).await?;
+    let archive = change(db, id, Status::Deleted, async |db| {
+        store::delete(db, id, now_ms).await
+    })
+    .await?;
     info!("Archive deleted");
     Ok(archive)
+}
+
+/// Changes an archive and writes the event of its new status in one transaction. `to` is the status that a refusal names.
+async fn change(
+    db: &SqlitePool,
+    id: ArchiveId,
+    to: Status,
+    statement: impl AsyncFnOnce(&mut SqliteConnection) -> sqlx::Result<Option<Archive>>,
+) -> Result<Archive, ChangeError> {
+    let mut change = StatusChange::begin(db, id).await?;
+    let changed = statement(change.connection()).await?;
+    let changed = change.commit_with_event(changed).await?;
+    done(db, id, changed, to).await
 }
 
 /// Returns the archive after a change, or the reason why it was not changed.
