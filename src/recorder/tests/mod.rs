@@ -314,14 +314,20 @@ fn what_was_killed_is_recovered_as_often_as_one_likes() {
     );
 }
 
-#[test]
-fn journals_go_only_when_the_films_are_in_place() {
+/// Somebody who talks for three seconds, in a recording that is killed.
+fn killed_talk() -> (Person, tempfile::TempDir) {
     let mut ada = Person::new();
     ada.joins(0, true, false);
     ada.talks(0, 3000);
     let mut simulation = Simulation::open();
     simulation.take_all(&[&ada]);
     let killed = simulation.kill();
+    (ada, killed)
+}
+
+#[test]
+fn journals_go_only_when_the_films_are_in_place() {
+    let (_, killed) = killed_talk();
     discard_journals(killed.path()).unwrap();
     let manifest = recover(killed.path()).unwrap();
     assert!(manifest.streams[0].has_audio, "the journals were kept");
@@ -335,12 +341,7 @@ fn journals_go_only_when_the_films_are_in_place() {
 
 #[test]
 fn journals_that_grew_after_the_files_were_made_are_kept_and_read_again() {
-    let mut ada = Person::new();
-    ada.joins(0, true, false);
-    ada.talks(0, 3000);
-    let mut simulation = Simulation::open();
-    simulation.take_all(&[&ada]);
-    let killed = simulation.kill();
+    let (ada, killed) = killed_talk();
     let journal = killed.path().join(format!("{}.audio.journal", ada.stream));
     let whole = fs::read(&journal).unwrap();
     // As if it had been recovered in the middle of the recording.

@@ -2,6 +2,8 @@
 
 use std::{fs, path::PathBuf, process::Command};
 
+use parlor::archive::ArchiveId;
+
 use crate::{
     client::{Diary, Part, Participant},
     people::{Moderator, Parlor, is_available, is_playable},
@@ -128,16 +130,39 @@ fn small_disk() -> Option<Disk> {
     disk
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_recording_ends_in_order_before_the_disk_is_full() {
-    let Some(disk) = small_disk() else { return };
+/// A server on the disk, and Ada in a room that it has recorded for a while.
+struct Recording {
+    server: Process,
+    moderator: Moderator,
+    ada: Participant,
+    id: ArchiveId,
+}
+
+async fn record_on(disk: &Disk, min_free_mib: &str) -> Recording {
     add_moderator(&disk.data()).await;
-    let server = Process::start(&disk.data(), &["--min-free-mib", "24"]);
+    let server = Process::start(&disk.data(), &["--min-free-mib", min_free_mib]);
     let moderator = Moderator::at(&server.base).await;
     let mut ada = Participant::join(&moderator, "main", "Ada", Part::Heavy).await;
     let id = moderator.starts_archive("main").await;
     let before = ada.sent().len();
     ada.until(|diary| diary.sent.len() > before + 80).await;
+    Recording {
+        server,
+        moderator,
+        ada,
+        id,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recording_ends_in_order_before_the_disk_is_full() {
+    let Some(disk) = small_disk() else { return };
+    let Recording {
+        server: _server,
+        moderator,
+        mut ada,
+        id,
+    } = record_on(&disk, "24").await;
 
     let something_else = disk.fill(11 * MIB);
     ada.until(is_told_of_the_end).await;
@@ -156,13 +181,12 @@ async fn a_recording_ends_in_order_before_the_disk_is_full() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_archive_that_was_cut_off_by_a_full_disk_is_there_once_there_is_room() {
     let Some(disk) = small_disk() else { return };
-    add_moderator(&disk.data()).await;
-    let server = Process::start(&disk.data(), &["--min-free-mib", "2"]);
-    let moderator = Moderator::at(&server.base).await;
-    let mut ada = Participant::join(&moderator, "main", "Ada", Part::Heavy).await;
-    let id = moderator.starts_archive("main").await;
-    let before = ada.sent().len();
-    ada.until(|diary| diary.sent.len() > before + 80).await;
+    let Recording {
+        server: _server,
+        moderator,
+        mut ada,
+        id,
+    } = record_on(&disk, "2").await;
 
     // Not even the database can write now.
     let something_else = disk.fill(0);
@@ -181,13 +205,12 @@ async fn an_archive_that_was_cut_off_by_a_full_disk_is_there_once_there_is_room(
 #[tokio::test(flavor = "multi_thread")]
 async fn deleting_an_archive_needs_no_room_and_makes_some() {
     let Some(disk) = small_disk() else { return };
-    add_moderator(&disk.data()).await;
-    let server = Process::start(&disk.data(), &["--min-free-mib", "2"]);
-    let moderator = Moderator::at(&server.base).await;
-    let mut ada = Participant::join(&moderator, "main", "Ada", Part::Heavy).await;
-    let id = moderator.starts_archive("main").await;
-    let before = ada.sent().len();
-    ada.until(|diary| diary.sent.len() > before + 80).await;
+    let Recording {
+        server: _server,
+        moderator,
+        ada,
+        id,
+    } = record_on(&disk, "2").await;
     moderator.stops_archive(id).await;
     moderator.sees(id, is_available).await;
     ada.leave();
@@ -207,7 +230,7 @@ fn is_told_of_the_end(diary: &Diary) -> bool {
         .any(|event| event["type"] == "archiveStopped")
 }
 
-async fn is_whole(moderator: &Moderator, id: parlor::archive::ArchiveId) {
+async fn is_whole(moderator: &Moderator, id: ArchiveId) {
     let stream = moderator.saves_the_stream(id).await;
     let file = stream.path();
     decode(file);
