@@ -47,7 +47,7 @@
 //!
 //! The domain is plain structs and functions: input and `now` go in, events come out. Sockets, clocks, processes and SQL are
 //! at the rim. Edges translate and decide nothing. Engines execute commands that the domain defines ([`session::media`],
-//! [`archive::recording`]). `tests/it/layering.rs` checks the arrows.
+//! [`archive::recording`]). `tests/it/layering.rs` checks the arrows of all modules but `web`, `api`, `app` and `server`.
 //!
 //! # A person joins a room
 //!

@@ -1,7 +1,7 @@
-//! The tasks that carry out what the switchboard decides.
+//! The tasks that apply the effects of the switchboard.
 //!
-//! Signals go out at once. What may have to wait for the database is handed to a second task, and what the platform of
-//! the calls does to a third, so that nobody's ring waits for a disk, and no name for another server.
+//! Signals are sent at once. A second task does the database writes, and a third the calls of the platform, so a ring never waits
+//! for a disk, and a write never for another server.
 
 use tokio::sync::{
     broadcast::{self, error::RecvError},
@@ -22,12 +22,11 @@ use crate::{
     session::ConnectionId,
 };
 
-/// Orders that wait for the database, and for the platform. Behind a database that has not answered for so many calls,
-/// chats go on, but are not kept; behind such a platform, they are not closed.
+/// Capacity of the queues of database writes and of platform calls. Beyond it, chats go on, but are not saved or not closed.
 const QUEUE_CAPACITY: usize = 4_096;
 
 impl Buddies {
-    /// Carries out orders, lets time pass, and follows the archives of chats: to be spawned once.
+    /// Applies effects, polls the timers, and follows the archives of chats. Spawn it once.
     pub async fn run(self, archives: broadcast::Receiver<ArchiveUpdate>) {
         let (to_database, persist_queue) = mpsc::channel(QUEUE_CAPACITY);
         let (to_platform, call_queue) = mpsc::channel(QUEUE_CAPACITY);

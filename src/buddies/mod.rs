@@ -1,14 +1,14 @@
 //! The buddies of this server: the switchboard, tied to a platform, a database and the clock.
 //!
 //! ```text
-//! sessions: who comes, goes, signals ──▶ ┌──────┐      ┌─────────┐ ──▶ signals to tabs
-//! pages: invite, accept, end, …      ──▶ │ State │ ──▶  │ carrier │ ──▶ database, sessions, archives
-//! the clock                          ──▶ └──────┘      └─────────┘
+//! sessions: connected, left, signalled ──▶ ┌───────┐      ┌─────────┐ ──▶ signals to tabs
+//! pages: invite, accept, end, …        ──▶ │ State │ ──▶  │ effects │ ──▶ database
+//! the clock                            ──▶ └───────┘      └─────────┘ ──▶ platform
 //! ```
 //!
-//! Whatever happens is applied to the [`State`] under one lock, held for moments and never while a session is
-//! asked for anything. What is to be done because of it waits there as [`Effect`]s, which one task carries out
-//! in their order (`effects.rs`), so everybody hears of things in the order in which they happened.
+//! Every input changes the [`State`] under one lock, which is never held while a session is called. The state queues
+//! [`Effect`]s. One task takes them in their order: it sends signals at once, and passes on the others to a task for the
+//! database and a task for the platform, which keep the order (`effects.rs`).
 
 mod effects;
 mod presence_kit;

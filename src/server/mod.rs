@@ -242,7 +242,7 @@ async fn recover_archives(archives: &Archives, data: &DataFolder) -> anyhow::Res
         .begin(Arc::new(move |id| {
             let dir = recorder::archive_dir(&folder, id);
             recorder::recover(&dir)
-                .map_err(|error| format!("what had been recorded could not be read: {error}"))
+                .map_err(|error| format!("the recording could not be read: {error}"))
         }))
         .await?;
     Ok(())
